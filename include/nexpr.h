@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nexpr: evaluate array expressions given as text.
+ *
+ * The life of an expression:
+ *
+ *   nexpr_parse      text                      -> nexpr_program   (names in it are free)
+ *   nexpr_compile    program + dtypes of names -> nexpr           (immutable, shared by any threads)
+ *   nexpr_evaluate   nexpr + arrays            -> arrays
+ *   nexpr_plan_new   nexpr + shapes, strides   -> nexpr_plan      (one thread at a time, run it many times)
+ *
+ * or all in one: nexpr_evaluate_text.
+ *
+ * Conventions of this header
+ *
+ *   Errors.     Whatever can fail returns a nexpr_status and takes a `nexpr_error *` last, which may be NULL and is
+ *               written only on failure. Outputs are named ret_x and are written only on success.
+ *   Ownership.  x_new, x_parse, x_compile give an object to the caller, who frees it with x_free(&object); that writes
+ *               NULL back, and a NULL inside is fine. Arguments are borrowed for the call unless it says otherwise.
+ *   Threads.    Each function says what it allows. The library never prints, aborts or exits, installs no signal
+ *               handlers and leaves the floating-point environment of the caller as it was.
+ *   ABI.        Every public struct begins with its size. Initialise it with its _init function (or {.size = sizeof x})
+ *               and set what you need; fields are only ever added at the end, and a zero field means the default.
+ */
+#ifndef NEXPR_H
+#define NEXPR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define NEXPR_API __attribute__((visibility("default")))
+#else
+#define NEXPR_API
+#endif
+
+#define NEXPR_VERSION_MAJOR 0
+#define NEXPR_VERSION_MINOR 1
+#define NEXPR_VERSION_PATCH 0
+/* Major * 10000 + minor * 100 + patch, as a number that #if can compare. */
+#define NEXPR_VERSION (NEXPR_VERSION_MAJOR * 10000 + NEXPR_VERSION_MINOR * 100 + NEXPR_VERSION_PATCH)
+
+/* The version of the library that is loaded; NEXPR_VERSION is that of the header. Thread-safe. */
+NEXPR_API int nexpr_version(void);
+
+/* ------------------------------------------------------------------------------------------------------- status -- */
+
+/* X(id, text): what can go wrong. The first group is about the text, and its errors have a byte span. */
+#define NEXPR_STATUS_MAP(X)                                                                             \
+    X(OK, "no error")                                                                                   \
+    X(SYNTAX, "syntax error")                     /* the text is not an expression */                   \
+    X(NAME, "unknown name")                       /* variable, function, attribute or keyword */        \
+    X(TYPE, "wrong dtype")                        /* no loop for these dtypes, or wrong arity */        \
+    X(VALUE, "bad value")                         /* a literal does not fit, division of literals by 0 */ \
+    X(LIMIT, "limit exceeded")                    /* a limit of nexpr_options */                        \
+    X(SHAPE, "shapes do not fit")                 /* no common broadcast shape, wrong output shape */   \
+    X(OVERLAP, "outputs overlap")                 /* an output with itself or with another output */    \
+    X(ARGUMENT, "bad argument")                   /* the caller broke a rule of this header */          \
+    X(MEMORY, "out of memory")                                                                          \
+    X(CANCELLED, "cancelled")                     /* the cancel flag was set */                         \
+    X(CALLBACK, "callback failed")                /* a source or sink returned a failure */             \
+    X(IO, "input/output error")                   /* the system refused a file operation */             \
+    X(FORMAT, "malformed file")                   /* a file's content is not what it has to be */
+
+typedef enum nexpr_status {
+#define X(id, text) NEXPR_##id,
+    NEXPR_STATUS_MAP(X)
+#undef X
+} nexpr_status;
+
+/* The text of a status, "unknown status" for others; static. Thread-safe. */
+NEXPR_API const char *nexpr_status_text(nexpr_status status);
+
+/*
+ * What went wrong and where. `begin` and `end` are byte offsets into the expression's text (end is behind the last
+ * byte); both are 0 if the error is not about a place in the text. `operand` is the index of the input or, for
+ * NEXPR_OVERLAP and outputs, of the output concerned, else -1. `message` is one sentence, UTF-8, NUL-terminated.
+ */
+typedef struct nexpr_error {
+    size_t size;
+    nexpr_status status;
+    int operand;
+    size_t begin, end;
+    char message[480];
+} nexpr_error;
+
+NEXPR_API nexpr_error nexpr_error_init(void);
+
+/* ------------------------------------------------------------------------------------------------------- dtypes -- */
+
+/* X(id, suffix, name, class, C type): NumPy's element types, in NumPy's order of promotion. */
+#define NEXPR_DTYPE_MAP(X)                          \
+    X(BOOL, b, "bool", BOOL, uint8_t)               \
+    X(INT8, i8, "int8", INT, int8_t)                \
+    X(UINT8, u8, "uint8", INT, uint8_t)             \
+    X(INT16, i16, "int16", INT, int16_t)            \
+    X(UINT16, u16, "uint16", INT, uint16_t)         \
+    X(INT32, i32, "int32", INT, int32_t)            \
+    X(UINT32, u32, "uint32", INT, uint32_t)         \
+    X(INT64, i64, "int64", INT, int64_t)            \
+    X(UINT64, u64, "uint64", INT, uint64_t)         \
+    X(FLOAT16, f16, "float16", REAL, uint16_t)      \
+    X(FLOAT32, f32, "float32", REAL, float)         \
+    X(FLOAT64, f64, "float64", REAL, double)        \
+    X(COMPLEX64, c64, "complex64", COMPLEX, float)  /* pairs of float */ \
+    X(COMPLEX128, c128, "complex128", COMPLEX, double)
+
+typedef enum nexpr_dtype {
+#define X(id, suffix, name, class, ctype) NEXPR_##id,
+    NEXPR_DTYPE_MAP(X)
+#undef X
+    NEXPR_DTYPE_COUNT
+} nexpr_dtype;
+
+/* "float64"; NULL for what is no dtype. Static. Thread-safe. */
+NEXPR_API const char *nexpr_dtype_name(nexpr_dtype dtype);
+/* Bytes per element; 0 for what is no dtype. Thread-safe. */
+NEXPR_API size_t nexpr_dtype_size(nexpr_dtype dtype);
+/* Finds "float64" and the like. NEXPR_NAME if there is none. Thread-safe. */
+NEXPR_API nexpr_status nexpr_dtype_find(const char *name, nexpr_dtype *ret_dtype, nexpr_error *err);
+/* Whether NumPy's casting='same_kind' allows it, the rule for outputs. Thread-safe. */
+NEXPR_API bool nexpr_dtype_can_cast(nexpr_dtype from, nexpr_dtype to);
+
+/* ------------------------------------------------------------------------------------------------------- arrays -- */
+
+#define NEXPR_MAX_NDIM 64
+
+typedef enum nexpr_byte_order {
+    NEXPR_NATIVE,  /* the byte order of this machine */
+    NEXPR_SWAPPED, /* the other one; complex numbers are two swapped halves */
+} nexpr_byte_order;
+
+/*
+ * An array in memory. `strides` are in bytes, any sign, 0 allowed; NULL means C order. `data` is the address of element
+ * [0, 0, ...], of any alignment. ndim = 0 is a scalar of one element; a dimension of 0 makes the array empty. A bool is
+ * one byte, true if not 0. `shape` and `strides` belong to the caller, except in arrays that the library allocated
+ * (`owner` not NULL): these are freed by nexpr_array_free.
+ */
+typedef struct nexpr_array {
+    size_t size;
+    void *data;
+    nexpr_dtype dtype;
+    nexpr_byte_order byte_order;
+    int ndim;
+    const int64_t *shape;
+    const int64_t *strides;
+    void *owner; /* internal: leave NULL */
+} nexpr_array;
+
+NEXPR_API nexpr_array nexpr_array_init(void);
+/* Frees what the library allocated for `array`, sets its data, shape, strides and owner to NULL. Other arrays are left
+ * alone. May be called from any thread, and after the context that made the array was freed. */
+NEXPR_API void nexpr_array_free(nexpr_array *array);
+
+/* ------------------------------------------------------------------------------------------------------ contexts -- */
+
+/*
+ * Where memory comes from. `allocate` returns at least `bytes` bytes aligned to 16, or NULL; `release` gets the same
+ * size back. Both are called from any thread, also several at once.
+ */
+typedef struct nexpr_allocator {
+    size_t size;
+    void *user;
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *memory, size_t bytes);
+} nexpr_allocator;
+
+typedef enum nexpr_thread_backend {
+    NEXPR_THREADS_AUTO,   /* the environment variable NEXPR_THREADING (pool or openmp), else the pool */
+    NEXPR_THREADS_POOL,   /* nexpr's own threads, one pool per context */
+    NEXPR_THREADS_OPENMP, /* libgomp, for programs that are OpenMP themselves or are ruled by OMP_* */
+} nexpr_thread_backend;
+
+typedef struct nexpr_context_options {
+    size_t size;
+    const nexpr_allocator *allocator; /* copied; NULL: malloc */
+    int threads;                      /* at most so many, the caller's included; 0: NEXPR_NUM_THREADS, else the CPUs that
+                                         affinity and cgroup allow */
+    nexpr_thread_backend backend;
+    size_t cached_expressions;        /* of nexpr_evaluate_text; 0: 64 */
+    size_t cached_bytes;              /* freed output buffers kept for reuse; 0: 64 MiB; SIZE_MAX: keep none */
+} nexpr_context_options;
+
+NEXPR_API nexpr_context_options nexpr_context_options_init(void);
+
+/*
+ * A context owns threads, caches and the allocator. Wherever a context is taken, NULL means the default context, which is
+ * made when it is first needed. A context may be used by any number of threads at once.
+ */
+typedef struct nexpr_context nexpr_context;
+
+/* Makes a context. options may be NULL. Errors: MEMORY, ARGUMENT. Thread-safe. Threads are started when first needed. */
+NEXPR_API nexpr_status nexpr_context_new(const nexpr_context_options *options, nexpr_context **ret_context,
+                                         nexpr_error *err);
+/* Joins the threads and drops the context. No evaluation may be running in it. Objects made in it (programs, expressions,
+ * plans, arrays) may be used on and freed later. */
+NEXPR_API void nexpr_context_free(nexpr_context **context);
+/* Does the same to the default context, if there is one; the next use makes a new one. For hosts that unload nexpr. */
+NEXPR_API void nexpr_context_free_default(void);
+
+/* ------------------------------------------------------------------------------------------------------- parsing -- */
+
+typedef enum nexpr_fp_mode {
+    NEXPR_FP_STRICT,   /* IEEE arithmetic, operation by operation */
+    NEXPR_FP_CONTRACT, /* x*y + z in float32 and float64 becomes fma(x, y, z), the same in every backend */
+} nexpr_fp_mode;
+
+/* Options of parsing and compiling. Every limit is checked with a positioned error of status LIMIT; 0 means the default. */
+typedef struct nexpr_options {
+    size_t size;
+    nexpr_fp_mode fp;
+    size_t max_source;  /* bytes of text: 1 MiB */
+    size_t max_tokens;  /* 100,000 */
+    size_t max_nesting; /* depth of parentheses, calls, prefix operators, **, ternaries: 1000 */
+    size_t max_nodes;   /* of the compiled expression: 100,000 */
+} nexpr_options;
+
+NEXPR_API nexpr_options nexpr_options_init(void);
+
+/* A parsed text: immutable, usable by any number of threads. */
+typedef struct nexpr_program nexpr_program;
+
+/*
+ * Parses `length` bytes of UTF-8 (SIZE_MAX: up to the NUL). The text is copied. options may be NULL.
+ * Errors: SYNTAX, LIMIT, MEMORY, VALUE (a literal that cannot be represented). Thread-safe.
+ */
+NEXPR_API nexpr_status nexpr_parse(nexpr_context *context, const char *text, size_t length, const nexpr_options *options,
+                                   nexpr_program **ret_program, nexpr_error *err);
+NEXPR_API void nexpr_program_free(nexpr_program **program);
+
+/* The free names of the text, those that have to be bound to arrays, in the order of their first use; a name that is one
+ * of the constants (pi, e, inf, nan) is listed too, with ret_constant true: it may be bound, but need not. Names are
+ * NUL-terminated without backquotes and belong to the program. begin and end (may be NULL) are the span of the first use. */
+NEXPR_API int nexpr_program_name_count(const nexpr_program *program);
+NEXPR_API const char *nexpr_program_name(const nexpr_program *program, int index, bool *ret_constant, size_t *ret_begin,
+                                         size_t *ret_end);
+
+/* ----------------------------------------------------------------------------------------------------- compiling -- */
+
+/* The type of one input. ndim is the number of dimensions if it is known, -1 for any. */
+typedef struct nexpr_input {
+    size_t size;
+    const char *name;
+    nexpr_dtype dtype;
+    int ndim;
+} nexpr_input;
+
+NEXPR_API nexpr_input nexpr_input_init(const char *name, nexpr_dtype dtype, int ndim);
+
+/* A compiled expression: immutable, evaluated by any number of threads at once, each call itself parallel. */
+typedef struct nexpr nexpr;
+
+/*
+ * Compiles a program for inputs of the given types. Arrays are later given in the order of `inputs`. Inputs that the
+ * text does not use are allowed, and their arrays are not looked at. options may be NULL (and should be those of
+ * nexpr_parse). `result_dtype` is NULL or an array of one dtype that every result is cast to, as if by a call of its name.
+ * Errors: NAME, TYPE, VALUE, LIMIT, MEMORY, ARGUMENT. Thread-safe.
+ */
+NEXPR_API nexpr_status nexpr_compile(nexpr_context *context, const nexpr_program *program, const nexpr_input *const *inputs,
+                                     int input_count, const nexpr_dtype *result_dtype, const nexpr_options *options,
+                                     nexpr **ret_expr, nexpr_error *err);
+NEXPR_API void nexpr_free(nexpr **expr);
+
+/* Introspection. Strings belong to the expression. An index out of range gives NULL or -1. Thread-safe. */
+NEXPR_API int nexpr_input_count(const nexpr *expr);
+NEXPR_API const char *nexpr_input_name(const nexpr *expr, int index);
+NEXPR_API nexpr_dtype nexpr_input_dtype(const nexpr *expr, int index);
+NEXPR_API int nexpr_input_ndim(const nexpr *expr, int index);
+NEXPR_API bool nexpr_input_is_used(const nexpr *expr, int index);
+NEXPR_API int nexpr_result_count(const nexpr *expr);
+/* The name of a result, NULL if it has none: `c = a + b` as the last statement, or a bare name, gives "c". */
+NEXPR_API const char *nexpr_result_name(const nexpr *expr, int index);
+NEXPR_API nexpr_dtype nexpr_result_dtype(const nexpr *expr, int index);
+/* The broadcast shape of a result for inputs of given shapes; data, dtype and strides of the arrays are not looked at.
+ * ret_shape has room for NEXPR_MAX_NDIM sizes. Errors: SHAPE, ARGUMENT. */
+NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *const *inputs, int index, int *ret_ndim,
+                                          int64_t *ret_shape, nexpr_error *err);
+/* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the
+ * length of the whole text, like snprintf. */
+NEXPR_API size_t nexpr_listing(const nexpr *expr, char *buffer, size_t capacity);
+
+/* ---------------------------------------------------------------------------------------------------- evaluating -- */
+
+/* Called between blocks, never from two threads at once: `done` of `total` elements are computed. */
+typedef void nexpr_progress(void *user, int64_t done, int64_t total);
+
+typedef struct nexpr_run_options {
+    size_t size;
+    int threads;              /* of this call; 0: all of the context's */
+    int block_items;          /* elements per block; 0: chosen for the L1 cache. For tests and experiments: the result does
+                                 not depend on it. */
+    const volatile int *cancel; /* looked at between blocks; not 0 ends the call with CANCELLED. May be NULL. The outputs
+                                 then hold undefined values. */
+    nexpr_progress *progress; /* may be NULL */
+    void *progress_user;
+    size_t chunk_bytes;       /* of nexpr_stream: bytes of all buffers together; 0: 16 MiB */
+} nexpr_run_options;
+
+NEXPR_API nexpr_run_options nexpr_run_options_init(void);
+
+/*
+ * Evaluates. `inputs` has one array per declared input, in that order, of the declared dtype and ndim. `outputs` has one
+ * array per result. An output whose data is NULL is allocated: shape, strides, dtype and owner are set, in the order of
+ * axes of the inputs (as NumPy's order='K'); free it with nexpr_array_free. Any other output has the result's shape and a
+ * dtype to which the result's may be cast under same_kind. An output may overlap inputs in any way: the result is as if
+ * inputs were copied first. An element that overlaps another output element is an error. run may be NULL.
+ * Errors: SHAPE, TYPE, OVERLAP, MEMORY, CANCELLED, ARGUMENT; on failure no output is allocated.
+ * Thread-safe: any number of calls may run at once, also of the same expression.
+ */
+NEXPR_API nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                      nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err);
+
+/*
+ * Parses, compiles and evaluates in one call; compiled expressions are kept in a bounded cache of the context, keyed by
+ * text, names, dtypes, dimensions and options. `names` are those of the inputs.
+ * Errors: all of nexpr_parse, nexpr_compile and nexpr_evaluate, and ARGUMENT if the text has not output_count results.
+ * Thread-safe.
+ */
+NEXPR_API nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *text, const char *const *names,
+                                           const nexpr_array *const *inputs, int input_count, nexpr_array *const *outputs,
+                                           int output_count, const nexpr_options *options, const nexpr_run_options *run,
+                                           nexpr_error *err);
+
+/* A prepared evaluation for given shapes, strides, dtypes and byte orders. Used by one thread at a time. It keeps the
+ * expression's code alive by itself. */
+typedef struct nexpr_plan nexpr_plan;
+
+/* Plans. The arrays are as for nexpr_evaluate, but their data is not looked at, and every output needs a shape; use
+ * nexpr_result_shape. run may be NULL and is copied. Errors: SHAPE, TYPE, OVERLAP, MEMORY, ARGUMENT. */
+NEXPR_API nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                      const nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_plan **ret_plan,
+                                      nexpr_error *err);
+/* Evaluates on data of the planned layout: one address per input and per output. Calls no malloc unless an output
+ * overlaps an input or data is less aligned than its elements. Errors: MEMORY, CANCELLED, ARGUMENT, OVERLAP. */
+NEXPR_API nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data,
+                                      nexpr_error *err);
+NEXPR_API void nexpr_plan_free(nexpr_plan **plan);
+
+/* Delivers `count` elements from flat C-order index `first` on to `data`, C-contiguous, in the input's dtype and byte
+ * order. Returns OK, or a status that ends the evaluation; it may fill err, else a message is made. Calls come in order,
+ * one at a time, from the thread that called nexpr_stream. */
+typedef nexpr_status nexpr_read(void *user, int64_t first, int64_t count, void *data, nexpr_error *err);
+/* Takes `count` elements of a result likewise. */
+typedef nexpr_status nexpr_write(void *user, int64_t first, int64_t count, const void *data, nexpr_error *err);
+
+typedef struct nexpr_source {
+    size_t size;
+    nexpr_read *read;
+    void *user;
+} nexpr_source;
+
+typedef struct nexpr_sink {
+    size_t size;
+    nexpr_write *write;
+    void *user;
+    nexpr_dtype dtype;           /* of the elements wanted; a same_kind cast of the result's dtype */
+    nexpr_byte_order byte_order; /* likewise */
+} nexpr_sink;
+
+NEXPR_API nexpr_source nexpr_source_init(void);
+NEXPR_API nexpr_sink nexpr_sink_init(void);
+
+/*
+ * Evaluates chunk by chunk in bounded memory. inputs[i] describes input i; where sources[i] is not NULL, its data is not
+ * looked at and comes from the source: such an input has the shape of the results. The other inputs are arrays in memory
+ * and broadcast. All results have one shape. Each result goes to its sink.
+ * Errors: those of nexpr_evaluate, CALLBACK, and whatever a callback returns. Thread-safe.
+ */
+NEXPR_API nexpr_status nexpr_stream(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                    const nexpr_source *const *sources, const nexpr_sink *const *sinks,
+                                    const nexpr_run_options *run, nexpr_error *err);
+
+/* -------------------------------------------------------------------------------------------------- the op table -- */
+
+/* One operator or function. Strings are static. */
+typedef struct nexpr_op_info {
+    size_t size;
+    const char *name;     /* "add" */
+    const char *aliases;  /* other names, separated by blanks; "" if there is none */
+    const char *spelling; /* of the operator: "+"; "" if there is none */
+    const char *params;   /* "x, y"; keywords with defaults: "x, decimals=0" */
+    const char *group;    /* "arithmetic", "trigonometric", ... */
+    const char *dtypes;   /* "bool int float complex": where it is defined */
+    const char *doc;      /* one line */
+    double ulp64, ulp32;  /* bound of the error in units in the last place for float64 and float32; 0: exact */
+    double abs64, abs32;  /* an error up to this is within the bound too; 0: no such allowance */
+} nexpr_op_info;
+
+NEXPR_API int nexpr_op_count(void);
+/* ret_info->size must be set. ARGUMENT if index is out of range. Thread-safe. */
+NEXPR_API nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parallel loops, one interface and two backends: the context's pool of POSIX threads, and libgomp.
+ */
+#ifndef NX_RUNTIME_THREADS_H
+#define NX_RUNTIME_THREADS_H
+
+#include "engine/arena.h"
+#include "engine/status.h"
+
+/* Computes task `index` (0 <= index < count) on thread `worker` (0 <= worker < the thread limit given; 0 is the caller's).
+ * Returns OK, or a status that stops the loop: tasks with a lower index are still finished, and the error of the lowest
+ * index is the one reported. */
+typedef nexpr_status nx_task(void *user, int64_t index, int worker, nexpr_error *err);
+
+typedef struct nx_threads nx_threads;
+
+/* `threads`: at most so many in a loop, with the caller's; 0: NEXPR_NUM_THREADS, else the CPUs that affinity and cgroup
+ * allow. backend as in nexpr_context_options. Starts no thread yet. Errors: MEMORY. */
+nexpr_status nx_threads_new(const nexpr_allocator *allocator, int threads, nexpr_thread_backend backend, nx_threads **ret,
+                            nexpr_error *err);
+/* Joins all threads. No loop may be running. */
+void nx_threads_free(nx_threads **threads);
+/* The number of threads that a loop may use. */
+int nx_threads_limit(const nx_threads *threads);
+/*
+ * Runs `task` for every index of [0, count), in parallel on at most min(limit, nx_threads_limit) threads (limit 0: no
+ * further bound), the caller's included, and returns when all are done. Every thread takes a contiguous run of indices and
+ * then steals from the tails of others. A caller that finds the pool busy runs its loop alone. Within a task every
+ * thread has round-to-nearest, no flush to zero and masked exceptions; the caller's MXCSR is restored. `cancel` (may be
+ * NULL) is looked at before each task: CANCELLED. Any number of threads may call it at once. In a forked child the pool
+ * starts anew. */
+nexpr_status nx_threads_run(nx_threads *threads, int limit, int64_t count, nx_task *task, void *user,
+                            const volatile int *cancel, nexpr_error *err);
+
+#endif

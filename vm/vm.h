@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block VM, in three steps:
+ *
+ *   nx_vm_compile   typed IR -> bytecode: what to do, for any shapes. Made once per expression, immutable, shared.
+ *   nx_vm_link      bytecode + layout of the operands -> code: kernels chosen, operands resolved. Once per plan, immutable.
+ *   nx_vm_run       code + addresses + scratch -> results, for one rectangle of the two innermost axes. Any thread.
+ */
+#ifndef NX_VM_VM_H
+#define NX_VM_VM_H
+
+#include "engine/ir.h"
+
+typedef struct nx_vm_program nx_vm_program;
+
+/* Lives in ir->arena. Errors: MEMORY, LIMIT. */
+nexpr_status nx_vm_compile(const nx_ir *ir, nx_vm_program **ret, nexpr_error *err);
+/* As nexpr_listing. */
+size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity);
+
+/* How an operand lies in memory along the two innermost axes of the plan: [0] the outer, [1] the inner one. */
+typedef struct nx_vm_operand {
+    nexpr_dtype dtype;   /* inputs: that of the IR; outputs: may differ from the result's (same_kind) */
+    bool swapped;
+    bool aligned;        /* every element is aligned to its size (of a half, for complex) */
+    bool non_temporal;   /* outputs */
+    int64_t stride[2];   /* bytes */
+} nx_vm_operand;
+
+typedef struct nx_vm_layout {
+    int64_t count[2];              /* extent of the two axes */
+    const nx_vm_operand *inputs;   /* one per input of the IR; those that are not used are not looked at */
+    const nx_vm_operand *outputs;  /* one per result */
+    int block_items;               /* 0: chosen */
+} nx_vm_layout;
+
+typedef struct nx_vm_code nx_vm_code;
+
+/* allocator may be NULL. Errors: MEMORY. */
+nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
+                        nx_vm_code **ret, nexpr_error *err);
+void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code);
+/* Bytes of scratch that one running thread needs, to be aligned to 64. */
+size_t nx_vm_scratch_bytes(const nx_vm_code *code);
+/* Elements of a block. */
+int nx_vm_block_items(const nx_vm_code *code);
+
+/* Operand addresses at element [0, 0] of the two innermost axes. */
+typedef struct nx_vm_args {
+    const void *code; /* nx_vm_code */
+    void *scratch;    /* of the calling thread */
+    const char *const *inputs;
+    char *const *outputs;
+} nx_vm_args;
+
+/* Computes the rectangle of elements [first, first + count) of the two axes. Never fails. The signature of every backend's
+ * kernels. The caller has set the floating-point environment. */
+typedef void nx_loop(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]);
+nx_loop nx_vm_run;
+
+/* Evaluates one node whose arguments are constants: for folding. */
+void nx_vm_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);
+
+#endif
