@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The builder. Nodes are found again by a hash over what they compute, so that a common sub-expression is one node by
+ * construction; the table doubles when it is half full.
+ */
+#include "engine/build.h"
+
+#include <string.h>
+
+void nx_builder_init(nx_builder *b, nx_ir *ir, nx_evaluate *evaluate, nexpr_fp_mode fp, size_t max_nodes) {
+    *b = (nx_builder){.ir = ir, .evaluate = evaluate, .fp = fp, .max_nodes = max_nodes};
+}
+
+const nx_value *nx_ir_value(const nx_ir *ir, nx_ref node) {
+    return &ir->values[ir->nodes[node].index];
+}
+
+static uint64_t mix(uint64_t h, uint64_t word) {
+    h = (h ^ word) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 32;
+}
+
+static uint64_t hash_node(const nx_node *node, const nx_value *value) {
+    uint64_t h = mix(node->kind | node->dtype << 8 | node->loop << 16, node->op);
+    for (int i = 0; i < node->arity; i++) h = mix(h, node->arg[i]);
+    if (node->kind == NX_NODE_CONST) return mix(mix(h, value->bits[0]), value->bits[1]);
+    return mix(h, node->index);
+}
+
+static bool is_equal(const nx_builder *b, nx_ref ref, const nx_node *node, const nx_value *value) {
+    const nx_node *other = &b->ir->nodes[ref];
+    if (other->kind != node->kind || other->dtype != node->dtype || other->loop != node->loop || other->op != node->op ||
+        memcmp(other->arg, node->arg, sizeof node->arg)) {
+        return false;
+    }
+    if (node->kind == NX_NODE_CONST) return !memcmp(nx_ir_value(b->ir, ref), value, sizeof *value);
+    return other->index == node->index;
+}
+
+static uint64_t hash_ref(const nx_builder *b, nx_ref ref) {
+    const nx_node *node = &b->ir->nodes[ref];
+    return hash_node(node, node->kind == NX_NODE_CONST ? nx_ir_value(b->ir, ref) : NULL);
+}
+
+/* The bucket that holds an equal node, or the empty one where it belongs. */
+static nx_ref *find_bucket(const nx_builder *b, const nx_node *node, const nx_value *value) {
+    size_t i = hash_node(node, value) & (b->bucket_count - 1);
+    while (b->buckets[i] && !is_equal(b, b->buckets[i] - 1, node, value)) i = (i + 1) & (b->bucket_count - 1);
+    return &b->buckets[i];
+}
+
+static nexpr_status grow_buckets(nx_builder *b, nexpr_error *err) {
+    if (b->bucket_count > 2 * (size_t)b->ir->node_count) return NEXPR_OK;
+    size_t count = b->bucket_count ? b->bucket_count * 2 : 64;
+    nx_ref *buckets = nx_arena_alloc(b->ir->arena, count, sizeof *buckets);
+    if (!buckets) return nx_fail_memory(err);
+    for (nx_ref ref = 0; ref < b->ir->node_count; ref++) {
+        size_t i = hash_ref(b, ref) & (count - 1);
+        while (buckets[i]) i = (i + 1) & (count - 1);
+        buckets[i] = ref + 1;
+    }
+    b->buckets = buckets;
+    b->bucket_count = count;
+    return NEXPR_OK;
+}
+
+/* The node equal to *node, which is added if there is none. value belongs to constants. */
+static nexpr_status intern(nx_builder *b, nx_node *node, const nx_value *value, nx_ref *ret, nexpr_error *err) {
+    nx_ir *ir = b->ir;
+    NX_TRY(grow_buckets(b, err));
+    nx_ref *bucket = find_bucket(b, node, value);
+    if (*bucket) {
+        *ret = *bucket - 1;
+        return NEXPR_OK;
+    }
+    if (ir->node_count >= b->max_nodes) {
+        return nx_fail(err, NEXPR_LIMIT, node->span, "the expression has more than %zu operations; raise max_nodes or split it",
+                       b->max_nodes);
+    }
+    ir->nodes = nx_arena_grow(ir->arena, ir->nodes, ir->node_count, &b->node_capacity, sizeof *ir->nodes);
+    if (!ir->nodes) return nx_fail_memory(err);
+    if (value) {
+        ir->values = nx_arena_grow(ir->arena, ir->values, ir->value_count, &b->value_capacity, sizeof *ir->values);
+        if (!ir->values) return nx_fail_memory(err);
+        node->index = ir->value_count;
+        ir->values[ir->value_count++] = *value;
+    }
+    ir->nodes[ir->node_count] = *node;
+    *ret = ir->node_count++;
+    *bucket = *ret + 1;
+    return NEXPR_OK;
+}
+
+nexpr_status nx_build_input(nx_builder *b, uint32_t index, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = {.kind = NX_NODE_INPUT, .dtype = (uint8_t)b->ir->inputs[index].dtype, .index = index, .span = span};
+    return intern(b, &node, NULL, ret, err);
+}
+
+nexpr_status nx_build_const(nx_builder *b, nexpr_dtype dtype, nx_value value, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = {.kind = NX_NODE_CONST, .dtype = (uint8_t)dtype, .span = span};
+    return intern(b, &node, &value, ret, err);
+}
+
+/* Interns an op or cast, or its value if all arguments are constants. */
+static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret, nexpr_error *err) {
+    nx_value args[NX_MAX_ARITY], value = {.bits = {0, 0}};
+    for (int i = 0; i < node->arity; i++) {
+        if (b->ir->nodes[node->arg[i]].kind != NX_NODE_CONST) return intern(b, node, NULL, ret, err);
+        args[i] = *nx_ir_value(b->ir, node->arg[i]);
+    }
+    b->evaluate(node, args, &value);
+    return nx_build_const(b, (nexpr_dtype)node->dtype, value, node->span, ret, err);
+}
+
+nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span span, nx_ref *ret, nexpr_error *err) {
+    uint8_t from = b->ir->nodes[x].dtype;
+    if (from == dtype) {
+        *ret = x;
+        return NEXPR_OK;
+    }
+    nx_node node = {.kind = NX_NODE_CAST, .dtype = (uint8_t)dtype, .loop = from, .arity = 1, .arg = {x}, .span = span};
+    return intern_or_evaluate(b, &node, ret, err);
+}
+
+/* float16 through float32: rounded once, after the operation. */
+static nexpr_status build_widened(nx_builder *b, nx_op op, const nx_ref *args, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_ref wide[NX_MAX_ARITY];
+    for (int i = 0; i < nx_op_rows[op].arity; i++) {
+        wide[i] = args[i];
+        if (nx_op_arg_dtype(op, NEXPR_FLOAT16, i) != NEXPR_FLOAT16) continue;
+        NX_TRY(nx_build_cast(b, args[i], NEXPR_FLOAT32, span, &wide[i], err));
+    }
+    nx_ref r;
+    NX_TRY(nx_build_op(b, op, NEXPR_FLOAT32, wide, span, &r, err));
+    return nx_build_cast(b, r, nx_op_result_dtype(op, NEXPR_FLOAT16), span, ret, err);
+}
+
+static nexpr_status build_fma(nx_builder *b, nexpr_dtype loop, nx_ref args[3], unsigned negate, nx_span span, nx_ref *ret,
+                              nexpr_error *err) {
+    for (int i = 0; i < 3; i++) {
+        if (negate >> i & 1) NX_TRY(nx_build_op(b, NX_OP_negative, loop, &args[i], span, &args[i], err));
+    }
+    return nx_build_op(b, NX_OP_fma, loop, args, span, ret, err);
+}
+
+nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
+                         nexpr_error *err) {
+    if (nx_fold_identity(b->ir, op, loop, args, ret)) return NEXPR_OK;
+    if (!nx_op_has_kernel(op, loop)) return build_widened(b, op, args, span, ret, err);
+    nx_ref fused[3];
+    unsigned negate;
+    if (b->fp == NEXPR_FP_CONTRACT && nx_fold_contract(b->ir, op, loop, args, fused, &negate)) {
+        return build_fma(b, loop, fused, negate, span, ret, err);
+    }
+    nx_node node = {.kind = NX_NODE_OP, .dtype = (uint8_t)nx_op_result_dtype(op, loop), .loop = (uint8_t)loop,
+                    .arity = nx_op_rows[op].arity, .op = (uint16_t)op, .span = span};
+    memcpy(node.arg, args, node.arity * sizeof *args);
+    return intern_or_evaluate(b, &node, ret, err);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making typed IR, node by node. The builder keeps the invariants of engine/ir.h: it finds equal nodes, folds constants,
+ * widens float16 to float32 and back, and applies the identities and contractions of engine/fold.c, so that no later pass
+ * has to.
+ */
+#ifndef NX_ENGINE_BUILD_H
+#define NX_ENGINE_BUILD_H
+
+#include "engine/ir.h"
+#include "engine/literal.h"
+
+/* Evaluates a node whose arguments are the given constants: the VM's kernels, handed in by runtime/. */
+typedef void nx_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);
+
+typedef struct nx_builder {
+    nx_ir *ir;
+    nx_evaluate *evaluate;
+    nexpr_fp_mode fp;
+    size_t max_nodes;
+    size_t node_capacity, value_capacity;
+    nx_ref *buckets;     /* hash table of nodes, node + 1 or 0 */
+    size_t bucket_count; /* a power of two */
+} nx_builder;
+
+/* ir is empty but for its arena and inputs. */
+void nx_builder_init(nx_builder *b, nx_ir *ir, nx_evaluate *evaluate, nexpr_fp_mode fp, size_t max_nodes);
+
+nexpr_status nx_build_input(nx_builder *b, uint32_t index, nx_span span, nx_ref *ret, nexpr_error *err);
+nexpr_status nx_build_const(nx_builder *b, nexpr_dtype dtype, nx_value value, nx_span span, nx_ref *ret, nexpr_error *err);
+/* Any cast there is a kernel for: all but complex to real. */
+nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span span, nx_ref *ret, nexpr_error *err);
+/* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */
+nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
+                         nexpr_error *err);
+
+/* The value of a constant node. */
+const nx_value *nx_ir_value(const nx_ir *ir, nx_ref node);
+
+/* engine/fold.c: a simpler node with the same bits for any values, or false. Never drops an input. */
+bool nx_fold_identity(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_ref *ret);
+/* engine/fold.c: x*y + z as fma where fp_mode is contract; *ret_args are to be built as NX_OP_fma, those of
+ * ret_negate's bits negated first. */
+bool nx_fold_contract(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_ref ret_args[3],
+                      unsigned *ret_negate);
+
+#endif
