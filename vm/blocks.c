@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How large a block is. The widest value fills a register of 4 KiB, less if so many values are live that they would not
+ * stay in the L1 cache together, but never less than 256 items, below which calling kernels costs more than it saves.
+ */
+#include "vm/code.h"
+
+enum {
+    REGISTER_BYTES = 4096,
+    MIN_ITEMS = 256,
+    MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
+    CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
+    LINE_ITEMS = 64,     /* blocks of a row end on a cache line, whatever the item size */
+};
+
+static size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t widest_item(const nx_vm_program *program, const nx_vm_layout *layout) {
+    size_t widest = 1;
+    for (uint32_t i = 0; i < program->code_count; i++) {
+        widest = max_size(widest, nexpr_dtype_size((nexpr_dtype)program->code[i].dtype));
+    }
+    for (uint32_t i = 0; i < program->input_count; i++) widest = max_size(widest, nexpr_dtype_size(program->inputs[i].dtype));
+    for (uint32_t i = 0; i < program->result_count; i++) {
+        widest = max_size(widest, nexpr_dtype_size(layout->outputs[i].dtype));
+    }
+    return widest;
+}
+
+/* Bytes of an item of everything that should stay in the cache from one instruction to a later one. */
+static size_t live_bytes(const nx_vm_program *program, size_t widest) {
+    size_t bytes = program->register_count * widest;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        if (program->inputs[i].is_read_twice) bytes += nexpr_dtype_size(program->inputs[i].dtype);
+    }
+    return bytes;
+}
+
+static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
+    if (layout->block_items > 0) return layout->block_items < MAX_ITEMS ? layout->block_items : MAX_ITEMS;
+    size_t items = REGISTER_BYTES / widest, live = live_bytes(program, widest);
+    while (items > MIN_ITEMS && items * live > CACHE_BYTES) items /= 2;
+    return (int64_t)items;
+}
+
+/* The length of the blocks of a long row: as few as possible, of nearly the same length. */
+static int64_t cut_row(int64_t length, int64_t items) {
+    if (length <= items) return length > 0 ? length : 1;
+    int64_t parts = (length + items - 1) / items;
+    int64_t cols = ((length + parts - 1) / parts + LINE_ITEMS - 1) / LINE_ITEMS * LINE_ITEMS;
+    return cols < items ? cols : items;
+}
+
+nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout) {
+    size_t widest = widest_item(program, layout);
+    int64_t items = choose_items(program, layout, widest);
+    nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
+    b.is_tiled = b.count[0] > 1 && b.count[1] > 0 && b.count[1] <= items / 2;
+    b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
+    if (b.is_tiled) b.rows = items / b.cols < b.count[0] ? items / b.cols : b.count[0];
+    b.register_bytes = nx_align64((size_t)(b.rows * b.cols) * widest);
+    return b;
+}
+
+nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    bool varies0 = operand->stride[0] && blocks->count[0] > 1;
+    bool varies1 = operand->stride[1] && blocks->count[1] > 1;
+    if (blocks->count[0] == 1 && blocks->count[1] == 1) return NX_PHASE_BLOCK; /* straight to the output, without a slot */
+    if (blocks->is_tiled) return varies0 ? NX_PHASE_BLOCK : varies1 ? NX_PHASE_TILE : NX_PHASE_CALL;
+    return varies1 ? NX_PHASE_BLOCK : varies0 ? NX_PHASE_ROW : NX_PHASE_CALL;
+}
+
+bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    int64_t size = (int64_t)nexpr_dtype_size(operand->dtype);
+    if (operand->swapped || !operand->aligned) return false;
+    if (operand->stride[1] != size && blocks->count[1] > 1) return false;
+    return !blocks->is_tiled || operand->stride[0] == size * blocks->count[1];
+}

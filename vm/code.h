@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linked code: what nx_vm_link makes and nx_vm_run walks through. A step names its operands by their index in a table of
+ * addresses, which every running thread has at the start of its scratch memory:
+ *
+ *   constants   in the code                         moving    the operands of the caller, at the current block
+ *   slots       values that are one element         registers values that are a block
+ *
+ * The only addresses that change during a run are the moving ones.
+ */
+#ifndef NX_VM_CODE_H
+#define NX_VM_CODE_H
+
+#include "vm/kernels.h"
+#include "vm/program.h"
+
+/*
+ * How the two axes are cut: into blocks of at most rows x cols. Long rows: rows is 1, and a row has one block or several.
+ * Short rows (is_tiled): cols is the length of a row, and a block has as many rows as fit.
+ */
+typedef struct nx_blocks {
+    int64_t count[2]; /* extent of the axes */
+    int64_t rows, cols;
+    bool is_tiled;
+    size_t register_bytes;
+} nx_blocks;
+
+nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout);
+
+/* When a step is done, and thereby what its value is. Without tiles there is no TILE, with tiles no ROW. A value is made as
+ * early as the latest of its operands. */
+typedef enum nx_phase {
+    NX_PHASE_CALL,  /* one element, once per nx_vm_run: depends on nothing that varies */
+    NX_PHASE_TILE,  /* a block, once per nx_vm_run: does not vary from row to row */
+    NX_PHASE_ROW,   /* one element, once per row: does not vary within it */
+    NX_PHASE_BLOCK, /* a block, once per block */
+    NX_PHASE_COUNT
+} nx_phase;
+
+static inline bool nx_phase_is_scalar(nx_phase phase) {
+    return phase == NX_PHASE_CALL || phase == NX_PHASE_ROW;
+}
+
+/* The phase of an operand in memory, and whether a block of it is contiguous, aligned and native. */
+nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand);
+bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand);
+
+typedef enum nx_step_kind {
+    NX_STEP_COMPUTE,
+    NX_STEP_LOAD,     /* from a moving operand */
+    NX_STEP_FILL,     /* every element of dst from the one of src */
+    NX_STEP_STORE,    /* to a moving operand */
+    NX_STEP_STORE_NT, /* the same, contiguous and past the caches */
+} nx_step_kind;
+
+typedef struct nx_step {
+    union {
+        nx_kernel *compute;
+        nx_load_kernel *load; /* and FILL */
+        nx_store_kernel *store;
+    } kernel;
+    uint32_t dst, src[NX_MAX_ARITY]; /* in the table of addresses; unused ones are 0 */
+    uint8_t kind, item_size;
+} nx_step;
+
+typedef struct nx_moving {
+    uint32_t index; /* in nx_vm_args.inputs or outputs */
+    bool is_output;
+    int64_t stride[2];
+} nx_moving;
+
+struct nx_vm_code {
+    size_t bytes; /* of this object and its arrays, which are one allocation */
+    nx_isa isa;
+    nx_blocks blocks;
+    const nx_step *steps;
+    uint32_t phase_end[NX_PHASE_COUNT]; /* the steps of a phase begin where those of the phase before it end */
+    nx_value *constants;
+    nx_moving *moving;
+    uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */
+};
+
+/* Layout of the scratch memory: the table, the slots, the registers. */
+static inline size_t nx_align64(size_t n) {
+    return (n + 63) & ~(size_t)63;
+}
+
+static inline size_t nx_scratch_slots(const nx_vm_code *code) {
+    return nx_align64(sizeof(char *) * ((size_t)code->constant_count + code->moving_count + code->slot_count +
+                                        code->register_count + 1));
+}
+
+static inline size_t nx_scratch_registers(const nx_vm_code *code) {
+    return nx_scratch_slots(code) + nx_align64(sizeof(nx_value) * code->slot_count);
+}
+
+#endif

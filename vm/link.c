@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytecode to code for one layout. Every value gets the phase of its latest operand; the phases are then emitted one after
+ * the other, with a load before the first use of an input that cannot be read in place, a register, a slot or an output
+ * for every value, and whatever a result needs to get into its output.
+ *
+ * What holds: a value that is a result with another dtype in memory, and a result that is a bare input or constant, is a
+ * cast of its own, so that every result is a value of its output's dtype. With a single result, its output is written by
+ * the last step of a block, which has read all inputs: the output may be exactly one of them.
+ */
+#include "vm/code.h"
+#include "vm/registers.h"
+
+/* Where something is while registers and slots are still counted: which part of the table, and the index there. */
+enum { IN_CONSTANTS, IN_MOVING, IN_SLOTS, IN_REGISTERS, PART_COUNT, PART_SHIFT = 30 };
+
+static uint32_t place(uint32_t part, uint32_t index) {
+    return part << PART_SHIFT | index;
+}
+
+static uint32_t part_of(uint32_t at) {
+    return at >> PART_SHIFT;
+}
+
+static uint32_t index_of(uint32_t at) {
+    return at & ((1u << PART_SHIFT) - 1);
+}
+
+/* `last` is the value that reads this one last; LASTS if its register is never free again. */
+#define LASTS UINT32_MAX
+
+/* An input, or what an instruction made. */
+typedef struct value {
+    uint8_t phase;
+    uint8_t size;
+    bool is_placed;
+    uint32_t at;
+    uint32_t last;
+    uint32_t result; /* first of its results, NX_VM_NONE if none */
+} value;
+
+typedef struct result {
+    uint32_t value;
+    uint32_t next; /* of the same value, or NX_VM_NONE */
+    bool is_plain, is_written;
+} result;
+
+typedef struct linker {
+    const nx_vm_program *program;
+    const nx_vm_layout *layout;
+    nx_vm_code *code;
+    nx_vm_instruction *instructions; /* those of the program and the casts of results; NX_VM_VALUE refs are into values */
+    value *values, *inputs;
+    result *results;
+    uint32_t value_count;
+    nx_step *steps;
+    uint32_t step_count;
+    nx_registers registers;
+    uint32_t slot_count;
+    const char *missing; /* a kernel that does not exist */
+} linker;
+
+/* ------------------------------------------------------------------------------------- values, phases, last uses -- */
+
+static nx_vm_ref value_ref(uint32_t i) {
+    return (nx_vm_ref){NX_VM_VALUE, i & NX_VM_MAX_INDEX};
+}
+
+static value *value_of(linker *l, nx_vm_ref ref) {
+    return ref.kind == NX_VM_VALUE ? &l->values[ref.index] : ref.kind == NX_VM_INPUT ? &l->inputs[ref.index] : NULL;
+}
+
+static nx_phase phase_of(linker *l, nx_vm_ref ref) {
+    value *v = value_of(l, ref);
+    return v ? (nx_phase)v->phase : NX_PHASE_CALL;
+}
+
+static void add_value(linker *l, const nx_vm_instruction *instruction) {
+    uint32_t i = l->value_count++;
+    nx_phase phase = NX_PHASE_CALL;
+    for (int k = 0; k < instruction->arity; k++) {
+        nx_phase p = phase_of(l, instruction->arg[k]);
+        if (p > phase) phase = p;
+    }
+    l->instructions[i] = *instruction;
+    l->values[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size((nexpr_dtype)instruction->dtype),
+                           .last = i, .result = NX_VM_NONE};
+}
+
+static void attach_result(linker *l, uint32_t r, uint32_t v) {
+    l->results[r].value = v;
+    l->results[r].next = l->values[v].result;
+    l->values[v].result = r;
+}
+
+static void add_cast(linker *l, uint32_t r, nx_vm_ref from) {
+    nx_vm_instruction cast = {.kind = NX_NODE_CAST, .dtype = (uint8_t)l->layout->outputs[r].dtype,
+                              .loop = (uint8_t)l->program->results[r].dtype, .arity = 1, .arg = {from}};
+    add_value(l, &cast);
+    attach_result(l, r, l->value_count - 1);
+}
+
+/* Copies the program's instructions, with casts of results behind what they cast. */
+static void add_values(linker *l, uint32_t *renumbered) {
+    const nx_vm_program *program = l->program;
+    for (uint32_t i = 0; i < program->code_count; i++) {
+        nx_vm_instruction instruction = program->code[i];
+        for (int k = 0; k < instruction.arity; k++) {
+            nx_vm_ref *arg = &instruction.arg[k];
+            if (arg->kind == NX_VM_VALUE) *arg = value_ref(renumbered[arg->index]);
+        }
+        uint32_t v = renumbered[i] = l->value_count;
+        add_value(l, &instruction);
+        for (uint32_t r = instruction.result; r != NX_VM_NONE; r = program->results[r].next) {
+            if (l->layout->outputs[r].dtype == (nexpr_dtype)instruction.dtype) attach_result(l, r, v);
+            else add_cast(l, r, value_ref(v));
+        }
+    }
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        if (program->results[r].from.kind != NX_VM_VALUE) add_cast(l, r, program->results[r].from);
+    }
+}
+
+static void describe_operands(linker *l) {
+    const nx_vm_program *program = l->program;
+    nx_moving *moving = l->code->moving;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        uint32_t index = program->inputs[i].index;
+        const nx_vm_operand *operand = &l->layout->inputs[index];
+        nx_phase phase = nx_blocks_phase(&l->code->blocks, operand);
+        bool is_plain = nx_phase_is_scalar(phase) ? operand->aligned && !operand->swapped
+                                                  : phase == NX_PHASE_BLOCK && nx_blocks_are_plain(&l->code->blocks, operand);
+        l->inputs[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size(operand->dtype),
+                               .is_placed = is_plain, .at = place(IN_MOVING, i), .result = NX_VM_NONE};
+        moving[i] = (nx_moving){index, false, {operand->stride[0], operand->stride[1]}};
+    }
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        const nx_vm_operand *operand = &l->layout->outputs[r];
+        l->results[r].is_plain = nx_blocks_are_plain(&l->code->blocks, operand);
+        moving[program->input_count + r] = (nx_moving){r, true, {operand->stride[0], operand->stride[1]}};
+    }
+}
+
+/* A value that a later phase reads lasts to the end of the run. */
+static void find_last_uses(linker *l) {
+    for (uint32_t i = 0; i < l->value_count; i++) {
+        value *v = &l->values[i];
+        for (int k = 0; k < l->instructions[i].arity; k++) {
+            value *arg = value_of(l, l->instructions[i].arg[k]);
+            if (!arg || arg->last == LASTS) continue;
+            arg->last = arg->phase == v->phase ? i : LASTS;
+        }
+        if (v->result != NX_VM_NONE && v->phase != NX_PHASE_BLOCK) v->last = LASTS;
+    }
+}
+
+/* -------------------------------------------------------------------------------------------------------- steps -- */
+
+static nx_step *add_step(linker *l, nx_step_kind kind, uint32_t dst, uint32_t src, size_t item_size) {
+    nx_step *s = &l->steps[l->step_count++];
+    uint32_t none = place(IN_CONSTANTS, 0);
+    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none}};
+    return s;
+}
+
+static void set_kernel(linker *l, nx_step *s, nx_kernel *kernel, const char *what) {
+    s->kernel.compute = kernel;
+    if (!kernel && !l->missing) l->missing = what;
+}
+
+static uint32_t take_register(linker *l) {
+    return place(IN_REGISTERS, nx_registers_take(&l->registers));
+}
+
+static void return_register(linker *l, uint32_t at) {
+    if (part_of(at) == IN_REGISTERS) nx_registers_return(&l->registers, index_of(at));
+}
+
+static uint32_t take_slot(linker *l) {
+    return place(IN_SLOTS, l->slot_count++);
+}
+
+/* Gathers an input into a slot or a register. */
+static void load_input(linker *l, uint32_t i) {
+    value *input = &l->inputs[i];
+    const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[i].index];
+    uint32_t dst = nx_phase_is_scalar((nx_phase)input->phase) ? take_slot(l) : take_register(l);
+    nx_step *s = add_step(l, NX_STEP_LOAD, dst, input->at, input->size);
+    s->kernel.load = nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped);
+    input->at = dst;
+    input->is_placed = true;
+}
+
+/* Inputs that vary from block to block are loaded where they are first used, all others at the start of their phase. */
+static void load_inputs(linker *l, nx_phase phase) {
+    for (uint32_t i = 0; i < l->program->input_count; i++) {
+        if (l->inputs[i].phase == phase && !l->inputs[i].is_placed) load_input(l, i);
+    }
+}
+
+static uint32_t operand_at(linker *l, nx_vm_ref ref) {
+    if (ref.kind == NX_VM_CONSTANT) return place(IN_CONSTANTS, ref.index);
+    if (ref.kind == NX_VM_INPUT && !l->inputs[ref.index].is_placed) load_input(l, ref.index);
+    return value_of(l, ref)->at;
+}
+
+/* Fills in the operands of value i. Returns the form of the kernel, and the registers that are read for the last time. */
+static unsigned resolve_operands(linker *l, uint32_t i, uint32_t src[], nx_dying dying[], int *ret_count) {
+    const nx_vm_instruction *instruction = &l->instructions[i];
+    unsigned form = 0;
+    int count = 0;
+    for (int k = 0; k < instruction->arity; k++) {
+        src[k] = operand_at(l, instruction->arg[k]);
+        if (nx_phase_is_scalar(phase_of(l, instruction->arg[k]))) form |= 1u << k;
+    }
+    for (int k = 0; k < instruction->arity; k++) {
+        value *arg = value_of(l, instruction->arg[k]);
+        if (!arg || arg->last != i || part_of(arg->at) != IN_REGISTERS) continue;
+        dying[count++] = (nx_dying){index_of(arg->at), arg->size};
+        arg->last = LASTS; /* x*x: only once */
+    }
+    *ret_count = count;
+    return nx_phase_is_scalar((nx_phase)l->values[i].phase) ? 0 : form;
+}
+
+static nx_kernel *find_kernel(const linker *l, const nx_vm_instruction *instruction, unsigned form) {
+    nexpr_dtype loop = (nexpr_dtype)instruction->loop;
+    if (instruction->kind == NX_NODE_CAST) return nx_vm_cast_kernel(l->code->isa, loop, (nexpr_dtype)instruction->dtype);
+    return nx_vm_kernel(l->code->isa, (nx_op)instruction->op, loop, form);
+}
+
+static const char *name_of(const nx_vm_instruction *instruction) {
+    if (instruction->kind == NX_NODE_CAST) return nexpr_dtype_name((nexpr_dtype)instruction->dtype);
+    return nx_op_rows[instruction->op].names;
+}
+
+static uint32_t output_at(const linker *l, uint32_t r) {
+    return place(IN_MOVING, l->program->input_count + r);
+}
+
+/* An output that the value can be computed into, else NX_VM_NONE. */
+static uint32_t find_home(const linker *l, const value *v) {
+    if (v->phase != NX_PHASE_BLOCK) return NX_VM_NONE;
+    for (uint32_t r = v->result; r != NX_VM_NONE; r = l->results[r].next) {
+        if (l->results[r].is_plain && !l->layout->outputs[r].non_temporal) return r;
+    }
+    return NX_VM_NONE;
+}
+
+static uint32_t choose_place(linker *l, uint32_t i, const nx_dying *dying, int count) {
+    value *v = &l->values[i];
+    if (nx_phase_is_scalar((nx_phase)v->phase)) return take_slot(l);
+    uint32_t home = find_home(l, v);
+    if (home == NX_VM_NONE) return place(IN_REGISTERS, nx_registers_replace(&l->registers, dying, count, v->size));
+    l->results[home].is_written = true;
+    for (int k = 0; k < count; k++) nx_registers_return(&l->registers, dying[k].reg);
+    return output_at(l, home);
+}
+
+/* A block that is complete in `from` goes into output r. */
+static void store_block(linker *l, uint32_t r, uint32_t from) {
+    const nx_vm_operand *operand = &l->layout->outputs[r];
+    size_t size = nexpr_dtype_size(operand->dtype);
+    if (l->results[r].is_plain && operand->non_temporal) {
+        add_step(l, NX_STEP_STORE_NT, output_at(l, r), from, size);
+    } else if (l->results[r].is_plain) {
+        nx_step *s = add_step(l, NX_STEP_COMPUTE, output_at(l, r), from, size);
+        set_kernel(l, s, nx_vm_cast_kernel(l->code->isa, operand->dtype, operand->dtype), nexpr_dtype_name(operand->dtype));
+    } else {
+        nx_step *s = add_step(l, NX_STEP_STORE, output_at(l, r), from, size);
+        s->kernel.store = nx_vm_store_kernel(l->code->isa, operand->dtype, operand->swapped);
+    }
+}
+
+/* The same from a single element. */
+static void fill_block(linker *l, uint32_t r, uint32_t from) {
+    const nx_vm_operand *operand = &l->layout->outputs[r];
+    bool is_direct = l->results[r].is_plain && !operand->non_temporal;
+    uint32_t dst = is_direct ? output_at(l, r) : take_register(l);
+    nx_step *s = add_step(l, NX_STEP_FILL, dst, from, nexpr_dtype_size(operand->dtype));
+    s->kernel.load = nx_vm_load_kernel(l->code->isa, operand->dtype, false);
+    if (is_direct) return;
+    store_block(l, r, dst);
+    return_register(l, dst);
+}
+
+static void write_result(linker *l, uint32_t r) {
+    value *v = &l->values[l->results[r].value];
+    if (l->results[r].is_written) return;
+    l->results[r].is_written = true;
+    if (nx_phase_is_scalar((nx_phase)v->phase)) fill_block(l, r, v->at);
+    else store_block(l, r, v->at);
+}
+
+static void emit_value(linker *l, uint32_t i) {
+    value *v = &l->values[i];
+    uint32_t src[NX_MAX_ARITY] = {0};
+    nx_dying dying[NX_MAX_ARITY];
+    int count;
+    unsigned form = resolve_operands(l, i, src, dying, &count);
+    v->at = choose_place(l, i, dying, count);
+    v->is_placed = true;
+    nx_step *s = add_step(l, NX_STEP_COMPUTE, v->at, 0, v->size);
+    for (int k = 0; k < l->instructions[i].arity; k++) s->src[k] = src[k];
+    set_kernel(l, s, find_kernel(l, &l->instructions[i], form), name_of(&l->instructions[i]));
+    if (v->phase != NX_PHASE_BLOCK) return;
+    for (uint32_t r = v->result; r != NX_VM_NONE; r = l->results[r].next) write_result(l, r);
+    if (v->last == i) return_register(l, v->at);
+}
+
+static void emit_phase(linker *l, nx_phase phase) {
+    if (phase != NX_PHASE_BLOCK) load_inputs(l, phase);
+    for (uint32_t i = 0; i < l->value_count; i++) {
+        if (l->values[i].phase == phase) emit_value(l, i);
+    }
+    if (phase == NX_PHASE_BLOCK) {
+        for (uint32_t r = 0; r < l->program->result_count; r++) write_result(l, r);
+    }
+    l->code->phase_end[phase] = l->step_count;
+}
+
+/* From places to indices in the table. */
+static void number_operands(linker *l) {
+    nx_vm_code *code = l->code;
+    code->slot_count = l->slot_count;
+    code->register_count = l->registers.count;
+    uint32_t base[PART_COUNT] = {0, code->constant_count, code->constant_count + code->moving_count,
+                                 code->constant_count + code->moving_count + code->slot_count};
+    for (nx_step *s = l->steps; s != l->steps + l->step_count; s++) {
+        s->dst = base[part_of(s->dst)] + index_of(s->dst);
+        for (int k = 0; k < NX_MAX_ARITY; k++) s->src[k] = base[part_of(s->src[k])] + index_of(s->src[k]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------ memory -- */
+
+/* Every instruction is a step, every input may need a load, every result a cast, a fill and a store. */
+static size_t max_values(const nx_vm_program *program) {
+    return (size_t)program->code_count + program->result_count;
+}
+
+static size_t max_steps(const nx_vm_program *program) {
+    return max_values(program) + program->input_count + 2 * (size_t)program->result_count;
+}
+
+static bool allocate_linker(linker *l, nx_arena *arena, uint32_t **ret_renumbered) {
+    const nx_vm_program *program = l->program;
+    size_t n = max_values(program);
+    l->instructions = nx_arena_alloc(arena, n, sizeof *l->instructions);
+    l->values = nx_arena_alloc(arena, n, sizeof *l->values);
+    l->inputs = nx_arena_alloc(arena, program->input_count, sizeof *l->inputs);
+    l->results = nx_arena_alloc(arena, program->result_count, sizeof *l->results);
+    l->registers.free = nx_arena_alloc(arena, n + program->input_count + 1, sizeof *l->registers.free);
+    *ret_renumbered = nx_arena_alloc(arena, program->code_count, sizeof **ret_renumbered);
+    return l->instructions && l->values && l->inputs && l->results && l->registers.free && *ret_renumbered;
+}
+
+static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
+    const nx_vm_program *program = l->program;
+    size_t moving_count = (size_t)program->input_count + program->result_count;
+    size_t bytes = sizeof(nx_vm_code) + program->constant_count * sizeof(nx_value) + moving_count * sizeof(nx_moving) +
+                   max_steps(program) * sizeof(nx_step);
+    nx_vm_code *code = nx_allocate(allocator, bytes, 1);
+    if (!code) return NULL;
+    *code = (nx_vm_code){.bytes = bytes, .isa = nx_isa_current(), .constant_count = program->constant_count,
+                         .moving_count = (uint32_t)moving_count};
+    code->constants = (nx_value *)(code + 1);
+    code->moving = (nx_moving *)(code->constants + program->constant_count);
+    l->steps = (nx_step *)(code->moving + moving_count);
+    code->steps = l->steps;
+    for (uint32_t i = 0; i < program->constant_count; i++) code->constants[i] = program->constants[i].value;
+    return code;
+}
+
+static void link_code(linker *l, uint32_t *renumbered) {
+    l->code->blocks = nx_blocks_choose(l->program, l->layout);
+    describe_operands(l);
+    add_values(l, renumbered);
+    find_last_uses(l);
+    for (int phase = 0; phase < NX_PHASE_COUNT; phase++) emit_phase(l, (nx_phase)phase);
+    number_operands(l);
+}
+
+nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
+                        nx_vm_code **ret, nexpr_error *err) {
+    linker l = {.program = program, .layout = layout};
+    nx_arena arena;
+    uint32_t *renumbered;
+    nx_arena_init(&arena, allocator);
+    nexpr_status status = NEXPR_OK;
+    if (!allocate_linker(&l, &arena, &renumbered) || !(l.code = allocate_code(&l, allocator))) {
+        status = nx_fail_memory(err);
+    } else {
+        link_code(&l, renumbered);
+        if (l.missing) {
+            status = nx_fail(err, NEXPR_TYPE, NX_NOWHERE, "'%.*s' has no kernel for these dtypes", nx_name_length(l.missing),
+                             l.missing);
+        }
+    }
+    if (!status) *ret = l.code;
+    else nx_vm_code_free(allocator, l.code);
+    nx_arena_free(&arena);
+    return status;
+}
+
+void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code) {
+    if (code) nx_release(allocator, code, code->bytes, 1);
+}

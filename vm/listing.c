@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytecode as text, in the language's own words as far as they go: constants and names read back as what they are. A line
+ * is `r2 = add_f64 r0, a`; a cast is named by its target and suffixed by its source, as in `r0 = float64_i32 n`. The last
+ * line tells the results: `return total = r2, r0`.
+ */
+#include "vm/program.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Counts what does not fit, as snprintf does. */
+typedef struct writer {
+    char *buffer;
+    size_t capacity, length;
+} writer;
+
+static void put(writer *w, const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++, w->length++) {
+        if (w->length + 1 < w->capacity) w->buffer[w->length] = text[i];
+    }
+}
+
+static void put_text(writer *w, const char *text) {
+    put(w, text, strlen(text));
+}
+
+__attribute__((format(printf, 2, 3))) static void put_format(writer *w, const char *format, ...) {
+    char text[64];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put_text(w, text);
+}
+
+/* The host's locale may write another decimal point, even one of several bytes. */
+static void write_decimal_point(char *text) {
+    char *out = text;
+    for (const char *in = text; *in;) {
+        size_t n = strcspn(in, "0123456789+-e");
+        if (n) *out++ = '.';
+        in += n;
+        if (*in) *out++ = *in++;
+    }
+    *out = 0;
+}
+
+/* With the fewest digits that read back, and always recognisable as a float. */
+static void put_float(writer *w, double x, bool is_single) {
+    if (x != x || x - x != 0) {
+        put_text(w, x != x ? "nan" : x > 0 ? "inf" : "-inf");
+        return;
+    }
+    char text[40];
+    bool is_short_integer = x > -1e15 && x < 1e15 && x == (double)(int64_t)x;
+    if (is_short_integer) snprintf(text, sizeof text, "%.1f", x);
+    for (int digits = 1; !is_short_integer && digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (is_single ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x) break;
+    }
+    write_decimal_point(text);
+    put_text(w, text);
+    if (!strpbrk(text, ".e")) put_text(w, ".0");
+}
+
+static double half_to_double(uint16_t bits) {
+    int exponent = bits >> 10 & 31;
+    double fraction = bits & 1023;
+    double x = exponent == 31 ? (fraction != 0 ? __builtin_nan("") : __builtin_inf())
+               : exponent     ? __builtin_ldexp(fraction + 1024, exponent - 25)
+                              : __builtin_ldexp(fraction, -24);
+    return bits >> 15 ? -x : x;
+}
+
+static void put_complex(writer *w, double re, double im, bool is_single) {
+    put_text(w, "complex(");
+    put_float(w, re, is_single);
+    put_text(w, ", ");
+    put_float(w, im, is_single);
+    put_text(w, ")");
+}
+
+static void put_constant(writer *w, const nx_vm_constant *constant) {
+    const nx_value *v = &constant->value;
+    switch (constant->dtype) {
+    case NEXPR_BOOL: put_text(w, v->b ? "True" : "False"); break;
+    case NEXPR_INT8: put_format(w, "%" PRId8, v->i8); break;
+    case NEXPR_UINT8: put_format(w, "%" PRIu8, v->u8); break;
+    case NEXPR_INT16: put_format(w, "%" PRId16, v->i16); break;
+    case NEXPR_UINT16: put_format(w, "%" PRIu16, v->u16); break;
+    case NEXPR_INT32: put_format(w, "%" PRId32, v->i32); break;
+    case NEXPR_UINT32: put_format(w, "%" PRIu32, v->u32); break;
+    case NEXPR_INT64: put_format(w, "%" PRId64, v->i64); break;
+    case NEXPR_UINT64: put_format(w, "%" PRIu64, v->u64); break;
+    case NEXPR_FLOAT16: put_float(w, half_to_double(v->f16), true); break;
+    case NEXPR_FLOAT32: put_float(w, v->f32, true); break;
+    case NEXPR_FLOAT64: put_float(w, v->f64, false); break;
+    case NEXPR_COMPLEX64: put_complex(w, v->c64[0], v->c64[1], true); break;
+    case NEXPR_COMPLEX128: put_complex(w, v->c128[0], v->c128[1], false); break;
+    case NEXPR_DTYPE_COUNT: break;
+    }
+}
+
+/* Names that could be taken for something else are quoted, as in the text of an expression. */
+static bool is_plain(const char *name) {
+    const char *digits = name + 1;
+    bool is_register = name[0] == 'r' && *digits && !digits[strspn(digits, "0123456789")];
+    if (is_register || !*name || (*name >= '0' && *name <= '9')) return false;
+    for (const char *c = name; *c; c++) {
+        bool is_letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' || (unsigned char)*c >= 0x80;
+        if (!is_letter && !(*c >= '0' && *c <= '9')) return false;
+    }
+    return true;
+}
+
+static void put_name(writer *w, const char *name) {
+    const char *quote = is_plain(name) ? "" : "`";
+    put_text(w, quote);
+    put_text(w, name);
+    put_text(w, quote);
+}
+
+static void put_ref(writer *w, const nx_vm_program *program, nx_vm_ref ref) {
+    switch ((nx_vm_ref_kind)ref.kind) {
+    case NX_VM_VALUE: put_format(w, "r%" PRIu32, program->code[ref.index].reg); break;
+    case NX_VM_INPUT: put_name(w, program->inputs[ref.index].name); break;
+    case NX_VM_CONSTANT: put_constant(w, &program->constants[ref.index]); break;
+    }
+}
+
+static void put_instruction(writer *w, const nx_vm_program *program, const nx_vm_instruction *instruction) {
+    char name[NX_NAME_MAX];
+    bool is_cast = instruction->kind == NX_NODE_CAST;
+    put_format(w, "r%" PRIu32 " = ", instruction->reg);
+    put_text(w, is_cast ? nexpr_dtype_name((nexpr_dtype)instruction->dtype) : nx_op_name((nx_op)instruction->op, name));
+    put_format(w, "_%s", nx_dtype_suffix((nexpr_dtype)instruction->loop));
+    for (int k = 0; k < instruction->arity; k++) {
+        put_text(w, k ? ", " : " ");
+        put_ref(w, program, instruction->arg[k]);
+    }
+    put_text(w, "\n");
+}
+
+static void put_results(writer *w, const nx_vm_program *program) {
+    put_text(w, "return");
+    for (uint32_t i = 0; i < program->result_count; i++) {
+        const nx_vm_result *result = &program->results[i];
+        put_text(w, i ? ", " : " ");
+        if (result->name) {
+            put_name(w, result->name);
+            put_text(w, " = ");
+        }
+        put_ref(w, program, result->from);
+    }
+    put_text(w, "\n");
+}
+
+size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity) {
+    writer w = {buffer, capacity, 0};
+    for (uint32_t i = 0; i < program->code_count; i++) put_instruction(&w, program, &program->code[i]);
+    put_results(&w, program);
+    if (capacity) buffer[w.length < capacity ? w.length : capacity - 1] = 0;
+    return w.length;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VM's loop: for every block, for every step, call its kernel. The addresses of registers, slots and constants are
+ * written to the thread's table once per call, those of the caller's operands once per row and once per block.
+ */
+#include "vm/code.h"
+
+static void place_fixed(const nx_vm_code *code, char **at, char *scratch) {
+    for (uint32_t i = 0; i < code->constant_count; i++) *at++ = (char *)&code->constants[i];
+    at += code->moving_count;
+    char *slot = scratch + nx_scratch_slots(code), *reg = scratch + nx_scratch_registers(code);
+    for (uint32_t i = 0; i < code->slot_count; i++, slot += sizeof(nx_value)) *at++ = slot;
+    for (uint32_t i = 0; i < code->register_count; i++, reg += code->blocks.register_bytes) *at++ = reg;
+}
+
+static void place_moving(const nx_vm_code *code, const nx_vm_args *args, char **at, int64_t row, int64_t col) {
+    at += code->constant_count;
+    for (uint32_t i = 0; i < code->moving_count; i++) {
+        const nx_moving *m = &code->moving[i];
+        const char *base = m->is_output ? args->outputs[m->index] : args->inputs[m->index];
+        at[i] = (char *)base + row * m->stride[0] + col * m->stride[1];
+    }
+}
+
+static void advance_moving(const nx_vm_code *code, char **at, int64_t cols) {
+    at += code->constant_count;
+    for (uint32_t i = 0; i < code->moving_count; i++) at[i] += cols * code->moving[i].stride[1];
+}
+
+static const int64_t *strides(const nx_vm_code *code, uint32_t operand) {
+    return code->moving[operand - code->constant_count].stride;
+}
+
+__attribute__((noinline)) static void move(const nx_vm_code *code, const nx_step *s, char **at, size_t rows, size_t cols) {
+    char *dst = at[s->dst], *src = at[s->src[0]];
+    const int64_t *stride;
+    switch ((nx_step_kind)s->kind) {
+    case NX_STEP_LOAD:
+        stride = strides(code, s->src[0]);
+        s->kernel.load(rows, cols, dst, src, stride[0], stride[1]);
+        break;
+    case NX_STEP_FILL: s->kernel.load(rows, cols, dst, src, 0, 0); break;
+    case NX_STEP_STORE:
+        stride = strides(code, s->dst);
+        s->kernel.store(rows, cols, dst, stride[0], stride[1], src);
+        break;
+    case NX_STEP_STORE_NT: nx_vm_store_nt(code->isa, dst, src, rows * cols * s->item_size); break;
+    case NX_STEP_COMPUTE: break;
+    }
+}
+
+static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, int64_t rows, int64_t cols) {
+    const nx_step *s = code->steps + (phase ? code->phase_end[phase - 1] : 0);
+    const nx_step *end = code->steps + code->phase_end[phase];
+    size_t n = (size_t)(rows * cols);
+    for (; s != end; s++) {
+        if (__builtin_expect(s->kind != NX_STEP_COMPUTE, 0)) {
+            move(code, s, at, (size_t)rows, (size_t)cols);
+            continue;
+        }
+        const void *x[NX_MAX_ARITY] = {at[s->src[0]], at[s->src[1]], at[s->src[2]]};
+        s->kernel.compute(n, at[s->dst], x);
+    }
+}
+
+static int64_t min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
+    const nx_vm_code *code = args->code;
+    const nx_blocks *blocks = &code->blocks;
+    char **at = args->scratch;
+    if (count[0] <= 0 || count[1] <= 0) return;
+    /* Parts of short rows are not contiguous beyond a row. */
+    int64_t block_rows = count[1] == blocks->count[1] ? blocks->rows : 1;
+    place_fixed(code, at, args->scratch);
+    place_moving(code, args, at, first[0], first[1]);
+    run_phase(code, NX_PHASE_CALL, at, 1, 1);
+    if (blocks->is_tiled) run_phase(code, NX_PHASE_TILE, at, min_i64(block_rows, count[0]), count[1]);
+    for (int64_t i = 0; i < count[0]; i += block_rows) {
+        int64_t rows = min_i64(block_rows, count[0] - i);
+        if (i) place_moving(code, args, at, first[0] + i, first[1]);
+        run_phase(code, NX_PHASE_ROW, at, 1, 1);
+        for (int64_t j = 0; j < count[1]; j += blocks->cols) {
+            if (j) advance_moving(code, at, blocks->cols);
+            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->cols, count[1] - j));
+        }
+    }
+}
+
+size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
+    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes;
+}
+
+int nx_vm_block_items(const nx_vm_code *code) {
+    return (int)(code->blocks.rows * code->blocks.cols);
+}
