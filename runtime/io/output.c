@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that are written. The bytes go to .NAME.nexpr-tmp in the directory of the file that they will replace; commit
+ * flushes it, renames it and flushes the directory. At any moment the path names the old file or the complete new one.
+ *
+ * Whoever writes a temporary holds a lock (flock) on it, which ends with its process. A temporary that nobody holds is what
+ * a killed process left, and is removed; one that is held means that two processes write the same file, which is an error.
+ */
+#include "nexpr_io.h"
+
+#include "runtime/io/npy_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LONGEST_NAME = 230, MAX_LINKS = 40, MAX_TRIES = 20 };
+
+struct nexpr_output {
+    nx_io_stream stream; /* path is as the caller gave it */
+    char target[PATH_MAX];    /* the file to replace: the path with its last component's symbolic links followed */
+    char temporary[PATH_MAX]; /* "" if the target is written directly */
+    bool force;
+    enum { EMPTY, BROKEN, COMPLETE } state;
+};
+
+nexpr_output_options nexpr_output_options_init(void) {
+    return (nexpr_output_options){.size = sizeof(nexpr_output_options)};
+}
+
+static nexpr_status fail_errno(const nexpr_output *o, const char *what, nexpr_error *err) {
+    return nx_io_fail_errno(err, o->stream.path, what);
+}
+
+/* ---------------------------------------------------------------------------------------------------- the target -- */
+
+/* Bytes of path up to and with the last slash. */
+static size_t directory_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Replaces o->target, a symbolic link, by what it points to. */
+static nexpr_status follow(nexpr_output *o, nexpr_error *err) {
+    char to[PATH_MAX];
+    ssize_t n = readlink(o->target, to, sizeof to - 1);
+    if (n < 0) return fail_errno(o, "read the symbolic link", err);
+    to[n] = 0;
+    size_t keep = to[0] == '/' ? 0 : directory_length(o->target);
+    if (keep + (size_t)n >= sizeof o->target) {
+        errno = ENAMETOOLONG;
+        return fail_errno(o, "write", err);
+    }
+    memcpy(o->target + keep, to, (size_t)n + 1);
+    return NEXPR_OK;
+}
+
+/* Finds the file behind the path; ret_exists says whether there is one, and st is then about it. */
+static nexpr_status resolve(nexpr_output *o, bool *ret_exists, struct stat *st, nexpr_error *err) {
+    size_t n = strlen(o->stream.path);
+    if (n >= sizeof o->target) errno = ENAMETOOLONG;
+    if (n >= sizeof o->target) return fail_errno(o, "write", err);
+    memcpy(o->target, o->stream.path, n + 1);
+    for (int links = 0; links <= MAX_LINKS; links++) {
+        *ret_exists = !lstat(o->target, st);
+        if (!*ret_exists) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "write", err);
+        if (!S_ISLNK(st->st_mode)) return NEXPR_OK;
+        NX_IO_TRY(follow(o, err));
+    }
+    errno = ELOOP;
+    return fail_errno(o, "write", err);
+}
+
+static nexpr_status check_name(const nexpr_output *o, nexpr_error *err) {
+    const char *name = o->stream.path + directory_length(o->stream.path), *dot = strrchr(name, '.');
+    if (dot && dot != name && !strcmp(dot, ".npy")) return NEXPR_OK;
+    return nx_io_fail(err, NEXPR_ARGUMENT, o->stream.path, "the name of an output has to end in .npy");
+}
+
+static nexpr_status exists_already(const nexpr_output *o, nexpr_error *err) {
+    return nx_io_fail(err, NEXPR_IO, o->stream.path, "exists already; --force (in a program: force) replaces it");
+}
+
+/* -------------------------------------------------------------------------------------------------- the temporary -- */
+
+static nexpr_status name_temporary(nexpr_output *o, nexpr_error *err) {
+    size_t directory = directory_length(o->target), n = strlen(o->target + directory);
+    if (n > LONGEST_NAME) { /* cut between characters, so that the whole stays within NAME_MAX */
+        n = LONGEST_NAME;
+        while (n && ((unsigned char)o->target[directory + n] & 0xC0) == 0x80) n--;
+    }
+    int length = snprintf(o->temporary, sizeof o->temporary, "%.*s.%.*s.nexpr-tmp", (int)directory, o->target, (int)n,
+                          o->target + directory);
+    if (length > 0 && (size_t)length < sizeof o->temporary) return NEXPR_OK;
+    o->temporary[0] = 0;
+    errno = ENAMETOOLONG;
+    return fail_errno(o, "write", err);
+}
+
+static bool is_same_file(int fd, const char *path) {
+    struct stat a, b;
+    return !fstat(fd, &a) && !lstat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Removes a temporary that nobody holds. */
+static nexpr_status remove_stale(nexpr_output *o, nexpr_error *err) {
+    int fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "replace what an earlier run left", err);
+    bool is_free = !flock(fd, LOCK_EX | LOCK_NB);
+    nexpr_status status = NEXPR_OK;
+    if (!is_free) status = nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
+    else if (is_same_file(fd, o->temporary) && unlink(o->temporary)) status = fail_errno(o, "remove what an earlier run left", err);
+    close(fd);
+    return status;
+}
+
+/* Makes the temporary and locks it. Between the two another process may take it for a stale one: then once more. */
+static nexpr_status open_temporary(nexpr_output *o, nexpr_error *err) {
+    NX_IO_TRY(name_temporary(o, err));
+    char name[sizeof o->temporary];
+    memcpy(name, o->temporary, sizeof name);
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+        int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EINTR) continue;
+        if (fd < 0 && errno != EEXIST) return fail_errno(o, "write", err);
+        if (fd < 0) {
+            NX_IO_TRY(remove_stale(o, err));
+            continue;
+        }
+        bool is_held = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; /* a file system may have no locks */
+        if (!is_held && is_same_file(fd, name)) {
+            o->stream.fd = fd;
+            return NEXPR_OK;
+        }
+        close(fd);
+    }
+    return nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
+}
+
+/* Gives the temporary the permissions of the file that it will replace, and its owner where that is allowed. */
+static nexpr_status keep_permissions(const nexpr_output *o, const struct stat *st, nexpr_error *err) {
+    struct stat own;
+    if (fstat(o->stream.fd, &own)) return fail_errno(o, "write", err);
+    if (own.st_uid != st->st_uid || own.st_gid != st->st_gid) {
+        if (fchown(o->stream.fd, st->st_uid, st->st_gid) && errno != EPERM) return fail_errno(o, "keep the owner", err);
+    }
+    return fchmod(o->stream.fd, st->st_mode & 0777) ? fail_errno(o, "keep the permissions", err) : NEXPR_OK;
+}
+
+static nexpr_status open_directly(nexpr_output *o, nexpr_error *err) {
+    o->temporary[0] = 0;
+    do {
+        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+        o->stream.fd = open(o->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    } while (o->stream.fd < 0 && errno == EINTR);
+    return o->stream.fd < 0 ? fail_errno(o, "write", err) : NEXPR_OK;
+}
+
+static nexpr_status open_output(nexpr_output *o, nexpr_error *err) {
+    bool exists;
+    struct stat st;
+    NX_IO_TRY(resolve(o, &exists, &st, err));
+    if (exists && S_ISDIR(st.st_mode)) return nx_io_fail(err, NEXPR_IO, o->stream.path, "is a directory");
+    if (exists && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) return open_directly(o, err);
+    if (exists && !S_ISREG(st.st_mode)) return nx_io_fail(err, NEXPR_IO, o->stream.path, "is no file that can be replaced");
+    NX_IO_TRY(check_name(o, err));
+    if (exists && !o->force) return exists_already(o, err);
+    NX_IO_TRY(open_temporary(o, err));
+    return exists ? keep_permissions(o, &st, err) : NEXPR_OK;
+}
+
+nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
+                              nexpr_error *err) {
+    if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_output_new: path and ret_output are needed");
+    nexpr_output *o = calloc(1, sizeof *o);
+    char *copy = strdup(path);
+    if (!o || !copy) {
+        free(o);
+        free(copy);
+        return nx_io_fail_memory(err, path);
+    }
+    o->stream = (nx_io_stream){.path = copy, .fd = -1, .cancel = options ? options->cancel : NULL};
+    o->force = options && options->force;
+    nexpr_status status = open_output(o, err);
+    if (status) nexpr_output_free(&o);
+    else *ret_output = o;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------ write and commit -- */
+
+nexpr_status nexpr_output_add(nexpr_output *output, const nexpr_array *array, nexpr_error *err) {
+    if (output->stream.fd < 0) return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "the output is closed");
+    if (output->state != EMPTY) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "a .npy file holds one array, not several");
+    }
+    output->state = BROKEN;
+    NX_IO_TRY(nx_npy_write(&output->stream, array, err));
+    output->state = COMPLETE;
+    return NEXPR_OK;
+}
+
+static nexpr_status flush(nexpr_output *o, nexpr_error *err) {
+    while (fsync(o->stream.fd)) {
+        if (errno != EINTR) return fail_errno(o, "write to the disk", err);
+        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+    }
+    return NEXPR_OK;
+}
+
+/* Renames unless the target exists; in two steps where the file system cannot do it in one. */
+static int rename_new(const char *from, const char *to) {
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    struct stat st;
+    bool exists = !lstat(to, &st);
+    errno = EEXIST;
+    return exists ? -1 : rename(from, to);
+}
+
+/* Puts the temporary in place. Without force a file that came into being meanwhile is left alone. */
+static nexpr_status put_in_place(nexpr_output *o, nexpr_error *err) {
+    int failed = o->force ? rename(o->temporary, o->target) : rename_new(o->temporary, o->target);
+    if (failed && !o->force && errno == EEXIST) return exists_already(o, err);
+    if (failed) return fail_errno(o, "rename the complete temporary to its name", err);
+    o->temporary[0] = 0;
+    return NEXPR_OK;
+}
+
+/* Makes the rename durable. A directory that cannot be opened or flushed by design is left to the system. */
+static nexpr_status flush_directory(nexpr_output *o, nexpr_error *err) {
+    size_t n = directory_length(o->target);
+    char path[PATH_MAX] = ".";
+    if (n) snprintf(path, sizeof path, "%.*s", (int)n, o->target);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return errno == EACCES ? NEXPR_OK : fail_errno(o, "flush the directory of the complete file", err);
+    int failed;
+    do failed = fsync(fd);
+    while (failed && errno == EINTR);
+    nexpr_status status = NEXPR_OK;
+    if (failed && errno != EINVAL && errno != EROFS) status = fail_errno(o, "flush the directory of the complete file", err);
+    close(fd);
+    return status;
+}
+
+nexpr_status nexpr_output_commit(nexpr_output *output, nexpr_error *err) {
+    nexpr_output *o = output;
+    if (o->stream.fd < 0 || o->state != COMPLETE) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, o->stream.path, "there is no complete array to commit");
+    }
+    if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+    if (o->temporary[0]) {
+        NX_IO_TRY(flush(o, err));
+        NX_IO_TRY(put_in_place(o, err));
+        NX_IO_TRY(flush_directory(o, err));
+    }
+    int failed = close(o->stream.fd);
+    o->stream.fd = -1;
+    return failed && errno != EINTR ? fail_errno(o, "write", err) : NEXPR_OK;
+}
+
+void nexpr_output_free(nexpr_output **output) {
+    nexpr_output *o = *output;
+    if (!o) return;
+    if (o->temporary[0] && o->stream.fd >= 0) unlink(o->temporary);
+    if (o->stream.fd >= 0) close(o->stream.fd);
+    free((char *)o->stream.path);
+    free(o);
+    *output = NULL;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/io/system.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* Small enough that a cancelled run ends soon, large enough that calls cost nothing. */
+enum { PIECE = 8 << 20 };
+
+static size_t piece(size_t bytes) {
+    return bytes < PIECE ? bytes : PIECE;
+}
+
+bool nx_io_is_cancelled(const nx_io_stream *stream, nexpr_error *err) {
+    if (!stream->cancel || !*stream->cancel) return false;
+    nx_io_fail(err, NEXPR_CANCELLED, stream->path, "cancelled");
+    return true;
+}
+
+nexpr_status nx_io_read(const nx_io_stream *stream, void *data, size_t bytes, int64_t offset, size_t *ret_count,
+                        nexpr_error *err) {
+    char *to = data;
+    size_t done = 0;
+    while (done < bytes) {
+        if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
+        size_t n = piece(bytes - done);
+        ssize_t got = offset < 0 ? read(stream->fd, to + done, n) : pread(stream->fd, to + done, n, offset + (int64_t)done);
+        if (got == 0) break;
+        if (got > 0) done += (size_t)got;
+        else if (errno != EINTR) return nx_io_fail_errno(err, stream->path, "read");
+    }
+    *ret_count = done;
+    return NEXPR_OK;
+}
+
+nexpr_status nx_io_write(const nx_io_stream *stream, const void *data, size_t bytes, nexpr_error *err) {
+    const char *from = data;
+    size_t done = 0;
+    while (done < bytes) {
+        if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
+        ssize_t put = write(stream->fd, from + done, piece(bytes - done));
+        if (put > 0) {
+            done += (size_t)put;
+            continue;
+        }
+        if (put == 0) errno = ENOSPC; /* a device that takes nothing would be asked for ever */
+        if (put == 0 || errno != EINTR) return nx_io_fail_errno(err, stream->path, "write");
+    }
+    return NEXPR_OK;
+}
