@@ -14,6 +14,8 @@ const char *nx_isa_name(nx_isa isa);
 
 /* The kernel of an op (from math/ where ops.def says so), NULL if there is none. form: see engine/kernel.h. */
 nx_kernel *nx_vm_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned form);
+/* The same without math/: NULL for its ops. */
+nx_kernel *nx_vm_own_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned form);
 /* Contiguous conversion, NULL for complex to real (bool excepted: any dtype to bool is x != 0). from == to is a copy that makes NaN canonical and bools 0 or 1. */
 nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to);
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moves between memory of any layout and contiguous registers, for one kind of item on one instruction set. Compiled with
+ *   ITEM  a C type of the item's size            TURN  what happens to an item on its way: keep, truth, swap16, ...
+ *   KIND  names the kind: u32, s64               ISA   names the instruction set
+ * Both sides are a rectangle with two byte strides; a load's destination and a store's source are merely contiguous.
+ * Memory may have any alignment, so items are accessed as members of a packed structure.
+ */
+#include "vm/kernels.h"
+#include "vm/template.h"
+
+/* Two halves of a complex128. */
+typedef struct pair {
+    uint64_t first, second;
+} pair;
+
+#define keep(v) (v)
+#define truth(v) ((v) != 0)
+#define swap16(v) __builtin_bswap16(v)
+#define swap32(v) __builtin_bswap32(v)
+#define swap64(v) __builtin_bswap64(v)
+#define swap_halves64(v) (__builtin_bswap64(v) << 32 | __builtin_bswap64(v) >> 32)
+#define swap_halves128(v) ((pair){__builtin_bswap64((v).first), __builtin_bswap64((v).second)})
+#define IS_keep 1
+#define IS_truth 0
+#define IS_swap16 0
+#define IS_swap32 0
+#define IS_swap64 0
+#define IS_swap_halves64 0
+#define IS_swap_halves128 0
+
+typedef struct __attribute__((packed, may_alias)) at {
+    ITEM item;
+} at;
+
+enum { SIZE = sizeof(at) };
+
+/* One side of a move. */
+typedef struct side {
+    char *data;
+    ptrdiff_t outer, inner;
+} side;
+
+/* Inlined for constant strides, which lets the loop be vectorised. */
+static inline __attribute__((always_inline)) void each(size_t n, char *restrict r, ptrdiff_t to, const char *restrict x,
+                                                       ptrdiff_t from) {
+    for (size_t i = 0; i < n; i++) {
+        const ITEM v = ((const at *)(x + (ptrdiff_t)i * from))->item;
+        ((at *)(r + (ptrdiff_t)i * to))->item = TURN(v);
+    }
+}
+
+static void fill(size_t n, char *r, const char *x) {
+    const ITEM v = ((const at *)x)->item, turned = TURN(v);
+    for (size_t i = 0; i < n; i++) ((at *)(r + i * SIZE))->item = turned;
+}
+
+static void move_row(size_t n, char *r, ptrdiff_t to, const char *x, ptrdiff_t from) {
+    if (to == SIZE) {
+        if (from == SIZE && CAT2(IS_, TURN)) memcpy(r, x, n * SIZE);
+        else if (from == SIZE) each(n, r, SIZE, x, SIZE);
+        else if (from == 0) fill(n, r, x);
+        else if (from == 2 * SIZE) each(n, r, SIZE, x, 2 * SIZE);
+        else if (from == -SIZE) each(n, r, SIZE, x, -SIZE);
+        else each(n, r, SIZE, x, from);
+    } else if (from == SIZE && to == 2 * SIZE) {
+        each(n, r, 2 * SIZE, x, SIZE);
+    } else if (from == SIZE && to == -SIZE) {
+        each(n, r, -SIZE, x, SIZE);
+    } else {
+        each(n, r, to, x, from);
+    }
+}
+
+static size_t distance(ptrdiff_t stride) {
+    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+}
+
+/* Rows end to end on both sides are one long row; else the axis runs inside on which memory is closer together, or that is
+ * not very short. */
+static void move(size_t rows, size_t cols, side r, side x, const side *memory) {
+    const ptrdiff_t n = (ptrdiff_t)cols;
+    if (rows > 1 && r.outer == n * r.inner && x.outer == n * x.inner) {
+        cols *= rows;
+        rows = 1;
+    }
+    const int across = rows > 1 && (distance(memory->outer) < distance(memory->inner) || (cols < 8 && rows > cols));
+    const size_t count = across ? cols : rows, length = across ? rows : cols;
+    const ptrdiff_t r_step = across ? r.inner : r.outer, x_step = across ? x.inner : x.outer;
+    for (size_t i = 0; i < count; i++) {
+        move_row(length, r.data + (ptrdiff_t)i * r_step, across ? r.outer : r.inner, x.data + (ptrdiff_t)i * x_step,
+                 across ? x.outer : x.inner);
+    }
+}
+
+#define LOAD CAT4(nx_load_, KIND, _, ISA)
+#define STORE CAT4(nx_store_, KIND, _, ISA)
+
+nx_load_kernel LOAD;
+void LOAD(size_t rows, size_t cols, void *dst, const void *src, ptrdiff_t row_stride, ptrdiff_t col_stride) {
+    const side r = {dst, (ptrdiff_t)cols * SIZE, SIZE}, x = {(char *)src, row_stride, col_stride};
+    move(rows, cols, r, x, &x);
+}
+
+nx_store_kernel STORE;
+void STORE(size_t rows, size_t cols, void *dst, ptrdiff_t row_stride, ptrdiff_t col_stride, const void *src) {
+    const side r = {dst, row_stride, col_stride}, x = {(char *)src, (ptrdiff_t)cols * SIZE, SIZE};
+    move(rows, cols, r, x, &r);
+}
