@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUs that this process may use: its affinity mask, and the quota of its cgroup and of all groups above, version 1 or 2.
+ * In a container the path in /proc/self/cgroup may be the host's and the files lie at the mount point; so every group on
+ * the way up is tried, and what does not exist sets no limit.
+ */
+#include "runtime/cpus.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/threads.h"
+
+enum { LARGEST_MASK = 1 << 16 }; /* CPUs */
+
+static int affinity(void) {
+    for (int cpus = CPU_SETSIZE; cpus <= LARGEST_MASK; cpus *= 2) {
+        cpu_set_t *set = CPU_ALLOC(cpus);
+        if (!set) break;
+        bool known = sched_getaffinity(0, CPU_ALLOC_SIZE(cpus), set) == 0;
+        int count = known ? CPU_COUNT_S(CPU_ALLOC_SIZE(cpus), set) : 0;
+        CPU_FREE(set);
+        if (known) return count;
+    }
+    return 1;
+}
+
+/* The first line of folder/name. */
+static bool read_line(const char *folder, const char *name, char *line, int size) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return false;
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    bool found = fgets(line, size, file) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* The quota of one group in CPUs. Version 2 says "max 100000" or "150000 100000", version 1 has a file for each number
+ * and -1 for none. */
+static int quota_of(const char *folder, bool version2) {
+    char line[64], second[64];
+    long long quota = 0, period = 0;
+    if (version2) {
+        if (!read_line(folder, "cpu.max", line, sizeof line) || sscanf(line, "%lld %lld", &quota, &period) != 2) return INT_MAX;
+    } else {
+        if (!read_line(folder, "cpu.cfs_quota_us", line, sizeof line) || sscanf(line, "%lld", &quota) != 1) return INT_MAX;
+        if (!read_line(folder, "cpu.cfs_period_us", second, sizeof second) || sscanf(second, "%lld", &period) != 1) return INT_MAX;
+    }
+    if (quota <= 0 || period <= 0) return INT_MAX;
+    long long cpus = quota / period + (quota % period != 0);
+    return cpus < INT_MAX ? (int)cpus : INT_MAX;
+}
+
+/* The least quota of mount/controller/path and of the groups above it. */
+static int least_quota(const char *mount, const char *controller, const char *path, bool version2) {
+    char folder[PATH_MAX];
+    int top = snprintf(folder, sizeof folder, "%s%s", mount, controller);
+    if (top >= (int)sizeof folder || top + strlen(path) >= sizeof folder) return INT_MAX;
+    strcpy(folder + top, path);
+    int least = INT_MAX;
+    for (;;) {
+        int quota = quota_of(folder, version2);
+        if (quota < least) least = quota;
+        char *slash = strrchr(folder + top, '/');
+        if (!slash) return least;
+        *slash = 0;
+    }
+}
+
+/* Whether a list such as "cpu,cpuacct" has "cpu". */
+static bool lists_cpu(const char *list) {
+    for (const char *at = list; (at = strstr(at, "cpu")); at += 3) {
+        if ((at == list || at[-1] == ',') && (at[3] == 0 || at[3] == ',')) return true;
+    }
+    return false;
+}
+
+/* A line is "5:cpu,cpuacct:/path", in version 2 "0::/path". */
+static int quota_of_line(char *line, const char *mount) {
+    char *controllers = strchr(line, ':');
+    char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    if (!path) return INT_MAX;
+    *path++ = 0;
+    controllers++;
+    path[strcspn(path, "\n")] = 0;
+    if (!*controllers) return least_quota(mount, "", path, true);
+    if (!lists_cpu(controllers)) return INT_MAX;
+    int plain = least_quota(mount, "/cpu", path, false), joint = least_quota(mount, "/cpu,cpuacct", path, false);
+    return plain < joint ? plain : joint;
+}
+
+int nx_cpus_quota(const char *membership, const char *mount) {
+    FILE *file = fopen(membership, "re");
+    if (!file) return INT_MAX;
+    char line[PATH_MAX + 256];
+    int least = INT_MAX;
+    while (fgets(line, sizeof line, file)) {
+        int quota = quota_of_line(line, mount);
+        if (quota < least) least = quota;
+    }
+    fclose(file);
+    return least;
+}
+
+int nx_cpus(void) {
+    int cpus = affinity(), quota = nx_cpus_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+    if (quota < cpus) cpus = quota;
+    return cpus < 1 ? 1 : cpus < NX_MAX_THREADS ? cpus : NX_MAX_THREADS;
+}
