@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""What every operation means, said with NumPy: the judge of the differential test and of the dtype table.
+
+MEANING maps a name of the op table to a function of operands, which are NumPy arrays or weak Python literals. Where nexpr
+differs on purpose (the manual lists it under "Where nexpr differs"), the function says what nexpr promises instead; these
+are marked DIFFERS. `apply` makes the result an array, so that it is strong, and raises Reject for what NumPy refuses.
+"""
+
+import math
+import operator
+from fractions import Fraction
+
+import numpy as np
+
+FLOATS = [np.dtype(t) for t in "efd"]
+LITERAL_TYPES = (bool, int, float, complex)
+
+
+class Reject(Exception):
+    """NumPy has no answer, or nexpr leaves it out on purpose."""
+
+
+def is_weak(value):
+    return type(value) in LITERAL_TYPES
+
+
+def strong(value):
+    return np.asarray(value)
+
+
+def one_like(value):
+    """Something of the same dtype, or weakness, whose value does no harm."""
+    return type(value)(1) if is_weak(value) else np.ones(1, value.dtype)
+
+
+def kind_rank(value):
+    if is_weak(value):
+        return LITERAL_TYPES.index(type(value))
+    return {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}[value.dtype.kind]
+
+
+def strong_dtypes(values):
+    """The dtypes that choose the loop: a weak operand counts only if its kind is above that of all others."""
+    dtypes = [v.dtype for v in values if not is_weak(v)]
+    top = max([kind_rank(v) for v in values if not is_weak(v)], default=-1)
+    for value in values:
+        if is_weak(value) and kind_rank(value) > top:
+            dtypes.append(np.dtype(type(value)))
+    return dtypes
+
+
+def first_loop(values, loops):
+    """The first of `loops` to which all operands cast safely, as NumPy finds it."""
+    for loop in loops:
+        if all(np.can_cast(dtype, loop, "safe") for dtype in strong_dtypes(values)):
+            return loop
+    raise Reject("no loop")
+
+
+def check_literals_fit(values):
+    """DIFFERS: in where() NumPy wraps a literal that does not fit."""
+    dtype = np.result_type(*values)
+    if dtype.kind in "iu":
+        for value in values:
+            if is_weak(value) and not np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max:
+                raise Reject("a literal does not fit")
+
+
+# ---------------------------------------------------------------------------------------- functions that NumPy lacks
+
+def by_element(function):
+    """A function of a float, for arrays; the dtype is that of NumPy's float-only functions."""
+    def apply_to(x):
+        loop = first_loop([x], FLOATS)
+        values = strong(x).astype(np.float64)
+        return np.array([function(v) for v in values.ravel().tolist()], np.float64).reshape(values.shape).astype(loop)
+    return apply_to
+
+
+def gamma(x):
+    if x == 0:
+        return math.copysign(math.inf, x)
+    try:
+        return math.gamma(x)
+    except ValueError:
+        return math.nan
+    except OverflowError:
+        return math.copysign(math.inf, x) if abs(x) < 1 else math.inf
+
+
+def lgamma(x):
+    try:
+        return math.lgamma(x)
+    except (ValueError, OverflowError):
+        return math.inf
+
+
+def exp10(x):
+    loop = first_loop([x], FLOATS)
+    return np.power(10.0, strong(x).astype(np.float64)).astype(loop)
+
+
+def make_complex(re, im):
+    loops = {np.dtype("f"): np.dtype("F"), np.dtype("d"): np.dtype("D")}
+    part = first_loop([re, im], list(loops))
+    re, im = np.broadcast_arrays(strong(re).astype(part), strong(im).astype(part))
+    result = np.empty(re.shape, loops[part])
+    result.real, result.imag = re, im
+    return result
+
+
+def round_to(fraction, dtype):
+    """The float of this dtype that is nearest to a fraction: via float64 rounded to odd, which does no harm later."""
+    try:
+        value = float(fraction)
+    except OverflowError:
+        return math.inf if fraction > 0 else -math.inf
+    if dtype != np.float64 and Fraction(value) != fraction and int(np.float64(value).view(np.int64)) % 2 == 0:
+        value = math.nextafter(value, math.inf if fraction > Fraction(value) else -math.inf)
+    return value
+
+
+def fma_element(x, y, z, dtype):
+    if not all(map(math.isfinite, (x, y, z))):
+        return z if math.isfinite(x) and math.isfinite(y) else x * y + z
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    if exact == 0:
+        return x * y + z if x == 0 or y == 0 else 0.0
+    return round_to(exact, dtype)
+
+
+def fma(x, y, z):
+    loop = first_loop([x, y, z], FLOATS)
+    x, y, z = np.broadcast_arrays(*[strong(v).astype(loop).astype(np.float64) for v in (x, y, z)])
+    values = [fma_element(*v, loop) for v in zip(x.ravel().tolist(), y.ravel().tolist(), z.ravel().tolist())]
+    return np.array(values, np.float64).reshape(x.shape).astype(loop)
+
+
+# ---------------------------------------------------------------------------------- where NumPy is undefined or differs
+
+def copysign(x, y):
+    """DIFFERS: the sign of a NaN is not looked at."""
+    return np.copysign(x, np.where(np.isnan(y), np.ones(1, strong(y).dtype), y) if not is_weak(y) else y)
+
+
+def signbit(x):
+    """DIFFERS: the sign of a NaN is not looked at."""
+    return np.signbit(x) & ~np.isnan(x)
+
+
+def reciprocal(x):
+    """DIFFERS: 0 for the integer 0, where NumPy divides by zero."""
+    if strong(x).dtype.kind not in "biu":
+        return np.reciprocal(x)
+    result = np.reciprocal(np.where(strong(x) == 0, strong(x).dtype.type(1), x))
+    return np.where(strong(x) == 0, result.dtype.type(0), result)
+
+
+def choose(pick):
+    """maximum and its like on floats: of two zeros the second operand wins, which NumPy does on some of its paths."""
+    def apply_to(x, y):
+        result = strong(pick(x, y))
+        if result.dtype.kind == "f":
+            x, y = np.broadcast_arrays(strong(x), strong(y))
+            result = np.where((x == 0) & (y == 0), y.astype(result.dtype), result)
+        return result
+    return apply_to
+
+
+def integer_power(x, y, dtype):
+    """DIFFERS: a negative exponent gives 1/x**-y truncated, where NumPy raises."""
+    if is_weak(y) and y < 0:
+        raise Reject("a literal exponent is negative")
+    x, y = np.broadcast_arrays(*[np.add(np.zeros(1, dtype), v).reshape(np.shape(v)) for v in (x, y)])
+    negative = y < 0
+    result = np.power(x, np.where(negative, dtype.type(0), y))
+    inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 0, 1, -1), 0)) if dtype.kind == "i" else result
+    return np.where(negative, inverse, result).astype(dtype)
+
+
+def power_by(function):
+    def apply_to(x, y):
+        if is_weak(x) and is_weak(y):
+            if function is operator.pow:
+                if isinstance(x, int) and (abs(y) > 60 or abs(x) > 1000):
+                    raise Reject("too large")
+                return x ** y
+            x, y = strong(x), strong(y)
+        dtype = strong(function(one_like(x), one_like(y))).dtype
+        return integer_power(x, y, dtype) if dtype.kind in "iu" else function(x, y)
+    return apply_to
+
+
+def where(condition, x, y):
+    check_literals_fit([x, y])
+    return np.where(strong(condition), x, y)
+
+
+def cast(name):
+    """DIFFERS: floats outside an integer dtype saturate, NaN is 0; complex to real is an error."""
+    dtype = np.dtype(name)
+
+    def apply_to(x):
+        source = strong(x)
+        if source.dtype.kind == "c" and dtype.kind not in "cb":
+            raise Reject("complex to real")
+        if is_weak(x) and dtype.kind in "iu":
+            if not np.iinfo(dtype).min <= x <= np.iinfo(dtype).max:
+                raise Reject("a literal does not fit")
+        if source.dtype.kind == "f" and dtype.kind in "iu":
+            return saturate(source.astype(np.float64), dtype)
+        return source.astype(dtype)
+    return apply_to
+
+
+def saturate(x, dtype):
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    inside = (x > float(low) - 1) & (x < float(high) + (1 if dtype.itemsize < 8 else 0))
+    result = np.where(inside, np.trunc(x), 0).astype(dtype)
+    result[...] = np.where(x >= float(high), dtype.type(high), result)
+    result[...] = np.where(x <= float(low), dtype.type(low), result)
+    return result
+
+
+def isclose(a, b, **tolerances):
+    return np.isclose(a, b, **tolerances)
+
+
+MEANING = {
+    "erf": by_element(math.erf), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
+    "exp10": exp10, "complex": make_complex, "fma": fma, "copysign": copysign, "signbit": signbit, "reciprocal": reciprocal,
+    "power": power_by(np.power), "where": where, "isclose": isclose,
+    "maximum": choose(np.maximum), "minimum": choose(np.minimum), "fmax": choose(np.fmax), "fmin": choose(np.fmin),
+}
+CASTS = {name: cast(name) for name in ("bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 "
+                                       "complex64 complex128").split()}
+OPERATORS = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
+    "%": operator.mod, "**": power_by(operator.pow), "&": operator.and_, "|": operator.or_, "^": operator.xor,
+    "<<": operator.lshift, ">>": operator.rshift, "==": operator.eq, "!=": operator.ne, "<": operator.lt,
+    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}
+PREFIXES = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+
+
+def meaning_of(name):
+    """The function for a name of the op table: one of MEANING, or NumPy's of that name."""
+    return MEANING.get(name) or getattr(np, name)
+
+
+REFUSALS = (TypeError, OverflowError, ZeroDivisionError, ValueError, Reject)
+
+
+def apply(function, args, keywords=None):
+    """A function call: the result is strong, even of literals."""
+    try:
+        with np.errstate(all="ignore"):
+            return checked(strong(function(*args, **(keywords or {}))))
+    except REFUSALS as refusal:
+        raise Reject(str(refusal)) from None
+
+
+def apply_operator(function, args):
+    """An operator: literals alone give a literal."""
+    try:
+        with np.errstate(all="ignore"):
+            result = function(*args)
+    except REFUSALS as refusal:
+        raise Reject(str(refusal)) from None
+    if all(is_weak(a) for a in args):
+        if isinstance(result, int) and abs(result) >= 2 ** 63:
+            raise Reject("too large")
+        return result
+    return checked(strong(result))
+
+
+def checked(result):
+    if result.dtype.name not in CASTS:
+        raise Reject(f"dtype {result.dtype}")
+    return result
+
+
+# ------------------------------------------------------------------------------------------------------------ tolerance
+
+SLACK = 5            # ULP that NumPy's own transcendental functions may be wrong by
+COMPLEX_EPS = 24     # eps of the modulus: 8 of nexpr's, the rest NumPy's
+INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 2.0, "angle": 1.0}
+# Exact for complex operands too.
+EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real imag rint equal not_equal less less_equal greater "
+                    "greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite".split())
+# The error of an operand passes through these; operands of all others have to be exact.
+PASSES = set("negative positive fabs where conjugate maximum minimum fmax fmin".split())
+
+
+def tolerance(name, info, args, result):
+    """How far, per element, nexpr's result may be from NumPy's; None if it may not."""
+    complex_args = any(np.iscomplexobj(a) for a in args)
+    if result.dtype.kind == "c" or complex_args:
+        if name in EXACT_COMPLEX:
+            return None
+        return COMPLEX_EPS * np.finfo(result.dtype).eps * modulus(result) if result.dtype.kind in "fc" else np.zeros(result.shape)
+    if result.dtype.kind != "f" or name == "absolute":
+        return None
+    ulps = max(info.ulp64, info.ulp32) or INEXACT_FUNCTIONS.get(name, 0)
+    if ulps == 0:
+        return None
+    absolute = info.abs64 if result.dtype == np.float64 else info.abs32
+    return (ulps + SLACK if result.dtype != np.float16 else 1.6) * spacing(result) + 4 * absolute
+
+
+def modulus(x):
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(np.abs(x.astype(np.complex128)), nan=0, posinf=0)
+
+
+def spacing(x):
+    """One ULP, as float64; 0 for inf and NaN."""
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(np.spacing(np.abs(x)).astype(np.float64), nan=0, posinf=0)

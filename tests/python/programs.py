@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: MIT
+"""Random programs that are right by construction: a tree that prints itself as nexpr text and computes itself with NumPy.
+
+Every node knows its value (an array, or a Python literal as long as it is weak) and how far nexpr may be from it (`slack`,
+per element; None: not at all) from the moment it is made, so that the next draw can look at both. A draw that NumPy
+refuses raises Reject and is drawn again. The program's result shape is that of the inputs, broadcast.
+"""
+
+import numpy as np
+
+import layouts
+import oracle
+from oracle import Reject, is_weak
+
+# Precedences of Python's grammar, loosest first.
+TERNARY, OR, AND, NOT, COMPARE, BIT_OR, BIT_XOR, BIT_AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(14)
+INFIX = {"|": BIT_OR, "^": BIT_XOR, "&": BIT_AND, "<<": SHIFT, ">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
+         "//": PRODUCT, "%": PRODUCT, "**": POWER, "==": COMPARE, "!=": COMPARE, "<": COMPARE, "<=": COMPARE, ">": COMPARE,
+         ">=": COMPARE}
+LITERALS = ["0", "1", "2", "3", "7", "10", "100", "255", "1000", "0x1f", "0b101", "1_000", "0.0", "0.5", "1.0", "1.5", "2.0", "0.1", "3.25",
+            "1e3", "1e-3", ".5", "2.", "1e300", "1j", "2.5j", "True", "False"]
+NEGATIVE_LITERALS = ["-1", "-2", "-128", "-1.0", "-0.5", "-0.0", "-2j"]
+CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf, "nan": np.nan}
+
+
+class Node:
+    """`kind` says how it prints; `args` are nodes; `detail` is what else the kind needs."""
+
+    __slots__ = ("kind", "args", "detail", "value", "slack")
+
+    def __init__(self, kind, args, detail, table):
+        self.kind, self.args, self.detail = kind, tuple(args), detail
+        self.value, self.slack = COMPUTE[kind](self, table)
+
+    def text(self):
+        return PRINT[self.kind](self)[0]
+
+    def text_at(self, precedence):
+        """In parentheses where it binds less tightly than `precedence`."""
+        text, own = PRINT[self.kind](self)
+        return f"({text})" if own < precedence else text
+
+    def size(self):
+        return 1 + sum(arg.size() for arg in self.args)
+
+
+class Table:
+    """The library's op table, by name, and what the programs draw from."""
+
+    def __init__(self, infos):
+        self.info = {info.name.decode(): info for info in infos}
+        self.names, self.prefixes, self.infixes = {}, {}, {}
+        for name, info in self.info.items():
+            self.names[name] = [name] + info.aliases.decode().split()
+            spelling = info.spelling.decode()
+            if spelling and self.arity(name) == 2:
+                self.infixes[spelling] = name
+            elif spelling:
+                self.prefixes[spelling] = name
+        missing = [name for name in self.info if name not in oracle.MEANING and not hasattr(np, name)]
+        assert not missing, f"no meaning in NumPy for {missing}"
+
+    def parameters(self, name):
+        return [p.strip() for p in self.info[name].params.decode().split(",")]
+
+    def arity(self, name):
+        """The number of parameters without a default."""
+        return sum("=" not in p for p in self.parameters(name))
+
+
+# ------------------------------------------------------------------------------------------------------------ computing
+
+def passes_on(name, args, value):
+    """The slack of a value made of inexact operands by an operation that they may pass through."""
+    slack = 0
+    for arg in args:
+        if arg.slack is not None:
+            slack = slack + arg.slack
+    return np.broadcast_to(np.where(np.isfinite(value), slack, 0), value.shape)
+
+
+def slack_of(name, table, args, value):
+    if any(arg.slack is not None for arg in args):
+        if name not in oracle.PASSES or value.dtype.kind not in "fc":
+            raise Reject("an inexact operand")
+        return passes_on(name, args, value)
+    if is_weak(value):
+        return None
+    return oracle.tolerance(name, table.info[name], [arg.value for arg in args], value)
+
+
+def compute_variable(node, table):
+    name, value, slack = node.detail
+    return value, slack
+
+
+def compute_literal(node, table):
+    return node.detail[1], None
+
+
+def compute_infix(node, table):
+    name = table.infixes[node.detail]
+    value = oracle.apply_operator(oracle.OPERATORS[node.detail], [arg.value for arg in node.args])
+    return value, slack_of(name, table, node.args, value)
+
+
+def compute_prefix(node, table):
+    name = table.prefixes[node.detail]
+    value = oracle.apply_operator(oracle.PREFIXES[node.detail], [arg.value for arg in node.args])
+    return value, slack_of(name, table, node.args, value)
+
+
+def compute_call(node, table):
+    name, _, keywords = node.detail
+    value = oracle.apply(oracle.meaning_of(name), [arg.value for arg in node.args], dict(keywords))
+    return value, slack_of(name, table, node.args, value)
+
+
+def compute_cast(node, table):
+    value = oracle.apply(oracle.CASTS[node.detail], [node.args[0].value])
+    slack = node.args[0].slack
+    if slack is not None:
+        if value.dtype.kind not in "fc":
+            raise Reject("an inexact operand")
+        slack = slack + (oracle.spacing(value) if value.dtype.kind == "f" else 4 * np.finfo(value.dtype).eps * oracle.modulus(value))
+    return value, slack
+
+
+def compute_attribute(node, table):
+    if is_weak(node.args[0].value):
+        raise Reject("an attribute of a literal")
+    value = oracle.apply(oracle.meaning_of(node.detail), [node.args[0].value])
+    return value, node.args[0].slack
+
+
+def compute_ternary(node, table):
+    value = oracle.apply(oracle.MEANING["where"], [arg.value for arg in node.args])
+    return value, slack_of("where", table, node.args, value)
+
+
+def logical(function, node):
+    """DIFFERS: and, or, not work element by element; literals alone are left out."""
+    if all(is_weak(arg.value) for arg in node.args) or any(arg.slack is not None for arg in node.args):
+        raise Reject("literals alone, or inexact")
+    return oracle.apply(function, [arg.value for arg in node.args]), None
+
+
+def compute_and(node, table):
+    return logical(np.logical_and, node)
+
+
+def compute_or(node, table):
+    return logical(np.logical_or, node)
+
+
+def compute_not(node, table):
+    return logical(np.logical_not, node)
+
+
+def compute_chain(node, table):
+    """DIFFERS: a < b < c is (a < b) and (b < c), element by element."""
+    if any(arg.slack is not None for arg in node.args) or sum(is_weak(arg.value) for arg in node.args) > 1:
+        raise Reject("inexact, or two literals")
+    values = [arg.value for arg in node.args]
+    first = oracle.apply_operator(oracle.OPERATORS[node.detail[0]], values[:2])
+    second = oracle.apply_operator(oracle.OPERATORS[node.detail[1]], values[1:])
+    return oracle.apply(np.logical_and, [first, second]), None
+
+
+COMPUTE = {"variable": compute_variable, "literal": compute_literal, "infix": compute_infix, "prefix": compute_prefix,
+           "call": compute_call, "cast": compute_cast, "attribute": compute_attribute, "ternary": compute_ternary,
+           "and": compute_and, "or": compute_or, "not": compute_not, "chain": compute_chain}
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+
+def print_infix(node):
+    level = INFIX[node.detail]
+    left, right = node.args
+    if level == POWER:
+        return f"{left.text_at(ATOM)}**{right.text_at(UNARY)}", POWER
+    loose = level + 1 if level == COMPARE else level
+    return f"{left.text_at(loose)} {node.detail} {right.text_at(level + 1)}", level
+
+
+def print_call(node):
+    name, spelling, keywords = node.detail
+    words = [arg.text() for arg in node.args] + [f"{key}={value!r}" for key, value in keywords]
+    return f"{spelling}({', '.join(words)})", ATOM
+
+
+def print_ternary(node):
+    condition, x, y = node.args
+    return f"{x.text_at(OR)} if {condition.text_at(OR)} else {y.text_at(TERNARY)}", TERNARY
+
+
+def print_chain(node):
+    x, y, z = [arg.text_at(COMPARE + 1) for arg in node.args]
+    return f"{x} {node.detail[0]} {y} {node.detail[1]} {z}", COMPARE
+
+
+PRINT = {
+    "variable": lambda node: (node.detail[0], ATOM),
+    "literal": lambda node: (node.detail[0], UNARY if node.detail[0].startswith("-") else ATOM),
+    "infix": print_infix,
+    "prefix": lambda node: (f"{node.detail}{node.args[0].text_at(UNARY)}", UNARY),
+    "call": print_call,
+    "cast": lambda node: (f"{node.detail}({node.args[0].text()})", ATOM),
+    "attribute": lambda node: (f"{node.args[0].text_at(ATOM)}.{node.detail}", ATOM),
+    "ternary": print_ternary,
+    "and": lambda node: (f"{node.args[0].text_at(AND)} and {node.args[1].text_at(AND + 1)}", AND),
+    "or": lambda node: (f"{node.args[0].text_at(OR)} or {node.args[1].text_at(OR + 1)}", OR),
+    "not": lambda node: (f"not {node.args[0].text_at(NOT)}", NOT),
+    "chain": print_chain,
+}
+
+
+# -------------------------------------------------------------------------------------------------------------- drawing
+
+class Drawer:
+    """Draws nodes from named values. `variables`: {name: (value, slack)}."""
+
+    def __init__(self, rng, table, variables):
+        self.rng, self.table, self.variables = rng, table, variables
+
+    def pick(self, things):
+        return things[int(self.rng.integers(0, len(things)))]
+
+    def leaf(self):
+        if self.rng.integers(0, 4):
+            name = self.pick(list(self.variables))
+            return Node("variable", [], (name, *self.variables[name]), self.table)
+        choice = self.rng.integers(0, 8)
+        if choice == 0:
+            name = self.pick(list(CONSTANTS))
+            return Node("literal", [], (name, CONSTANTS[name]), self.table)
+        text = self.pick(NEGATIVE_LITERALS if choice == 1 else LITERALS)
+        return Node("literal", [], (text, eval(text)), self.table)  # a Python literal of the list above
+
+    def node(self, depth):
+        """A tree of at most this depth."""
+        if depth > 0 and self.rng.integers(0, 8):
+            for _ in range(12):
+                try:
+                    return self.inner(depth - 1)
+                except Reject:
+                    pass
+        return self.leaf()
+
+    def inner(self, depth):
+        draw = self.pick([self.infix] * 10 + [self.call] * 12 + [self.prefix, self.cast, self.ternary, self.words, self.chain,
+                                                                 self.attribute])
+        return draw(depth)
+
+    def infix(self, depth):
+        return Node("infix", [self.node(depth), self.node(depth)], self.pick(list(self.table.infixes)), self.table)
+
+    def prefix(self, depth):
+        arg = self.node(depth)
+        if arg.kind == "literal":
+            raise Reject("that is a literal with a sign")
+        return Node("prefix", [arg], self.pick(list(self.table.prefixes)), self.table)
+
+    def call(self, depth):
+        name = self.pick(list(self.table.info))
+        args = [self.node(depth) for _ in range(self.table.arity(name))]
+        return Node("call", args, (name, self.pick(self.table.names[name]), self.keywords(name)), self.table)
+
+    def keywords(self, name):
+        if name == "round" and self.rng.integers(0, 2):
+            return (("decimals", int(self.rng.integers(-2, 4))),)
+        if name == "isclose" and self.rng.integers(0, 2):
+            return (("rtol", 0.125), ("atol", 0.5))[:int(self.rng.integers(1, 3))]
+        return ()
+
+    def cast(self, depth):
+        return Node("cast", [self.node(depth)], self.pick(list(oracle.CASTS)), self.table)
+
+    def ternary(self, depth):
+        node = Node("ternary", [self.node(depth) for _ in range(3)], None, self.table)
+        if all(is_weak(arg.value) for arg in node.args):
+            raise Reject("literals alone")
+        return node
+
+    def words(self, depth):
+        kind = self.pick(["and", "or", "not"])
+        return Node(kind, [self.node(depth) for _ in range(1 if kind == "not" else 2)], None, self.table)
+
+    def chain(self, depth):
+        symbols = [self.pick(["<", "<=", ">", ">=", "==", "!="]) for _ in range(2)]
+        return Node("chain", [self.node(depth) for _ in range(3)], tuple(symbols), self.table)
+
+    def attribute(self, depth):
+        return Node("attribute", [self.node(depth)], self.pick(["real", "imag"]), self.table)
+
+
+def rebuild(node, variables, table):
+    """The same tree over other values of the variables."""
+    if node.kind == "variable":
+        name = node.detail[0]
+        return Node("variable", [], (name, *variables[name]), table)
+    return Node(node.kind, [rebuild(arg, variables, table) for arg in node.args], node.detail, table)
+
+
+class Program:
+    """Statements {name: node}, results [node], input arrays {name: array}, outputs [array or None], threads, block_items."""
+
+    def __init__(self, arrays, statements, results, outputs, threads=0, block_items=0):
+        self.arrays, self.statements, self.results, self.outputs = arrays, statements, results, outputs
+        self.threads, self.block_items = threads, block_items
+
+    def rebuilt(self, table, arrays=None, statements=None, results=None, outputs=None):
+        """A program with some parts replaced, everything computed anew; raises Reject if that is no program."""
+        arrays = self.arrays if arrays is None else arrays
+        variables, computed = variables_of(arrays), {}
+        for name, node in (self.statements if statements is None else statements).items():
+            computed[name] = rebuild(node, variables, table)
+            variables[name] = (computed[name].value, computed[name].slack)
+        results = [rebuild(node, variables, table) for node in (self.results if results is None else results)]
+        outputs = self.outputs if outputs is None else outputs
+        return Program(arrays, computed, results, outputs, self.threads, self.block_items)
+
+    def text(self):
+        lines = [f"{name} = {node.text()}" for name, node in self.statements.items()]
+        return "; ".join(lines + [", ".join(node.text() for node in self.results)])
+
+    def used_arrays(self):
+        used = set()
+
+        def visit(node):
+            if node.kind == "variable":
+                used.add(node.detail[0])
+            for arg in node.args:
+                visit(arg)
+        for node in list(self.statements.values()) + self.results:
+            visit(node)
+        return {name: array for name, array in self.arrays.items() if name in used}
+
+
+def native_copy(array):
+    return np.array(array, dtype=array.dtype.newbyteorder("="))
+
+
+def variables_of(arrays):
+    """Arrays as values of variables: copies, because an output may lie over an input."""
+    return {name: (native_copy(array), None) for name, array in arrays.items()}
+
+
+def draw_variables(rng, shape, dtypes):
+    arrays = {}
+    for name in "abcd"[:int(rng.integers(1, 5))]:
+        layout = layouts.LAYOUTS[int(rng.integers(0, len(layouts.LAYOUTS)))] if rng.integers(0, 2) else "contiguous"
+        dtype = dtypes[int(rng.integers(0, len(dtypes)))]
+        arrays[name] = layouts.draw_array(rng, layouts.draw_part_of(rng, shape), dtype, layout)
+    return arrays
+
+
+def draw_dtypes(rng):
+    """Often one or two dtypes, so that operations of one dtype are common."""
+    count = int(rng.choice([1, 2, 14]))
+    return [layouts.DTYPES[i] for i in rng.choice(len(layouts.DTYPES), count, replace=False)]
+
+
+def overlapping(rng, arrays, shape, dtype):
+    """A writable array of this shape and dtype that shares memory with an input, or None."""
+    for array in arrays.values():
+        if array.shape == shape and array.dtype == dtype and array.flags.writeable and array.size:
+            choice = rng.integers(0, 3)
+            if choice == 0 or array.ndim == 0:
+                return array
+            if choice == 1:
+                return array[::-1]
+    return None
+
+
+def make_overlapping_input(rng, array):
+    """The same values in a larger buffer, and a shifted view of that buffer to write to."""
+    flat = np.zeros(array.size + 3, array.dtype)
+    shift = int(rng.integers(0, 4))
+    source = flat[:array.size].reshape(array.shape)
+    source[...] = array
+    return source, flat[shift:shift + array.size].reshape(array.shape)
+
+
+def draw_output(rng, node, arrays, free):
+    """Where a result goes: None (the library allocates), or an array of a same_kind dtype, maybe over an input."""
+    value = np.asarray(node.value)
+    if rng.integers(0, 2) == 0:
+        return None
+    if free and rng.integers(0, 2):
+        output = overlapping(rng, arrays, value.shape, value.dtype)
+        if output is not None:
+            return output
+        for name, array in arrays.items():
+            if array.shape == value.shape and array.dtype == value.dtype and array.size:
+                arrays[name], output = make_overlapping_input(rng, array)
+                return output
+    dtypes = [t for t in layouts.DTYPES if np.can_cast(value.dtype, t, "same_kind")]
+    dtype = value.dtype if rng.integers(0, 2) else dtypes[int(rng.integers(0, len(dtypes)))]
+    layout = layouts.LAYOUTS[int(rng.integers(0, len(layouts.LAYOUTS)))]
+    return layouts.allocate(rng, value.shape, dtype, layout)
+
+
+def draw_program(seed, index, table, depth=4, dtypes=None):
+    """Program `index` of a seed, always the same one."""
+    rng = np.random.Generator(np.random.PCG64([seed, index]))
+    arrays = draw_variables(rng, layouts.draw_shape(rng), dtypes or draw_dtypes(rng))
+    variables = variables_of(arrays)
+    drawer = Drawer(rng, table, variables)
+    statements = {}
+    for name in ["s", "t"][:max(0, int(rng.integers(-3, 3)))]:
+        statements[name] = drawer.node(2)
+        variables[name] = (statements[name].value, statements[name].slack)
+    count = 1 if rng.integers(0, 6) else int(rng.integers(2, 4))
+    results = [drawer.node(int(rng.integers(1, depth + 1))) for _ in range(count)]
+    outputs = [draw_output(rng, node, arrays, count == 1) for node in results]
+    return Program(arrays, statements, results, outputs, int(rng.choice([0, 0, 1, 2, 3, 8])), int(rng.choice([0, 0, 1, 7, 64, 1000])))
