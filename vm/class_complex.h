@@ -54,8 +54,18 @@ static inline T canonical_pair(T v) {
     return make(canonical(v.re), canonical(v.im));
 }
 
+/* gcc 12 makes fused operations of products whose sums and differences alternate, whatever -ffp-contract says. */
+#if defined __has_builtin
+#if __has_builtin(__builtin_assoc_barrier)
+#define UNFUSED(product) __builtin_assoc_barrier(product)
+#endif
+#endif
+#ifndef UNFUSED
+#define UNFUSED(product) (product)
+#endif
+
 static inline T multiply(T x, T y) {
-    return make(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
+    return make(UNFUSED(x.re * y.re) - UNFUSED(x.im * y.im), UNFUSED(x.re * y.im) + UNFUSED(x.im * y.re));
 }
 
 /* `wide`: the real part of y is the larger one. Selects of parts stand for the two branches of Smith's algorithm. */
@@ -64,8 +74,8 @@ static inline T divide(T x, T y) {
     const R large = wide ? y.re : y.im, small = wide ? y.im : y.re;
     const R ratio = small / large, scale = 1 / (large + small * ratio);
     const R first = wide ? x.re : x.im, second = wide ? x.im : x.re;
-    const R product = first * ratio;
-    const R re = (first + second * ratio) * scale;
+    const R product = UNFUSED(first * ratio);
+    const R re = (first + UNFUSED(second * ratio)) * scale;
     const R im = ((wide ? second : product) - (wide ? product : second)) * scale;
     const R nothing = M(fabs)(y.re);
     return make(zero ? x.re / nothing : re, zero ? x.im / nothing : im);
@@ -110,9 +120,15 @@ static inline int less_equal(T x, T y) {
 #define MAXIMUM(x, y) WHERE(ISNAN(x) || less_equal(y, x), x, y)
 #define FMIN(x, y) WHERE(ISNAN(y) || less_equal(x, y), x, y)
 #define FMAX(x, y) WHERE(ISNAN(y) || less_equal(y, x), x, y)
+
+/* NumPy's clip has an order of its own: it looks at imaginary parts only to break ties. */
+static inline int clip_less(T x, T y) {
+    return x.re == y.re ? x.im < y.im : x.re < y.re;
+}
+
 static inline T clip(T x, T low, T high) {
-    const T raised = WHERE(ISNAN(x) || less(low, x), x, low);
-    return WHERE(ISNAN(raised) || less(raised, high), raised, high);
+    const T raised = WHERE(ISNAN(x) || clip_less(low, x), x, low);
+    return WHERE(ISNAN(raised) || clip_less(raised, high), raised, high);
 }
 #define CLIP(x, low, high) clip(x, low, high)
 
