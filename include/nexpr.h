@@ -197,8 +197,8 @@ typedef struct nexpr_context nexpr_context;
 /* Makes a context. options may be NULL. Errors: MEMORY, ARGUMENT. Thread-safe. Threads are started when first needed. */
 NEXPR_API nexpr_status nexpr_context_new(const nexpr_context_options *options, nexpr_context **ret_context,
                                          nexpr_error *err);
-/* Joins the threads and drops the context. No evaluation may be running in it. Objects made in it (programs, expressions,
- * plans, arrays) may be used on and freed later. */
+/* Joins the threads and drops the context. No evaluation may be running in it, and its plans must have been freed. Programs,
+ * expressions and arrays made in it may be used on and freed later. */
 NEXPR_API void nexpr_context_free(nexpr_context **context);
 /* Does the same to the default context, if there is one; the next use makes a new one. For hosts that unload nexpr. */
 NEXPR_API void nexpr_context_free_default(void);
@@ -327,7 +327,7 @@ NEXPR_API nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *t
                                            nexpr_error *err);
 
 /* A prepared evaluation for given shapes, strides, dtypes and byte orders. Used by one thread at a time. It keeps the
- * expression's code alive by itself. */
+ * expression's code alive by itself; its context has to outlive it. */
 typedef struct nexpr_plan nexpr_plan;
 
 /* Plans. The arrays are as for nexpr_evaluate, but their data is not looked at, and every output needs a shape; use

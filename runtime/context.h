@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: threads, caches and allocator that calls share. */
+#ifndef NX_RUNTIME_CONTEXT_H
+#define NX_RUNTIME_CONTEXT_H
+
+#include "engine/status.h"
+#include "runtime/buffers.h"
+#include "runtime/cache.h"
+#include "runtime/threads.h"
+
+/* A copy of an allocator, for objects that outlive the context they were made in. `use` is NULL for malloc. */
+typedef struct nx_memory {
+    nexpr_allocator copy;
+    const nexpr_allocator *use;
+} nx_memory;
+
+/* memory must not move afterwards. */
+static inline void nx_memory_init(nx_memory *memory, const nexpr_allocator *allocator) {
+    memory->use = NULL;
+    if (!allocator) return;
+    memory->copy = *allocator;
+    memory->use = &memory->copy;
+}
+
+struct nexpr_context {
+    nx_memory memory;
+    nx_threads *threads;
+    nx_buffers *buffers;
+    nx_cache *cache;
+};
+
+/* The context itself, or the default one for NULL. Thread-safe. */
+nexpr_status nx_context_get(nexpr_context *context, nexpr_context **ret, nexpr_error *err);
+
+/* Checks a public struct that the caller may have made with an older, smaller version of the header, and copies it over
+ * the defaults in *ret. given may be NULL. */
+#define NX_READ_STRUCT(ret, given, err) nx_read_struct(ret, given, sizeof *(ret), (given) ? (given)->size : 0, #given, err)
+nexpr_status nx_read_struct(void *ret, const void *given, size_t size, size_t given_size, const char *what, nexpr_error *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
+#include "parser/parse.h"
+#include "runtime/plan.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------------------- outputs -- */
+
+void nexpr_array_free(nexpr_array *array) {
+    if (!array || !array->owner) return;
+    nx_buffer_give(array->owner);
+    array->data = array->owner = NULL;
+    array->shape = array->strides = NULL;
+}
+
+/* A new array for result `index`, its axes in the order of the inputs'. */
+static nexpr_status allocate_output(const nexpr *e, nexpr_context *context, const nexpr_array *const *inputs, uint32_t index,
+                                    nexpr_array *ret, nexpr_error *err) {
+    nx_shape shape;
+    const uint8_t *used = nx_expr_used(e, index);
+    NX_TRY(nx_broadcast(e, inputs, used, &shape, err));
+    nexpr_dtype dtype = nexpr_result_dtype(e, (int)index);
+    size_t item = nexpr_dtype_size(dtype), axes = (size_t)shape.ndim * sizeof(int64_t);
+    void *data = nx_buffer_take(context->buffers, (size_t)shape.count * item, 2 * axes + sizeof(int64_t));
+    if (!data) return nx_fail_memory(err);
+    int64_t *extent = nx_buffer_header(data), *strides = extent + shape.ndim;
+    memcpy(extent, shape.extent, axes);
+    nx_nest_order_like(e, inputs, used, &shape, item, strides);
+    *ret = (nexpr_array){.size = sizeof *ret, .data = data, .dtype = dtype, .ndim = shape.ndim, .shape = extent,
+                         .strides = strides, .owner = data};
+    return NEXPR_OK;
+}
+
+/* The call's operands with new arrays in place of the outputs that have no data yet. */
+typedef struct call {
+    const nexpr *expr;
+    nexpr_context *context;
+    uint32_t input_count, output_count;
+    nexpr_array *made;            /* by output; owner not NULL if it was allocated here */
+    const nexpr_array **outputs;
+    const void **input_data;
+    void **output_data;
+} call;
+
+static size_t call_bytes(const call *c) {
+    return c->output_count * (sizeof *c->made + sizeof *c->outputs + sizeof *c->output_data) + c->input_count * sizeof *c->input_data;
+}
+
+static void divide_memory(call *c, void *memory) {
+    c->made = memory;
+    c->outputs = (const nexpr_array **)(void *)(c->made + c->output_count);
+    c->output_data = (void **)(c->outputs + c->output_count);
+    c->input_data = (const void **)(c->output_data + c->output_count);
+}
+
+static nexpr_status prepare_outputs(call *c, const nexpr_array *const *inputs, nexpr_array *const *outputs, nexpr_error *err) {
+    for (uint32_t i = 0; i < c->output_count; i++) c->made[i] = (nexpr_array){0};
+    for (uint32_t i = 0; i < c->output_count; i++) {
+        if (!outputs || !outputs[i] || outputs[i]->size < sizeof **outputs) {
+            return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "output %u is NULL or has no valid size field", i);
+        }
+        c->outputs[i] = outputs[i];
+        bool is_given = outputs[i]->data || (outputs[i]->shape && outputs[i]->ndim);
+        if (!is_given) {
+            NX_TRY(allocate_output(c->expr, c->context, inputs, i, &c->made[i], err));
+            c->outputs[i] = &c->made[i];
+        }
+        c->output_data[i] = c->outputs[i]->data;
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status run_call(call *c, const nexpr_array *const *inputs, const nexpr_run_options *run, nexpr_error *err) {
+    const uint8_t *used = nx_expr_used(c->expr, c->expr->ir.result_count);
+    nexpr_plan *plan;
+    NX_TRY(nexpr_plan_new(c->expr, c->context, inputs, c->outputs, run, &plan, err));
+    for (uint32_t i = 0; i < c->input_count; i++) c->input_data[i] = used[i] ? inputs[i]->data : NULL;
+    nexpr_status status = nexpr_plan_run(plan, c->input_data, c->output_data, err);
+    nexpr_plan_free(&plan);
+    return status;
+}
+
+static void finish_outputs(call *c, nexpr_array *const *outputs, nexpr_status status) {
+    for (uint32_t i = 0; i < c->output_count; i++) {
+        if (!c->made[i].owner) continue;
+        if (status) nexpr_array_free(&c->made[i]);
+        else *outputs[i] = c->made[i];
+    }
+}
+
+nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                            nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
+    enum { FEW = 1024 };
+    char few[FEW] __attribute__((aligned(16)));
+    call c = {.expr = expr, .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
+    NX_TRY(nx_context_get(context, &c.context, err));
+    size_t bytes = call_bytes(&c);
+    const nexpr_allocator *allocator = c.context->memory.use;
+    void *memory = bytes <= FEW ? few : nx_allocate(allocator, bytes, 1);
+    if (!memory) return nx_fail_memory(err);
+    divide_memory(&c, memory);
+    nexpr_status status = prepare_outputs(&c, inputs, outputs, err);
+    if (!status) status = run_call(&c, inputs, run, err);
+    finish_outputs(&c, outputs, status);
+    if (memory != few) nx_release(allocator, memory, bytes, 1);
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------------- from text -- */
+
+/* The key of a text with its types: every byte that the compiled expression depends on. */
+static nexpr_status make_key(nx_arena *arena, const char *text, const char *const *names, const nexpr_array *const *inputs,
+                             int input_count, const nexpr_options *options, char **ret_key, size_t *ret_length, nexpr_error *err) {
+    size_t length = sizeof *options + strlen(text) + 1;
+    for (int i = 0; i < input_count; i++) length += strlen(names[i]) + 2;
+    char *key = nx_arena_alloc(arena, length, 1), *at = key;
+    if (!key) return nx_fail_memory(err);
+    memcpy(at, options, sizeof *options);
+    at = stpcpy(at + sizeof *options, text) + 1;
+    for (int i = 0; i < input_count; i++) {
+        at = stpcpy(at, names[i]) + 1;
+        *at++ = (char)inputs[i]->dtype;
+    }
+    *ret_key = key;
+    *ret_length = length;
+    return NEXPR_OK;
+}
+
+static nexpr_status compile_text(nexpr_context *context, nx_arena *arena, const char *text, const char *const *names,
+                                 const nexpr_array *const *arrays, int input_count, const nexpr_options *options, nexpr **ret,
+                                 nexpr_error *err) {
+    nexpr_input *inputs = nx_arena_alloc(arena, (size_t)input_count, sizeof *inputs);
+    const nexpr_input **pointers = nx_arena_alloc(arena, (size_t)input_count, sizeof *pointers);
+    nx_ast ast;
+    if (!inputs || !pointers) return nx_fail_memory(err);
+    for (int i = 0; i < input_count; i++) {
+        inputs[i] = nexpr_input_init(names[i], arrays[i]->dtype, -1);
+        pointers[i] = &inputs[i];
+    }
+    NX_TRY(nx_parse(arena, text, strlen(text), options, &ast, err));
+    return nx_expr_compile(context->memory.use, &ast, pointers, input_count, NULL, options, ret, err);
+}
+
+static nexpr_status check_names(const char *const *names, const nexpr_array *const *inputs, int input_count, nexpr_error *err) {
+    if (input_count < 0 || (input_count && (!names || !inputs))) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "names or inputs are NULL");
+    }
+    for (int i = 0; i < input_count; i++) {
+        if (!names[i]) return nx_fail_operand(err, NEXPR_ARGUMENT, i, "input %d has no name", i);
+        NX_TRY(nx_check_array(inputs[i], false, i, err));
+    }
+    return NEXPR_OK;
+}
+
+/* The expression, from the cache or compiled and kept there. */
+static nexpr_status get_expr(nexpr_context *context, nx_arena *arena, const char *text, const char *const *names,
+                             const nexpr_array *const *inputs, int input_count, const nexpr_options *options, nexpr **ret,
+                             nexpr_error *err) {
+    char *key = NULL;
+    size_t length = 0;
+    NX_TRY(make_key(arena, text, names, inputs, input_count, options, &key, &length, err));
+    *ret = nx_cache_find(context->cache, key, length);
+    if (*ret) return NEXPR_OK;
+    NX_TRY(compile_text(context, arena, text, names, inputs, input_count, options, ret, err));
+    nx_cache_keep(context->cache, key, length, *ret);
+    return NEXPR_OK;
+}
+
+nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *text, const char *const *names,
+                                 const nexpr_array *const *inputs, int input_count, nexpr_array *const *outputs,
+                                 int output_count, const nexpr_options *given, const nexpr_run_options *run, nexpr_error *err) {
+    nexpr_options options = nexpr_options_init();
+    nexpr *expr = NULL;
+    NX_TRY(nx_context_get(context, &context, err));
+    NX_TRY(NX_READ_STRUCT(&options, given, err));
+    if (!text) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the text is NULL");
+    NX_TRY(check_names(names, inputs, input_count, err));
+    nx_arena arena;
+    nx_arena_init(&arena, context->memory.use);
+    nexpr_status status = get_expr(context, &arena, text, names, inputs, input_count, &options, &expr, err);
+    nx_arena_free(&arena);
+    if (status) return status;
+    if ((uint32_t)output_count != expr->ir.result_count) {
+        status = nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the text has %u result%s, but %d output%s given", expr->ir.result_count,
+                         expr->ir.result_count == 1 ? "" : "s", output_count, output_count == 1 ? " is" : "s are");
+    } else {
+        status = nexpr_evaluate(expr, context, inputs, outputs, run, err);
+    }
+    nexpr_free(&expr);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs and compiled expressions, behind the handles of nexpr.h. */
+#ifndef NX_RUNTIME_EXPR_H
+#define NX_RUNTIME_EXPR_H
+
+#include <stdatomic.h>
+
+#include "engine/ast.h"
+#include "engine/ir.h"
+#include "runtime/context.h"
+#include "vm/vm.h"
+
+struct nexpr_program {
+    nx_memory memory;
+    nx_arena arena;
+    nx_ast ast;
+};
+
+/* Immutable but for the count of references: the handle, plans, the cache. */
+struct nexpr {
+    atomic_int references;
+    nx_memory memory;
+    nx_arena arena;
+    nx_ir ir;
+    nx_vm_program *code;     /* of all results together */
+    uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
+    double ns_per_element;   /* a rough estimate of the work, for the decision to divide it */
+};
+
+/* Row of is_used for all results together. */
+static inline const uint8_t *nx_expr_used(const nexpr *e, uint32_t result) {
+    return e->is_used + (size_t)result * e->ir.input_count;
+}
+
+nexpr *nx_expr_ref(const nexpr *e);
+
+/* The program's text and types compiled; on failure nothing is kept. */
+nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs, int input_count,
+                             const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr **ret, nexpr_error *err);
+
+#endif

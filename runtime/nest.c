@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/nest.h"
+
+#include "vm/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint32_t operand_count(const nx_nest *nest) {
+    return nest->input_count + nest->output_count;
+}
+
+/* ----------------------------------------------------------------------------------------------------- axes -- */
+
+static void move_axis(nx_nest *nest, int from, int to) {
+    nest->extent[to] = nest->extent[from];
+    for (uint32_t k = 0; k < operand_count(nest); k++) nest->operands[k].stride[to] = nest->operands[k].stride[from];
+}
+
+static void drop_unit_axes(nx_nest *nest) {
+    int kept = 0;
+    for (int i = 0; i < nest->axes; i++) {
+        if (nest->extent[i] == 1) continue;
+        if (kept != i) move_axis(nest, i, kept);
+        kept++;
+    }
+    nest->axes = kept;
+}
+
+/* An axis that no operand walks upward is walked from its other end. */
+static void flip_axes(nx_nest *nest) {
+    for (int i = 0; i < nest->axes; i++) {
+        bool up = false, down = false;
+        for (uint32_t k = 0; k < operand_count(nest); k++) {
+            up |= nest->operands[k].stride[i] > 0;
+            down |= nest->operands[k].stride[i] < 0;
+        }
+        if (up || !down) continue;
+        for (uint32_t k = 0; k < operand_count(nest); k++) {
+            nx_nest_operand *x = &nest->operands[k];
+            x->offset += x->stride[i] * (nest->extent[i] - 1);
+            x->stride[i] = -x->stride[i];
+        }
+    }
+}
+
+/* > 0 if axis i belongs inside of axis j for this operand, < 0 if outside, 0 if it does not care. */
+static int compare_strides(int64_t i, int64_t j) {
+    int64_t a = i < 0 ? -i : i, b = j < 0 ? -j : j;
+    return !a || !b || a == b ? 0 : a < b ? 1 : -1;
+}
+
+/* Outputs decide, then inputs, the first that cares. */
+static bool belongs_inside(const nx_nest *nest, int i, int j) {
+    uint32_t n = operand_count(nest);
+    for (uint32_t k = 0; k < n; k++) {
+        const nx_nest_operand *x = &nest->operands[(k + nest->input_count) % n];
+        int order = compare_strides(x->stride[i], x->stride[j]);
+        if (order) return order > 0;
+    }
+    return false;
+}
+
+static void swap_axes(nx_nest *nest, int i, int j) {
+    enum { SPARE = NX_NEST_AXES - 1 };
+    move_axis(nest, i, SPARE);
+    move_axis(nest, j, i);
+    move_axis(nest, SPARE, j);
+}
+
+static void sort_axes(nx_nest *nest) {
+    for (int i = 1; i < nest->axes; i++) {
+        for (int j = i; j > 0 && belongs_inside(nest, j - 1, j); j--) swap_axes(nest, j - 1, j);
+    }
+}
+
+static bool is_mergeable(const nx_nest *nest, int outer, int inner) {
+    for (uint32_t k = 0; k < operand_count(nest); k++) {
+        const int64_t *stride = nest->operands[k].stride;
+        if (stride[outer] != stride[inner] * nest->extent[inner]) return false;
+    }
+    return true;
+}
+
+static void merge_axes(nx_nest *nest) {
+    int last = 0;
+    for (int i = 1; i < nest->axes; i++) {
+        if (is_mergeable(nest, last, i)) {
+            int64_t product = nest->extent[last] * nest->extent[i];
+            move_axis(nest, i, last);
+            nest->extent[last] = product;
+        } else if (++last != i) {
+            move_axis(nest, i, last);
+        }
+    }
+    if (nest->axes) nest->axes = last + 1;
+}
+
+/* At least two axes, so that the backend always has its pair. */
+static void pad_axes(nx_nest *nest) {
+    while (nest->axes < 2) {
+        for (int i = nest->axes; i > 0; i--) move_axis(nest, i - 1, i);
+        nest->extent[0] = 1;
+        for (uint32_t k = 0; k < operand_count(nest); k++) nest->operands[k].stride[0] = 0;
+        nest->axes++;
+    }
+}
+
+static void note_alignment(nx_nest *nest) {
+    for (uint32_t k = 0; k < operand_count(nest); k++) {
+        nx_nest_operand *x = &nest->operands[k];
+        int64_t alignment = (int64_t)nexpr_dtype_size(nx_dtype_real(x->dtype));
+        x->is_stride_aligned = true;
+        for (int i = 0; i < nest->axes; i++) x->is_stride_aligned &= x->stride[i] % alignment == 0;
+    }
+}
+
+void nx_nest_arrange(nx_nest *nest, const nx_shape *shape) {
+    nest->axes = shape->ndim;
+    nest->count = shape->count;
+    memcpy(nest->extent, shape->extent, (size_t)shape->ndim * sizeof *shape->extent);
+    drop_unit_axes(nest);
+    flip_axes(nest);
+    sort_axes(nest);
+    merge_axes(nest);
+    pad_axes(nest);
+    note_alignment(nest);
+}
+
+void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, const nx_shape *shape,
+                        size_t item_size, int64_t *ret_strides) {
+    int order[NEXPR_MAX_NDIM];
+    for (int i = 0; i < shape->ndim; i++) {
+        int at = i;
+        order[i] = i;
+        for (; at > 0; at--) {
+            int verdict = 0;
+            for (uint32_t k = 0; k < e->ir.input_count && !verdict; k++) {
+                if (!used[k]) continue;
+                verdict = compare_strides(nx_broadcast_stride(inputs[k], shape->ndim, order[at - 1]),
+                                          nx_broadcast_stride(inputs[k], shape->ndim, order[at]));
+            }
+            if (verdict <= 0) break;
+            int spare = order[at];
+            order[at] = order[at - 1];
+            order[at - 1] = spare;
+        }
+    }
+    int64_t stride = (int64_t)item_size;
+    for (int i = shape->ndim - 1; i >= 0; i--) {
+        ret_strides[order[i]] = stride;
+        stride *= shape->extent[order[i]] ? shape->extent[order[i]] : 1;
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- tasks -- */
+
+/* Elements that a thread takes at a time: some 20 µs of work, whole blocks, at most 64 Ki. */
+static int64_t task_items(const nx_nest *nest) {
+    int64_t block = nx_vm_block_items(nest->code), items = (int64_t)(20000 / nest->ns_per_element);
+    if (items > 65536) items = 65536;
+    return items < block ? block : items / block * block;
+}
+
+static void cut_tasks(nx_nest *nest) {
+    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1], items = task_items(nest);
+    nest->task_cols = cols < items ? cols : items;
+    nest->task_rows = cols >= items ? 1 : items / cols < rows ? items / cols : rows;
+    nest->col_tasks = (cols + nest->task_cols - 1) / nest->task_cols;
+    nest->row_tasks = (rows + nest->task_rows - 1) / nest->task_rows;
+    nest->task_count = nest->col_tasks * nest->row_tasks;
+    for (int i = 0; i < nest->axes - 2; i++) nest->task_count *= nest->extent[i];
+}
+
+int64_t nx_nest_task_items(const nx_nest *nest) {
+    return nest->task_cols * nest->task_rows;
+}
+
+/* Bytes from which an output is written past the caches: twice the last-level cache. */
+static int64_t streaming_bytes(void) {
+    long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    return 2 * (int64_t)(cache > 0 ? cache : 32 << 20);
+}
+
+/* Strides of a spooled output: contiguous in the order of the nest's axes. */
+static void spool_strides(const nx_nest *nest, const nx_nest_operand *x, int64_t *stride) {
+    int64_t step = (int64_t)nexpr_dtype_size(x->dtype);
+    for (int i = nest->axes - 1; i >= 0; i--) {
+        stride[i] = step;
+        step *= nest->extent[i];
+    }
+}
+
+static void strides_at_run(const nx_nest *nest, const nx_nest_operand *x, int64_t stride[NX_NEST_AXES]) {
+    if (x->state & NX_SPOOLED) spool_strides(nest, x, stride);
+    else memcpy(stride, x->stride, (size_t)nest->axes * sizeof *stride);
+}
+
+static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, bool is_output) {
+    int64_t stride[NX_NEST_AXES];
+    strides_at_run(nest, x, stride);
+    bool spooled = x->state & NX_SPOOLED;
+    int64_t bytes = nest->count * (int64_t)nexpr_dtype_size(x->dtype);
+    return (nx_vm_operand){
+        .dtype = x->dtype,
+        .swapped = x->swapped && !spooled,
+        .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
+        .non_temporal = is_output && !spooled && bytes >= streaming_bytes(),
+        .stride = {stride[nest->axes - 2], stride[nest->axes - 1]},
+    };
+}
+
+nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
+    const nexpr_allocator *allocator = nest->memory->use;
+    uint32_t n = operand_count(nest);
+    nx_vm_operand *operands = nx_allocate(allocator, n, sizeof *operands);
+    if (!operands) return nx_fail_memory(err);
+    for (uint32_t k = 0; k < n; k++) operands[k] = vm_operand(nest, &nest->operands[k], k >= nest->input_count);
+    nx_vm_layout layout = {
+        .count = {nest->extent[nest->axes - 2], nest->extent[nest->axes - 1]},
+        .inputs = operands,
+        .outputs = operands + nest->input_count,
+        .block_items = nest->block_items,
+    };
+    nx_vm_code *code = NULL;
+    nexpr_status status = nx_vm_link(nest->program, allocator, &layout, &code, err);
+    nx_release(allocator, operands, n, sizeof *operands);
+    if (status) return status;
+    nx_nest_free(nest);
+    nest->code = code;
+    cut_tasks(nest);
+    return NEXPR_OK;
+}
+
+void nx_nest_free(nx_nest *nest) {
+    if (nest->code) nx_vm_code_free(nest->memory->use, nest->code);
+    nest->code = NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------- running -- */
+
+/* A worker's memory: the operands' addresses, then the backend's scratch. */
+static size_t pointer_bytes(const nx_nest *nest) {
+    return (operand_count(nest) * sizeof(char *) + 63) / 64 * 64;
+}
+
+size_t nx_nest_worker_bytes(const nx_nest *nest) {
+    return pointer_bytes(nest) + (nx_vm_scratch_bytes(nest->code) + 63) / 64 * 64;
+}
+
+/* Address of an operand at a position of the outer axes, counted in C order. */
+static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const char *base, int64_t position) {
+    int64_t offset = 0, stride[NX_NEST_AXES];
+    if (!position) return (char *)base;
+    strides_at_run(nest, x, stride);
+    for (int i = nest->axes - 3; i >= 0; i--) {
+        offset += position % nest->extent[i] * stride[i];
+        position /= nest->extent[i];
+    }
+    return (char *)base + offset;
+}
+
+void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
+    const nx_nest *nest = args->nest;
+    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
+    int64_t first[2] = {task / nest->col_tasks % nest->row_tasks * nest->task_rows, task % nest->col_tasks * nest->task_cols};
+    int64_t count[2] = {nest->task_rows, nest->task_cols};
+    int64_t position = task / nest->col_tasks / nest->row_tasks;
+    if (count[0] > rows - first[0]) count[0] = rows - first[0];
+    if (count[1] > cols - first[1]) count[1] = cols - first[1];
+    char *memory = args->workers + (size_t)worker * nx_nest_worker_bytes(nest);
+    char **inputs = (char **)(void *)memory, **outputs = inputs + nest->input_count;
+    for (uint32_t k = 0; k < nest->input_count; k++) {
+        const nx_nest_operand *x = &nest->operands[k];
+        if (x->is_used) inputs[k] = address_at(nest, x, args->inputs[k], position);
+    }
+    for (uint32_t k = 0; k < nest->output_count; k++) {
+        outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
+    }
+    nx_vm_run(&(nx_vm_args){nest->code, memory + pointer_bytes(nest), (const char *const *)inputs, outputs}, first, count);
+}
+
+void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, char *destination) {
+    const nx_nest_operand *x = &nest->operands[nest->input_count + output];
+    nx_store_kernel *store = nx_vm_store_kernel(nx_isa_current(), x->dtype, x->swapped);
+    size_t rows = (size_t)nest->extent[nest->axes - 2], cols = (size_t)nest->extent[nest->axes - 1];
+    nx_nest_operand plain = *x;
+    plain.state = 0;
+    int64_t positions = nest->count / (int64_t)(rows * cols);
+    for (int64_t i = 0; i < positions; i++) {
+        store(rows, cols, address_at(nest, &plain, destination, i), x->stride[nest->axes - 2], x->stride[nest->axes - 1],
+              buffer + (size_t)i * rows * cols * nexpr_dtype_size(x->dtype));
+    }
+}

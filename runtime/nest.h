@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loop nest: results of one shape, computed in one pass over a common iteration space. Its axes are those of the shape
+ * without extents of 1, in the order of memory, merged where all operands allow it; the two innermost are the backend's, the
+ * outer ones an odometer, and the whole is cut into tasks that threads take.
+ */
+#ifndef NX_RUNTIME_NEST_H
+#define NX_RUNTIME_NEST_H
+
+#include "runtime/shape.h"
+
+enum { NX_NEST_AXES = NEXPR_MAX_NDIM + 2 };
+
+/* What is wrong with an operand's addresses at run time; the nest is linked for it. */
+enum { NX_MISALIGNED = 1, NX_SPOOLED = 2 };
+
+typedef struct nx_nest_operand {
+    nexpr_dtype dtype;
+    bool is_used, swapped;
+    bool is_stride_aligned; /* all strides are multiples of the alignment */
+    uint8_t state;          /* NX_MISALIGNED: not aligned; NX_SPOOLED: an output that goes to a buffer first */
+    uint32_t index;         /* of the input, or of the result in the expression */
+    int64_t offset;         /* bytes from element [0, 0, ...] to the nest's first element (axes run upward in memory) */
+    int64_t *stride;        /* bytes, by axis */
+} nx_nest_operand;
+
+typedef struct nx_nest {
+    const nx_memory *memory;
+    const nx_vm_program *program;
+    nx_nest_operand *operands; /* all inputs, then the nest's outputs */
+    uint32_t input_count, output_count;
+    int axes; /* at least 2 */
+    int64_t extent[NX_NEST_AXES];
+    int64_t count; /* elements */
+    int block_items;
+    double ns_per_element;
+    nx_vm_code *code;
+    int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
+} nx_nest;
+
+/* Lays the nest out for operands whose dtype, is_used, swapped, index and stride (by the shape's axes, room for
+ * NX_NEST_AXES) are set. */
+void nx_nest_arrange(nx_nest *nest, const nx_shape *shape);
+/* Links the code for the operands' states, in place of the code there was. Errors: MEMORY. */
+nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err);
+void nx_nest_free(nx_nest *nest);
+
+/* Where an operand lies while the nest runs. */
+typedef struct nx_nest_args {
+    const nx_nest *nest;
+    const char *const *inputs; /* addresses of the nest's first elements */
+    char *const *outputs;      /* spooled ones: of the buffers */
+    char *workers;             /* memory of the running threads, nx_nest_worker_bytes each, aligned to 64 */
+} nx_nest_args;
+
+size_t nx_nest_worker_bytes(const nx_nest *nest);
+/* Computes one task. The floating-point environment is set. */
+void nx_nest_run(const nx_nest_args *args, int64_t task, int worker);
+/* Elements of one task, for progress. */
+int64_t nx_nest_task_items(const nx_nest *nest);
+/* Copies a spooled output from its buffer to its place. */
+void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, char *destination);
+
+/* Strides of a new array of this shape, with the axes in the order of the used inputs' axes. */
+void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, const nx_shape *shape,
+                        size_t item_size, int64_t *ret_strides);
+
+#endif

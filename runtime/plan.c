@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plans and their runs. Results of one shape are one nest; results of different shapes are nests of their own. A run looks
+ * at the addresses only: where an output overlaps an input, or data is not aligned, the nest is linked anew for that.
+ */
+#include "runtime/plan.h"
+
+#include "runtime/fpenv.h"
+#include "runtime/overlap.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* Below this, dividing the work costs more than it gives: with threads that wait for work, and with threads asleep. */
+enum { LEAST_NS_AWAKE = 15000, LEAST_NS_ASLEEP = 150000 };
+
+nexpr_run_options nexpr_run_options_init(void) {
+    return (nexpr_run_options){.size = sizeof(nexpr_run_options)};
+}
+
+/* -------------------------------------------------------------------------------------------------- planning -- */
+
+static void *take(nexpr_plan *plan, size_t count, size_t size) {
+    return nx_arena_alloc(&plan->arena, count, size);
+}
+
+static void measure_extent(nx_plan_operand *x) {
+    enum { ANCHOR = 1 };
+    uintptr_t low, high;
+    nexpr_array array = x->array;
+    array.data = (void *)(uintptr_t)((uintptr_t)ANCHOR << 62); /* far from either end: only distances matter */
+    x->low = x->high = 0;
+    if (!nx_extent(&array, &low, &high)) return;
+    x->low = (intptr_t)(low - (uintptr_t)array.data);
+    x->high = (intptr_t)(high - (uintptr_t)array.data);
+}
+
+static nexpr_status copy_array(nexpr_plan *plan, const nexpr_array *array, nx_plan_operand *ret, nexpr_error *err) {
+    size_t bytes = (size_t)array->ndim * sizeof(int64_t);
+    int64_t *shape = take(plan, 2 * (size_t)array->ndim + 1, sizeof *shape), *strides = shape + array->ndim;
+    if (!shape) return nx_fail_memory(err);
+    ret->array = *array;
+    ret->array.shape = shape;
+    ret->array.strides = strides;
+    if (array->ndim) memcpy(shape, array->shape, bytes);
+    int64_t step = (int64_t)nexpr_dtype_size(array->dtype);
+    for (int i = array->ndim - 1; i >= 0; i--) {
+        strides[i] = array->strides ? array->strides[i] : step;
+        step *= array->shape[i];
+    }
+    ret->is_used = true;
+    measure_extent(ret);
+    return NEXPR_OK;
+}
+
+static nexpr_status copy_inputs(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
+    const nexpr *e = plan->expr;
+    const uint8_t *used = nx_expr_used(e, e->ir.result_count);
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        if (!used[i]) continue;
+        NX_TRY(nx_check_array(inputs[i], false, (int)i, err));
+        if (inputs[i]->dtype != e->ir.inputs[i].dtype) {
+            return nx_fail_operand(err, NEXPR_TYPE, (int)i, "'%s' is %s, but was declared as %s", e->ir.inputs[i].name,
+                                   nexpr_dtype_name(inputs[i]->dtype), nexpr_dtype_name(e->ir.inputs[i].dtype));
+        }
+        NX_TRY(copy_array(plan, inputs[i], &plan->inputs[i], err));
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status check_output(const nexpr_plan *plan, const nexpr_array *array, uint32_t index, const nx_shape *shape,
+                                 nexpr_error *err) {
+    nexpr_dtype dtype = nexpr_result_dtype(plan->expr, (int)index);
+    char want[NX_SHAPE_TEXT], have[NX_SHAPE_TEXT];
+    NX_TRY(nx_check_array(array, true, (int)index, err));
+    if (!nx_shape_equals(shape, array)) {
+        return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "output %u has shape %s, but the result has shape %s", index,
+                               nx_shape_text(array->ndim, array->shape, have), nx_shape_text(shape->ndim, shape->extent, want));
+    }
+    if (!nexpr_dtype_can_cast(dtype, array->dtype)) {
+        return nx_fail_operand(err, NEXPR_TYPE, (int)index, "output %u is %s, to which the result's %s may not be cast (same_kind)",
+                               index, nexpr_dtype_name(array->dtype), nexpr_dtype_name(dtype));
+    }
+    if (nx_array_overlaps_itself(array)) {
+        return nx_fail_operand(err, NEXPR_OVERLAP, (int)index, "elements of output %u overlap each other", index);
+    }
+    return NEXPR_OK;
+}
+
+static bool is_same_shape(const nx_shape *a, const nx_shape *b) {
+    return a->ndim == b->ndim && !memcmp(a->extent, b->extent, (size_t)a->ndim * sizeof *a->extent);
+}
+
+static void set_operand(nx_nest_operand *x, const nx_plan_operand *given, const nx_shape *shape, uint32_t index) {
+    x->dtype = given->array.dtype;
+    x->swapped = given->array.byte_order == NEXPR_SWAPPED && nexpr_dtype_size(x->dtype) > 1;
+    x->is_used = given->is_used;
+    x->index = index;
+    for (int i = 0; i < shape->ndim && given->is_used; i++) x->stride[i] = nx_broadcast_stride(&given->array, shape->ndim, i);
+}
+
+/* The bytecode of the members: the expression's own if these are all results. */
+static nexpr_status compile_members(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_vm_program **ret,
+                                    nexpr_error *err) {
+    *ret = plan->expr->code;
+    if (count == plan->output_count) return NEXPR_OK;
+    nx_ir ir = plan->expr->ir;
+    ir.arena = &plan->arena;
+    ir.result_count = count;
+    ir.results = take(plan, count, sizeof *ir.results);
+    if (!ir.results) return nx_fail_memory(err);
+    for (uint32_t i = 0; i < count; i++) ir.results[i] = plan->expr->ir.results[members[i]];
+    nx_vm_program *program;
+    NX_TRY(nx_vm_compile(&ir, &program, err));
+    *ret = program;
+    return NEXPR_OK;
+}
+
+/* The nest of the results members[0..count), which have this shape. */
+static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_shape *shape, nexpr_error *err) {
+    nx_nest *nest = &plan->nests[plan->nest_count];
+    const nexpr *e = plan->expr;
+    uint32_t operands = plan->input_count + count;
+    *nest = (nx_nest){.memory = &plan->memory, .input_count = plan->input_count, .output_count = count,
+                      .block_items = plan->run.block_items, .ns_per_element = e->ns_per_element + 0.01};
+    nest->operands = take(plan, operands, sizeof *nest->operands);
+    int64_t *strides = take(plan, operands, NX_NEST_AXES * sizeof *strides);
+    if (!nest->operands || !strides) return nx_fail_memory(err);
+    for (uint32_t k = 0; k < operands; k++) nest->operands[k].stride = strides + (size_t)k * NX_NEST_AXES;
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        nx_nest_operand *x = &nest->operands[i];
+        bool used = false;
+        for (uint32_t m = 0; m < count; m++) used |= nx_expr_used(e, members[m])[i];
+        x->dtype = e->ir.inputs[i].dtype;
+        if (used) set_operand(x, &plan->inputs[i], shape, i);
+    }
+    for (uint32_t m = 0; m < count; m++) {
+        set_operand(&nest->operands[plan->input_count + m], &plan->outputs[members[m]], shape, members[m]);
+    }
+    NX_TRY(compile_members(plan, members, count, &nest->program, err));
+    nx_nest_arrange(nest, shape);
+    plan->nest_count++;
+    plan->total += nest->count;
+    return nest->count ? nx_nest_link(nest, err) : NEXPR_OK;
+}
+
+/* Groups the results by shape. */
+static nexpr_status make_nests(nexpr_plan *plan, const nx_shape *shapes, nexpr_error *err) {
+    uint32_t *members = take(plan, plan->output_count, sizeof *members);
+    bool *done = take(plan, plan->output_count, sizeof *done);
+    plan->nests = take(plan, plan->output_count, sizeof *plan->nests);
+    if (!members || !done || !plan->nests) return nx_fail_memory(err);
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        uint32_t count = 0;
+        if (done[i]) continue;
+        for (uint32_t j = i; j < plan->output_count; j++) {
+            if (done[j] || !is_same_shape(&shapes[i], &shapes[j])) continue;
+            members[count++] = j;
+            done[j] = true;
+        }
+        NX_TRY(make_nest(plan, members, count, &shapes[i], err));
+    }
+    return NEXPR_OK;
+}
+
+static int64_t most_tasks(const nexpr_plan *plan) {
+    int64_t most = 1;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        if (plan->nests[i].task_count > most) most = plan->nests[i].task_count;
+    }
+    return most;
+}
+
+static void free_workers(nexpr_plan *plan) {
+    nx_release(plan->memory.use, plan->worker_memory, (size_t)plan->worker_count * plan->worker_bytes + 64, 1);
+    plan->worker_memory = NULL;
+}
+
+/* Memory for as many threads as can be used, enough for every nest. */
+static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
+    size_t bytes = 64;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        const nx_nest *nest = &plan->nests[i];
+        if (nest->count && nx_nest_worker_bytes(nest) > bytes) bytes = nx_nest_worker_bytes(nest);
+    }
+    int threads = nx_threads_limit(plan->context->threads);
+    if (plan->run.threads > 0 && plan->run.threads < threads) threads = plan->run.threads;
+    int64_t tasks = most_tasks(plan);
+    int workers = tasks < threads ? (int)tasks : threads;
+    if (plan->worker_memory && plan->worker_bytes >= bytes && plan->worker_count >= workers) return NEXPR_OK;
+    free_workers(plan);
+    plan->worker_bytes = bytes;
+    plan->worker_count = workers;
+    plan->worker_memory = nx_allocate(plan->memory.use, (size_t)workers * bytes + 64, 1);
+    if (!plan->worker_memory) return nx_fail_memory(err);
+    plan->workers = (char *)plan->worker_memory + (64 - (uintptr_t)plan->worker_memory % 64) % 64;
+    return NEXPR_OK;
+}
+
+static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
+    plan->inputs = take(plan, plan->input_count, sizeof *plan->inputs);
+    plan->outputs = take(plan, plan->output_count, sizeof *plan->outputs);
+    plan->nest_inputs = take(plan, plan->input_count, sizeof *plan->nest_inputs);
+    plan->nest_outputs = take(plan, plan->output_count, sizeof *plan->nest_outputs);
+    plan->spools = take(plan, plan->output_count, sizeof *plan->spools);
+    return plan->inputs && plan->outputs && plan->nest_inputs && plan->nest_outputs && plan->spools ? NEXPR_OK : nx_fail_memory(err);
+}
+
+static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs, const nexpr_array *const *outputs, nexpr_error *err) {
+    const nexpr *e = plan->expr;
+    nx_shape *shapes = take(plan, plan->output_count, sizeof *shapes);
+    if (!shapes) return nx_fail_memory(err);
+    NX_TRY(make_tables(plan, err));
+    NX_TRY(copy_inputs(plan, inputs, err));
+    if (!outputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the outputs are NULL");
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, i), &shapes[i], err));
+        NX_TRY(check_output(plan, outputs[i], i, &shapes[i], err));
+        NX_TRY(copy_array(plan, outputs[i], &plan->outputs[i], err));
+    }
+    NX_TRY(make_nests(plan, shapes, err));
+    return make_workers(plan, err);
+}
+
+nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                            const nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_plan **ret_plan,
+                            nexpr_error *err) {
+    nexpr_run_options options = nexpr_run_options_init();
+    NX_TRY(nx_context_get(context, &context, err));
+    NX_TRY(NX_READ_STRUCT(&options, run, err));
+    if (options.threads < 0 || options.block_items < 0) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "threads and block_items must not be negative");
+    }
+    nexpr_plan *plan = nx_allocate(context->memory.use, 1, sizeof *plan);
+    if (!plan) return nx_fail_memory(err);
+    *plan = (nexpr_plan){.expr = nx_expr_ref(expr), .context = context, .run = options,
+                         .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
+    nx_memory_init(&plan->memory, context->memory.use);
+    nx_arena_init(&plan->arena, plan->memory.use);
+    nexpr_status status = make_plan(plan, inputs, outputs, err);
+    if (status) nexpr_plan_free(&plan);
+    else *ret_plan = plan;
+    return status;
+}
+
+void nexpr_plan_free(nexpr_plan **ret_plan) {
+    nexpr_plan *plan = *ret_plan;
+    *ret_plan = NULL;
+    if (!plan) return;
+    for (uint32_t i = 0; i < plan->nest_count; i++) nx_nest_free(&plan->nests[i]);
+    free_workers(plan);
+    nexpr_free(&plan->expr);
+    nx_arena_free(&plan->arena);
+    nx_memory memory = plan->memory;
+    nx_release(memory.use ? &memory.copy : NULL, plan, 1, sizeof *plan);
+}
+
+/* --------------------------------------------------------------------------------------------- addresses, overlap -- */
+
+/* A quick no: the byte ranges are apart. */
+static bool may_overlap(const nx_plan_operand *a, const void *a_data, const nx_plan_operand *b, const void *b_data) {
+    intptr_t x = (intptr_t)a_data, y = (intptr_t)b_data;
+    return a->low != a->high && b->low != b->high && x + a->low < y + b->high && y + b->low < x + a->high;
+}
+
+static nx_overlap overlap(const nx_plan_operand *a, const void *a_data, const nx_plan_operand *b, const void *b_data) {
+    if (!may_overlap(a, a_data, b, b_data)) return NX_OVERLAP_NONE;
+    nexpr_array x = a->array, y = b->array;
+    x.data = (void *)(uintptr_t)a_data;
+    y.data = (void *)(uintptr_t)b_data;
+    return nx_array_overlap(&x, &y);
+}
+
+/* Whether output i has to be computed beside its place: it overlaps an input otherwise than element by element, or is not
+ * alone, so that another result may read what it has overwritten. */
+static bool needs_spool(const nexpr_plan *plan, uint32_t i, const void *const *in, void *const *out) {
+    for (uint32_t k = 0; k < plan->input_count; k++) {
+        if (!plan->inputs[k].is_used) continue;
+        nx_overlap found = overlap(&plan->outputs[i], out[i], &plan->inputs[k], in[k]);
+        if (found == NX_OVERLAP_SOME || (found == NX_OVERLAP_SAME && plan->output_count > 1)) return true;
+    }
+    return false;
+}
+
+static nexpr_status check_outputs_apart(const nexpr_plan *plan, void *const *out, nexpr_error *err) {
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (overlap(&plan->outputs[i], out[i], &plan->outputs[j], out[j]) == NX_OVERLAP_NONE) continue;
+            return nx_fail_operand(err, NEXPR_OVERLAP, (int)i, "output %u overlaps output %u", i, j);
+        }
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status check_data(const nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        const nx_plan_operand *x = &plan->inputs[i];
+        if (!x->is_used || x->low == x->high || (in && in[i])) continue;
+        return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "the data of '%s' is NULL", plan->expr->ir.inputs[i].name);
+    }
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        if (plan->outputs[i].low == plan->outputs[i].high || (out && out[i])) continue;
+        return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "the data of output %u is NULL", i);
+    }
+    return NEXPR_OK;
+}
+
+static bool is_misaligned(const nx_nest_operand *x, const void *data) {
+    return (uintptr_t)data % nexpr_dtype_size(nx_dtype_real(x->dtype)) != 0;
+}
+
+/* Brings a nest's operands to the states that these addresses ask for, and links it anew if one changed. */
+static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, const bool *spooled,
+                               nexpr_error *err) {
+    bool changed = !nest->code;
+    for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
+        nx_nest_operand *x = &nest->operands[k];
+        bool is_output = k >= nest->input_count;
+        if (!x->is_used) continue;
+        uint8_t state = is_misaligned(x, is_output ? out[x->index] : in[x->index]) ? NX_MISALIGNED : 0;
+        if (is_output && spooled && spooled[x->index]) state = NX_SPOOLED;
+        changed |= x->state != state;
+        x->state = state;
+    }
+    if (!changed) return NEXPR_OK;
+    NX_TRY(nx_nest_link(nest, err));
+    return make_workers(plan, err);
+}
+
+/* ---------------------------------------------------------------------------------------------------- running -- */
+
+typedef struct nest_run {
+    nx_nest_args args;
+    const nexpr_plan *plan;
+    pthread_mutex_t progress_mutex;
+    _Atomic int64_t done;
+} nest_run;
+
+static void report_progress(nest_run *run) {
+    const nexpr_run_options *options = &run->plan->run;
+    int64_t step = nx_nest_task_items(run->args.nest), total = run->plan->total;
+    atomic_fetch_add(&run->done, step);
+    if (pthread_mutex_trylock(&run->progress_mutex)) return;
+    int64_t done = atomic_load(&run->done);
+    options->progress(options->progress_user, done < total ? done : total, total);
+    pthread_mutex_unlock(&run->progress_mutex);
+}
+
+static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error *err) {
+    nest_run *run = user;
+    (void)err;
+    nx_nest_run(&run->args, index, worker);
+    if (run->plan->run.progress) report_progress(run);
+    return NEXPR_OK;
+}
+
+static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
+    const volatile int *cancel = run->plan->run.cancel;
+    nexpr_status status = NEXPR_OK;
+    unsigned saved = nx_fpenv_enter();
+    for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
+        if (cancel && *cancel) status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+        else run_task(run, i, 0, err);
+    }
+    nx_fpenv_leave(saved);
+    return status;
+}
+
+static bool is_worth_dividing(const nexpr_plan *plan, const nx_nest *nest) {
+    if (plan->worker_count < 2 || nest->task_count < 2) return false;
+    double ns = (double)nest->count * nest->ns_per_element;
+    return ns >= LEAST_NS_ASLEEP || (ns >= LEAST_NS_AWAKE && nx_threads_awake(plan->context->threads));
+}
+
+static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, int64_t *done,
+                             nexpr_error *err) {
+    nest_run run = {.plan = plan, .progress_mutex = PTHREAD_MUTEX_INITIALIZER, .done = *done};
+    for (uint32_t k = 0; k < nest->input_count; k++) {
+        const nx_nest_operand *x = &nest->operands[k];
+        plan->nest_inputs[k] = x->is_used ? (const char *)in[x->index] + x->offset : NULL;
+    }
+    for (uint32_t k = 0; k < nest->output_count; k++) {
+        const nx_nest_operand *x = &nest->operands[nest->input_count + k];
+        bool spooled = x->state & NX_SPOOLED;
+        plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
+    }
+    run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers};
+    nexpr_status status = is_worth_dividing(plan, nest)
+        ? nx_threads_run(plan->context->threads, plan->worker_count, nest->task_count, run_task, &run, plan->run.cancel, err)
+        : run_alone(&run, err);
+    *done += nest->count;
+    return status;
+}
+
+static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled, nexpr_error *err) {
+    int64_t done = 0;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        if (!plan->nests[i].count) continue;
+        NX_TRY(adapt_nest(plan, &plan->nests[i], in, out, spooled, err));
+        NX_TRY(run_nest(plan, &plan->nests[i], in, out, &done, err));
+    }
+    if (plan->run.progress && plan->total) plan->run.progress(plan->run.progress_user, plan->total, plan->total);
+    return NEXPR_OK;
+}
+
+static nexpr_status take_spools(nexpr_plan *plan, const bool *spooled, nexpr_error *err) {
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        const nexpr_array *array = &plan->outputs[i].array;
+        if (!spooled[i]) continue;
+        size_t bytes = nexpr_dtype_size(array->dtype);
+        for (int k = 0; k < array->ndim; k++) bytes *= (size_t)array->shape[k];
+        plan->spools[i] = nx_buffer_take(plan->context->buffers, bytes, 0);
+        if (!plan->spools[i]) return nx_fail_memory(err);
+    }
+    return NEXPR_OK;
+}
+
+static void give_spools(nexpr_plan *plan) {
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        nx_buffer_give(plan->spools[i]);
+        plan->spools[i] = NULL;
+    }
+}
+
+static void unspool(nexpr_plan *plan, void *const *out) {
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        const nx_nest *nest = &plan->nests[i];
+        for (uint32_t k = 0; k < nest->output_count; k++) {
+            const nx_nest_operand *x = &nest->operands[nest->input_count + k];
+            if (x->state & NX_SPOOLED) nx_nest_unspool(nest, k, plan->spools[x->index], (char *)out[x->index] + x->offset);
+        }
+    }
+}
+
+/* The slow way, for outputs that overlap inputs. */
+static nexpr_status run_spooled(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+    bool *spooled = nx_allocate(plan->memory.use, plan->output_count, sizeof *spooled);
+    if (!spooled) return nx_fail_memory(err);
+    for (uint32_t i = 0; i < plan->output_count; i++) spooled[i] = needs_spool(plan, i, in, out);
+    nexpr_status status = take_spools(plan, spooled, err);
+    if (!status) status = run_nests(plan, in, out, spooled, err);
+    if (!status) unspool(plan, out);
+    give_spools(plan);
+    nx_release(plan->memory.use, spooled, plan->output_count, sizeof *spooled);
+    return status;
+}
+
+nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data, nexpr_error *err) {
+    NX_TRY(check_data(plan, input_data, output_data, err));
+    if (plan->output_count > 1) NX_TRY(check_outputs_apart(plan, output_data, err));
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        if (needs_spool(plan, i, input_data, output_data)) return run_spooled(plan, input_data, output_data, err);
+    }
+    return run_nests(plan, input_data, output_data, NULL, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans: everything about an evaluation that depends on shapes and strides, and not on addresses. */
+#ifndef NX_RUNTIME_PLAN_H
+#define NX_RUNTIME_PLAN_H
+
+#include "runtime/nest.h"
+
+/* The array's struct with shape and strides copied into the plan; the data is that of the run. */
+typedef struct nx_plan_operand {
+    nexpr_array array;
+    bool is_used;
+    intptr_t low, high; /* extent in bytes relative to data; equal if empty */
+} nx_plan_operand;
+
+struct nexpr_plan {
+    nx_memory memory;
+    nx_arena arena;
+    nexpr *expr;
+    nexpr_context *context;
+    nexpr_run_options run;
+    nx_plan_operand *inputs, *outputs;
+    uint32_t input_count, output_count;
+    nx_nest *nests;
+    uint32_t nest_count;
+    const char **nest_inputs; /* addresses of one nest, refilled for each */
+    char **nest_outputs;
+    char **spools;   /* by output: the buffer of one that overlaps an input, during a run */
+    char *workers;   /* worker_count pieces of worker_bytes, aligned to 64 */
+    void *worker_memory;
+    size_t worker_bytes;
+    int worker_count;
+    int64_t total; /* elements of all nests */
+};
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Broadcasting as in NumPy: axes are matched from the last one; an extent of 1, or a missing axis, stretches. */
+#include "runtime/shape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+nexpr_array nexpr_array_init(void) {
+    return (nexpr_array){.size = sizeof(nexpr_array), .dtype = NEXPR_FLOAT64};
+}
+
+const char *nx_shape_text(int ndim, const int64_t *extent, char buffer[NX_SHAPE_TEXT]) {
+    size_t used = 0;
+    buffer[used++] = '(';
+    for (int i = 0; i < ndim; i++) {
+        if (used > NX_SHAPE_TEXT - 32) {
+            used += (size_t)snprintf(buffer + used, NX_SHAPE_TEXT - used, "...");
+            break;
+        }
+        const char *after = i + 1 < ndim ? ", " : ndim == 1 ? "," : "";
+        used += (size_t)snprintf(buffer + used, NX_SHAPE_TEXT - used, "%lld%s", (long long)extent[i], after);
+    }
+    buffer[used++] = ')';
+    buffer[used] = 0;
+    return buffer;
+}
+
+static nexpr_status fail_array(nexpr_error *err, nexpr_status status, bool is_output, int index, const char *what) {
+    return nx_fail_operand(err, status, index, "%s %d %s", is_output ? "output" : "input", index, what);
+}
+
+nexpr_status nx_check_array(const nexpr_array *a, bool is_output, int index, nexpr_error *err) {
+    if (!a) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "is NULL");
+    if (a->size < sizeof *a) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid size field; use nexpr_array_init");
+    if (!nexpr_dtype_name(a->dtype)) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid dtype");
+    if (a->byte_order != NEXPR_NATIVE && a->byte_order != NEXPR_SWAPPED) {
+        return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid byte order");
+    }
+    if (a->ndim < 0 || a->ndim > NEXPR_MAX_NDIM) {
+        return fail_array(err, NEXPR_SHAPE, is_output, index, "has a number of dimensions that is not 0 to 64");
+    }
+    if (a->ndim && !a->shape) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no shape");
+    int64_t bytes = (int64_t)nexpr_dtype_size(a->dtype);
+    for (int i = 0; i < a->ndim; i++) {
+        if (a->shape[i] < 0) return fail_array(err, NEXPR_SHAPE, is_output, index, "has a negative extent");
+        if (__builtin_mul_overflow(bytes, a->shape[i] ? a->shape[i] : 1, &bytes)) {
+            return fail_array(err, NEXPR_SHAPE, is_output, index, "is larger than any memory");
+        }
+    }
+    return NEXPR_OK;
+}
+
+/* Widens *shape to hold `a` as well. False if they do not fit. */
+static bool widen(nx_shape *shape, const nexpr_array *a) {
+    if (a->ndim > shape->ndim) {
+        int added = a->ndim - shape->ndim;
+        memmove(shape->extent + added, shape->extent, (size_t)shape->ndim * sizeof *shape->extent);
+        for (int i = 0; i < added; i++) shape->extent[i] = 1;
+        shape->ndim = a->ndim;
+    }
+    for (int i = 0; i < a->ndim; i++) {
+        int64_t *extent = &shape->extent[shape->ndim - a->ndim + i];
+        if (*extent == 1) *extent = a->shape[i];
+        else if (a->shape[i] != 1 && a->shape[i] != *extent) return false;
+    }
+    return true;
+}
+
+static nexpr_status count_elements(nx_shape *shape, nexpr_error *err) {
+    shape->count = 1;
+    bool overflow = false, empty = false;
+    for (int i = 0; i < shape->ndim; i++) {
+        overflow |= __builtin_mul_overflow(shape->count, shape->extent[i] ? shape->extent[i] : 1, &shape->count);
+        empty |= !shape->extent[i];
+    }
+    char text[NX_SHAPE_TEXT];
+    if (overflow || shape->count > INT64_MAX / 16) {
+        return nx_fail(err, NEXPR_SHAPE, NX_NOWHERE, "the result's shape %s is larger than any memory",
+                       nx_shape_text(shape->ndim, shape->extent, text));
+    }
+    if (empty) shape->count = 0;
+    return NEXPR_OK;
+}
+
+static nexpr_status fail_broadcast(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, uint32_t index,
+                                   const nx_shape *before, nexpr_error *err) {
+    char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
+    uint32_t other = 0, others = 0;
+    for (uint32_t i = 0; i < index; i++) {
+        if (!used[i]) continue;
+        other = i;
+        others++;
+    }
+    nx_shape_text(inputs[index]->ndim, inputs[index]->shape, b);
+    if (others == 1) {
+        return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "'%s' of shape %s and '%s' of shape %s do not broadcast together",
+                               e->ir.inputs[other].name, nx_shape_text(inputs[other]->ndim, inputs[other]->shape, a),
+                               e->ir.inputs[index].name, b);
+    }
+    return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "'%s' of shape %s does not broadcast with shape %s of the inputs before it",
+                           e->ir.inputs[index].name, b, nx_shape_text(before->ndim, before->extent, a));
+}
+
+nexpr_status nx_broadcast(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, nx_shape *ret,
+                          nexpr_error *err) {
+    *ret = (nx_shape){.ndim = 0};
+    for (uint32_t i = 0; i < e->ir.input_count; i++) {
+        if (!used[i]) continue;
+        const nx_ir_input *input = &e->ir.inputs[i];
+        if (!inputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the inputs are NULL");
+        NX_TRY(nx_check_array(inputs[i], false, (int)i, err));
+        if (input->ndim >= 0 && inputs[i]->ndim != input->ndim) {
+            return nx_fail_operand(err, NEXPR_SHAPE, (int)i, "'%s' has %d dimensions, but was declared with %d", input->name,
+                                   inputs[i]->ndim, input->ndim);
+        }
+        nx_shape before = *ret;
+        if (!widen(ret, inputs[i])) return fail_broadcast(e, inputs, used, i, &before, err);
+    }
+    return count_elements(ret, err);
+}
+
+bool nx_shape_equals(const nx_shape *shape, const nexpr_array *a) {
+    if (a->ndim != shape->ndim) return false;
+    for (int i = 0; i < a->ndim; i++) {
+        if (a->shape[i] != shape->extent[i]) return false;
+    }
+    return true;
+}
+
+int64_t nx_broadcast_stride(const nexpr_array *a, int ndim, int axis) {
+    int own = axis - (ndim - a->ndim);
+    if (own < 0 || a->shape[own] == 1) return 0;
+    if (a->strides) return a->strides[own];
+    int64_t stride = (int64_t)nexpr_dtype_size(a->dtype);
+    for (int i = own + 1; i < a->ndim; i++) stride *= a->shape[i];
+    return stride;
+}
