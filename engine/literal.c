@@ -263,7 +263,8 @@ static nexpr_status integer_power(const place *at, const nx_literal *x, const nx
         return float_binary(at, base, exponent, ret);
     }
     uint64_t exponent;
-    if (!nx_bigint_to_u64(&y->integer, &exponent)) exponent = UINT64_MAX - 1 + (y->integer.limb[0] & 1); /* as odd as it is */
+    /* Beyond 64 bits only whether it is odd matters. */
+    if (!nx_bigint_to_u64(&y->integer, &exponent)) exponent = UINT64_MAX - 1 + (y->integer.limb[0] & 1);
     return nx_bigint_pow(&ret->integer, &x->integer, exponent) ? NEXPR_OK : fail_large(at);
 }
 
@@ -464,7 +465,8 @@ static nexpr_status integer_to_value(const place *at, const nx_literal *literal,
     return NEXPR_OK;
 }
 
-nexpr_status nx_literal_to_value(const nx_literal *literal, nexpr_dtype dtype, nx_span span, nx_value *ret, nexpr_error *err) {
+nexpr_status nx_literal_to_value(const nx_literal *literal, nexpr_dtype dtype, nx_span span, nx_value *ret,
+                                 nexpr_error *err) {
     const place at = {.span = span, .err = err};
     const nx_class class = nx_dtype_class(dtype);
     nx_value value = {.bits = {0, 0}};
