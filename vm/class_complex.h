@@ -98,11 +98,11 @@ static inline T reciprocal(T x) {
 #define RINT(x) make(M(rint)((x).re), M(rint)((x).im))
 
 static inline int less(T x, T y) {
-    return (x.re < y.re && x.im == x.im && y.im == y.im) || (x.re == y.re && x.im < y.im);
+    return ((x.re < y.re) & !isunordered(x.im, y.im)) | ((x.re == y.re) & (x.im < y.im));
 }
 
 static inline int less_equal(T x, T y) {
-    return (x.re < y.re && x.im == x.im && y.im == y.im) || (x.re == y.re && x.im <= y.im);
+    return ((x.re < y.re) & !isunordered(x.im, y.im)) | ((x.re == y.re) & (x.im <= y.im));
 }
 
 #define EQ(x, y) (((x).re == (y).re) & ((x).im == (y).im))
@@ -116,19 +116,21 @@ static inline int less_equal(T x, T y) {
 #define ISFINITE(x) ((M(fabs)((x).re) < (R)INFINITY) & (M(fabs)((x).im) < (R)INFINITY))
 
 /* If they compare equal, x. A NaN in either part makes the number a NaN. */
-#define MINIMUM(x, y) WHERE(ISNAN(x) || less_equal(x, y), x, y)
-#define MAXIMUM(x, y) WHERE(ISNAN(x) || less_equal(y, x), x, y)
-#define FMIN(x, y) WHERE(ISNAN(y) || less_equal(x, y), x, y)
-#define FMAX(x, y) WHERE(ISNAN(y) || less_equal(y, x), x, y)
+#define MINIMUM(x, y) WHERE(ISNAN(x) | less_equal(x, y), x, y)
+#define MAXIMUM(x, y) WHERE(ISNAN(x) | less_equal(y, x), x, y)
+#define FMIN(x, y) WHERE(ISNAN(y) | less_equal(x, y), x, y)
+#define FMAX(x, y) WHERE(ISNAN(y) | less_equal(y, x), x, y)
 
 /* NumPy's clip has an order of its own: it looks at imaginary parts only to break ties. */
 static inline int clip_less(T x, T y) {
-    return x.re == y.re ? x.im < y.im : x.re < y.re;
+    return ((x.re == y.re) & (x.im < y.im)) | (x.re < y.re);
 }
 
 static inline T clip(T x, T low, T high) {
-    const T raised = WHERE(ISNAN(x) || clip_less(low, x), x, low);
-    return WHERE(ISNAN(raised) || clip_less(raised, high), raised, high);
+    const int stays = ISNAN(x) | clip_less(low, x);
+    const T raised = WHERE(stays, x, low);
+    const int fits = ISNAN(x) | ((stays == 0) & ISNAN(low)) | clip_less(raised, high); /* first two: raised is NaN */
+    return WHERE(fits, raised, high);
 }
 #define CLIP(x, low, high) clip(x, low, high)
 

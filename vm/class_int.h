@@ -167,13 +167,17 @@ static inline T shift_right(T x, T y) {
 }
 #define SHR(x, y) shift_right(x, y)
 
-/* Adds bits in pairs, the pairs in fours, the fours in bytes, the bytes by a product. */
+/* Adds bits in pairs, the pairs in fours, the fours in bytes, and the bytes. (Not by a product, the usual last step: gcc
+ * would know it for what it is and count with a scalar instruction.) */
 static inline uint8_t popcount(U v) {
     const U ones = (U)-1;
     v = (U)(v - ((v >> 1) & (ones / 3)));
     v = (U)((v & (ones / 5)) + ((v >> 2) & (ones / 5)));
     v = (U)((v + (v >> 4)) & (ones / 17));
-    return (uint8_t)((U)((W)v * (W)(ones / 255)) >> (WIDTH - 8));
+    if (WIDTH > 8) v = (U)(v + (v >> 8));
+    if (WIDTH > 16) v = (U)(v + (v >> 16 % WIDTH));
+    if (WIDTH > 32) v = (U)(v + (v >> 32 % WIDTH));
+    return (uint8_t)(v & 127);
 }
 #define POPCOUNT(x) popcount(magnitude(x))
 
