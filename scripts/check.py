@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The parts of scripts/check: each builds a variant, runs its tests and counts them. The last line sums up."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ_SECONDS = 60
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1",
+}
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.lines = 0, 0, []
+
+    def add(self, passed, failed):
+        self.passed += passed
+        self.failed += failed
+
+
+def say(text):
+    print(f"check: {text}", flush=True)
+
+
+def run(command, **environment):
+    """Runs a command from the root; its exit status."""
+    return subprocess.run([str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **environment}).returncode
+
+
+def build(folder, options, **environment):
+    """Sets up and compiles a variant; True if it worked."""
+    if not (ROOT / folder / "build.ninja").is_file():
+        shutil.rmtree(ROOT / folder, ignore_errors=True)
+        if run(["meson", "setup", folder, *options], **environment):
+            return False
+    elif run(["meson", "configure", folder, *options]):
+        return False
+    return run(["meson", "compile", "-C", folder]) == 0
+
+
+# ------------------------------------------------------------------------------------------------------------- counting
+
+CMOCKA_RUN = re.compile(r"^\[==========\] .*?(\d+) test\(s\) run", re.MULTILINE)
+CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] .*?(\d+) test\(s\), listed below", re.MULTILINE)
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed", re.MULTILINE)
+
+
+def count_one(result, output):
+    """(passed, failed) of one program: what its output counts, or 1. A program that fails has failed at least once, and so
+    has one that was skipped: here nothing may be."""
+    passed = sum(int(m[1]) for m in PLAIN.finditer(output)) + sum(int(m[1]) for m in CMOCKA_RUN.finditer(output))
+    failed = sum(int(m[2]) for m in PLAIN.finditer(output))
+    cmocka_failed = sum(int(m[1]) for m in CMOCKA_FAILED.finditer(output))
+    passed, failed = passed - cmocka_failed, failed + cmocka_failed
+    if result == "OK":
+        return max(passed, 1), failed
+    return passed, max(failed, 1)
+
+
+def count_log(log, tally):
+    """Adds up meson's log of one run."""
+    for line in log.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        tally.add(*count_one(entry["result"], entry.get("stdout", "") + entry.get("stderr", "")))
+        if entry["result"] != "OK":
+            tally.lines.append(f"{log.parent.parent.name}: {entry['name']}: {entry['result']}")
+
+
+def run_tests(folder, tally, *arguments, **environment):
+    log = ROOT / folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    status = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *arguments], **environment)
+    failed_before = tally.failed
+    if log.is_file():
+        count_log(log, tally)
+    if status and tally.failed == failed_before:
+        tally.add(0, 1)
+        tally.lines.append(f"{folder}: meson test ended with {status}")
+
+
+def compile_or_fail(folder, options, tally, **environment):
+    if build(folder, options, **environment):
+        return True
+    tally.add(0, 1)
+    tally.lines.append(f"{folder}: does not build")
+    return False
+
+
+# ---------------------------------------------------------------------------------------------------------------- parts
+
+def release(tally):
+    """The release build and the whole suite."""
+    if compile_or_fail("build-release", ["--buildtype=release", "-Dtests=enabled", "-Dbench=enabled"], tally):
+        run_tests("build-release", tally)
+
+
+def sanitizer_options(which):
+    return ["--buildtype=debugoptimized", f"-Db_sanitize={which}", "-Db_lundef=false", "-Dbench=disabled"]
+
+
+def build_with_clang(tally):
+    """One build serves the suite under sanitizers and the fuzzers."""
+    return compile_or_fail("build-sanitize", sanitizer_options("address,undefined") + ["-Dfuzz=true"], tally, CC="clang")
+
+
+def sanitize(tally):
+    """The C tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer."""
+    if build_with_clang(tally):
+        run_tests("build-sanitize", tally, "--no-suite", "python", "--no-suite", "source", "--no-suite", "install",
+                  "--timeout-multiplier", "5", **SANITIZER_ENVIRONMENT)
+
+
+def thread(tally):
+    """The threads and concurrent evaluations under ThreadSanitizer, with the pool: libgomp is not made for it."""
+    if compile_or_fail("build-thread", sanitizer_options("thread"), tally):
+        run_tests("build-thread", tally, "--suite", "thread", "--timeout-multiplier", "5", NEXPR_THREADING="pool",
+                  **SANITIZER_ENVIRONMENT)
+
+
+def fuzz(tally):
+    """Every fuzzer for a minute, all at once, from the corpus that is kept."""
+    if not build_with_clang(tally):
+        return
+    running = []
+    for program in sorted((ROOT / "build-sanitize" / "tests" / "fuzz").glob("fuzz_*")):
+        if program.is_file() and os.access(program, os.X_OK) and program.suffix == "":
+            found = ROOT / "build-sanitize" / "found" / program.name
+            found.mkdir(parents=True, exist_ok=True)
+            log = open(found.parent / f"{program.name}.log", "w", encoding="utf-8")
+            kept = [path for path in (ROOT / "tests" / "fuzz" / "corpus" / program.name.removeprefix("fuzz_"),) if path.is_dir()]
+            command = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20", "-rss_limit_mb=4096",
+                       f"-artifact_prefix={found.parent}/", found, *kept]
+            running.append((program.name, log, subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log,
+                                                                stderr=log, env={**os.environ, **SANITIZER_ENVIRONMENT})))
+    if not running:
+        tally.add(0, 1)
+        tally.lines.append("build-sanitize: there are no fuzzers")
+    for name, log, process in running:
+        status = process.wait()
+        log.close()
+        text = Path(log.name).read_text(encoding="utf-8", errors="replace")
+        tally.add(status == 0, status != 0)
+        say(f"{name}: {text.strip().splitlines()[-1] if text.strip() else 'no output'}")
+        if status:
+            print(text[-4000:])
+            tally.lines.append(f"build-sanitize: {name} found something")
+
+
+PARTS = {"release": release, "sanitize": sanitize, "thread": thread, "fuzz": fuzz}
+
+
+def main():
+    wanted = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        sys.exit(f"check: there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    total, times = Tally(), []
+    for name in wanted:
+        say(f"{name}: {PARTS[name].__doc__}")
+        start, tally = time.monotonic(), Tally()
+        PARTS[name](tally)
+        times.append(f"{name}: {tally.passed} passed, {tally.failed} failed in {time.monotonic() - start:.0f} s")
+        total.add(tally.passed, tally.failed)
+        total.lines += tally.lines
+    for line in times + total.lines:
+        say(line)
+    print(f"{total.passed} passed, {total.failed} failed")
+    return total.failed > 0 or total.passed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
