@@ -7,7 +7,7 @@
 #define VEC_SIGN ((VEC_I)((uint64_t)1 << (8 * sizeof(VEC_I) - 1)))
 
 VEC_FN VEC_V VEC_NAME(v_set1)(VEC_T c) {
-    return (VEC_V){0} + c;
+    return c - (VEC_V){0}; /* keeps -0 */
 }
 
 VEC_FN VEC_V VEC_NAME(v_load)(const VEC_T *p) {

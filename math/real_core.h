@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exp and log beyond float64: the core of what SLEEF lacks near the edges (real_f64.h). Numbers are sums hi + lo of two
+ * float64 where a relative error of 2^-66 is needed. x is reduced to r with |r| <= log(2)/2, or to m in [1/sqrt(2), sqrt(2)),
+ * and a Taylor polynomial follows.
+ */
+#ifndef NX_MATH_REAL_CORE_H
+#define NX_MATH_REAL_CORE_H
+
+typedef uint64_t vu64 __attribute__((vector_size(VEC_BYTES)));
+
+typedef struct pair {
+    vf64 hi, lo;
+} pair;
+
+/* Products of these HI with integers up to 2^20 are exact. */
+#define LN2_HI 0x1.62e42fee00000p-1
+#define LN2_LO 0x1.a39ef35793c76p-33
+#define LOG10_2_HI 0x1.3441350800000p-2
+#define LOG10_2_LO 0x1.f79fef311f12bp-34
+#define LOG2_E 0x1.71547652b82fep+0
+#define LOG2_10 0x1.a934f0979a371p+1
+#define LN10_HI 0x1.26bb1bbb55516p+1
+#define LN10_LO -0x1.f48ad494ea3e9p-53
+
+/* c[0] + c[1]*x + ...: Estrin's scheme for short dependency chains; unrolled, because count is constant. */
+VEC_FN vf64 polynomial(vf64 x, const double *c, int count) {
+    vf64 term[16], power = x;
+    for (int i = 0; i < count; i++) term[i] = v_set1_f64(c[i]);
+    for (int n = count; n > 1; n = (n + 1) / 2, power *= power) {
+        for (int i = 0; i < n / 2; i++) term[i] = v_muladd(term[2 * i + 1], power, term[2 * i]);
+        if (n % 2) term[n / 2] = term[n - 1];
+    }
+    return term[0];
+}
+
+VEC_FN pair add_exact(vf64 a, vf64 b) {
+    vf64 sum = a + b, part = sum - a;
+    return (pair){sum, (a - (sum - part)) + (b - part)};
+}
+
+/* For |a| >= |b|, or a = 0. */
+VEC_FN pair add_ordered(vf64 a, vf64 b) {
+    vf64 sum = a + b;
+    return (pair){sum, b - (sum - a)};
+}
+
+VEC_FN pair mul_exact(vf64 a, vf64 b) {
+    vf64 product = a * b;
+    return (pair){product, v_mul_error(a, b, product)};
+}
+
+VEC_FN pair mul_pairs(pair a, pair b) {
+    pair p = mul_exact(a.hi, b.hi);
+    return add_ordered(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+}
+
+/* For |a| >= |b|. */
+VEC_FN pair add_pairs(pair a, pair b) {
+    pair s = add_ordered(a.hi, b.hi);
+    return add_ordered(s.hi, s.lo + (a.lo + b.lo));
+}
+
+/* 2^n for integers n in [-1022, 1023]: n + 1023 becomes the exponent. */
+VEC_FN vf64 power_of_two(vf64 n) {
+    return (vf64)((vi64)(n + (0x1p52 + 1023)) << 52);
+}
+
+/* y * 2^n for |n| <= 2000 and y near 1, rounded once more if the result is subnormal. */
+VEC_FN vf64 scale(vf64 y, vf64 n) {
+    vf64 half = v_rint(n * 0.5);
+    return y * power_of_two(half) * power_of_two(n - half);
+}
+
+/* e^r - 1 - r over r^2, for |r| <= log(2)/2. */
+VEC_FN vf64 exp_rest(vf64 r) {
+    static const double c[] = {
+        0x1.0000000000000p-1, 0x1.5555555555555p-3, 0x1.5555555555555p-5, 0x1.1111111111111p-7, 0x1.6c16c16c16c17p-10,
+        0x1.a01a01a01a01ap-13, 0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19, 0x1.27e4fb7789f5cp-22, 0x1.ae64567f544e4p-26,
+        0x1.1eed8eff8d898p-29, 0x1.6124613a86d09p-33,
+    };
+    return polynomial(r, c, 12);
+}
+
+/* e^(r + tail) * 2^n, tail small beside |r| <= log(2)/2. */
+VEC_FN vf64 exp_reduced(vf64 r, vf64 tail, vf64 n) {
+    pair arg = add_ordered(r, tail), sum = add_ordered(v_set1_f64(1), arg.hi);
+    vf64 rest = arg.hi * arg.hi * exp_rest(arg.hi);
+    return scale(sum.hi + (sum.lo + (rest + arg.lo * sum.hi)), n);
+}
+
+VEC_FN vf64 clamp(vf64 x, double limit) {
+    x = v_select(x > limit, v_set1_f64(limit), x);
+    return v_select(x < -limit, v_set1_f64(-limit), x);
+}
+
+/* e^(x + tail) * 2^k; overflows and underflows as it should. */
+VEC_FN vf64 exp_scaled(vf64 x, vf64 tail, double k) {
+    x = clamp(x, 800);
+    vf64 n = v_rint(x * LOG2_E);
+    return exp_reduced(v_muladd(-n, v_set1_f64(LN2_HI), x), v_muladd(-n, v_set1_f64(LN2_LO), tail), n + k);
+}
+
+/* x = m * 2^e for positive finite x. */
+VEC_FN vf64 split_exponent(vf64 x, vf64 *ret_e) {
+    const int64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
+    vi64 subnormal = x < 0x1p-1022;
+    vi64 bits = (vi64)v_select(subnormal, x * 0x1p54, x);
+    vi64 field = (vi64)((vu64)(bits + (0x3ff0000000000000 - root)) >> 52);
+    vf64 bias = v_select(subnormal, v_set1_f64(0x1p52 + 1023 + 54), v_set1_f64(0x1p52 + 1023));
+    *ret_e = (vf64)(field + 0x4330000000000000) - bias;
+    return (vf64)(bits - ((field - 1023) << 52));
+}
+
+/* log(m) for m in [1/sqrt(2), sqrt(2)): 2*atanh(s), s = (m - 1)/(m + 1). */
+VEC_FN pair log_reduced(vf64 m) {
+    static const double c[] = {
+        0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3, 0x1.1111111111111p-3,
+        0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4, 0x1.8618618618618p-4, 0x1.642c8590b2164p-4, 0x1.47ae147ae147bp-4,
+    };
+    const pair two_thirds = {v_set1_f64(0x1.5555555555555p-1), v_set1_f64(0x1.5555555555555p-55)};
+    const pair two_fifths = {v_set1_f64(0x1.999999999999ap-2), v_set1_f64(-0x1.999999999999ap-56)};
+    vf64 f = m - 1;
+    pair d = add_ordered(v_set1_f64(2), f), s;
+    s.hi = f / d.hi;
+    pair p = mul_exact(s.hi, d.hi);
+    s.lo = (((f - p.hi) - p.lo) - s.hi * d.lo) / d.hi;
+    s = add_ordered(s.hi, s.lo);
+    pair z = mul_pairs(s, s);
+    pair q = add_pairs(two_fifths, add_ordered(z.hi * polynomial(z.hi, c, 10), v_set1_f64(0)));
+    q = add_pairs(two_thirds, mul_pairs(z, q));
+    pair doubled = {2 * s.hi, 2 * s.lo};
+    return add_pairs(doubled, mul_pairs(mul_pairs(z, s), q));
+}
+
+/* log(x) for positive finite x. */
+VEC_FN pair log_pair(vf64 x) {
+    vf64 e;
+    pair l = log_reduced(split_exponent(x, &e));
+    pair sum = add_exact(e * LN2_HI, l.hi);
+    return add_ordered(sum.hi, sum.lo + v_muladd(e, v_set1_f64(LN2_LO), l.lo));
+}
+
+#endif
