@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Columns are counted in code points, and tabs are kept in the line of carets, so that they stand under what they mean. */
+#include "cli/report.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BEFORE = 60, AFTER = 60, MESSAGE_MAX = 2048 }; /* bytes of a long line shown on both sides of the place */
+
+static bool continues_character(char c) {
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Length of the valid UTF-8 sequence at text, 0 if there is none. */
+static size_t character_length(const char *text, size_t left) {
+    unsigned char c = (unsigned char)*text;
+    size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+    if (n > left) return 0;
+    for (size_t i = 1; i < n; i++) {
+        if (!continues_character(text[i])) return 0;
+    }
+    return n;
+}
+
+/* Writes text with "?" for control characters and for bytes that are not UTF-8. */
+static void put_text(const char *text, size_t length) {
+    for (size_t i = 0, n; i < length; i += n) {
+        n = character_length(text + i, length - i);
+        bool is_control = n == 1 && ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) && text[i] != '\t';
+        bool is_c1 = n == 2 && text[i] == '\xC2' && (unsigned char)text[i + 1] < 0xA0;
+        if (!n || is_control || is_c1) putc('?', stderr);
+        else fwrite(text + i, 1, n, stderr);
+        if (!n) n = 1;
+    }
+}
+
+static void put_message(const char *prefix, const char *format, va_list args) {
+    char message[MESSAGE_MAX];
+    vsnprintf(message, sizeof message, format, args);
+    fputs(prefix, stderr);
+    put_text(message, strlen(message));
+    putc('\n', stderr);
+}
+
+int report_use(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put_message("nexpr: error: ", format, args);
+    va_end(args);
+    return EXIT_USE;
+}
+
+int report_run(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put_message("nexpr: error: ", format, args);
+    va_end(args);
+    return EXIT_RUN;
+}
+
+void report_hint(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put_message("nexpr: ", format, args);
+    va_end(args);
+}
+
+/* One blank per character, tabs as they are. */
+static void put_blanks(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\t') putc('\t', stderr);
+        else if (!continues_character(text[i])) putc(' ', stderr);
+    }
+}
+
+static void put_carets(const char *text, size_t length) {
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) count += !continues_character(text[i]);
+    for (size_t i = 0; i < (count ? count : 1); i++) putc('^', stderr);
+    putc('\n', stderr);
+}
+
+/* The part of a line that is shown: [begin, end) of the text. */
+typedef struct window {
+    size_t begin, end;
+    bool cut_before, cut_after;
+} window;
+
+static window choose_window(const char *text, size_t line_begin, size_t line_end, size_t begin, size_t end) {
+    window w = {.begin = line_begin, .end = line_end};
+    if (line_end - line_begin <= BEFORE + AFTER) return w;
+    if (begin - line_begin > BEFORE) {
+        w.begin = begin - BEFORE;
+        while (w.begin < begin && continues_character(text[w.begin])) w.begin++;
+        w.cut_before = true;
+    }
+    size_t last = end - begin > AFTER ? begin + AFTER : end;
+    if (line_end - last > AFTER) {
+        w.end = last + AFTER;
+        while (w.end > last && continues_character(text[w.end])) w.end--;
+        w.cut_after = true;
+    }
+    return w;
+}
+
+void report_place(const char *label, const char *text, size_t length, size_t begin, size_t end) {
+    if (begin > length) begin = length;
+    size_t line = 1, line_begin = 0;
+    for (size_t i = 0; i < begin; i++) {
+        if (text[i] != '\n') continue;
+        line++;
+        line_begin = i + 1;
+    }
+    const char *newline = memchr(text + begin, '\n', length - begin);
+    size_t line_end = newline ? (size_t)(newline - text) : length;
+    if (end > line_end) end = line_end;
+    if (end < begin) end = begin;
+    window w = choose_window(text, line_begin, line_end, begin, end);
+    char margin[96] = "  ";
+    if (line > 1 || memchr(text, '\n', length - (length && text[length - 1] == '\n'))) snprintf(margin, sizeof margin, "%5zu | ", line);
+    if (label) fprintf(stderr, "  in %s:\n", label);
+    fprintf(stderr, "%s%s", margin, w.cut_before ? "..." : "");
+    put_text(text + w.begin, w.end - w.begin);
+    fprintf(stderr, "%s\n%*s", w.cut_after ? "..." : "", (int)strlen(margin) + (w.cut_before ? 3 : 0), "");
+    put_blanks(text + w.begin, begin - w.begin);
+    put_carets(text + begin, (end < w.end ? end : w.end) - begin);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling the user what went wrong, on standard error. Control characters in messages and texts are shown as "?". */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include <stddef.h>
+
+enum {
+    EXIT_OK = 0,
+    EXIT_RUN = 1, /* evaluation or file */
+    EXIT_USE = 2, /* usage or expression */
+};
+
+/* "nexpr: error: message". Returns EXIT_USE or EXIT_RUN. */
+__attribute__((format(printf, 1, 2))) int report_use(const char *format, ...);
+__attribute__((format(printf, 1, 2))) int report_run(const char *format, ...);
+/* "nexpr: message", a line of advice below an error. */
+__attribute__((format(printf, 1, 2))) void report_hint(const char *format, ...);
+
+/*
+ * Shows where in `text` an error is: the line of byte `begin` and a caret under each character up to `end` (one at least). A
+ * text of several lines has the number in front, and a long line is cut around the place. `label` (may be NULL) says what
+ * text it is.
+ */
+void report_place(const char *label, const char *text, size_t length, size_t begin, size_t end);
+
+#endif
