@@ -217,8 +217,9 @@ void *nx_buffer_take(nx_buffers *buffers, size_t bytes, size_t header_bytes) {
     if (bytes > PTRDIFF_MAX / 2 || header_bytes > PTRDIFF_MAX / 2) return NULL;
     size_t header_offset = round_up(bytes, HEADER_ALIGNMENT);
     size_t capacity = header_offset + header_bytes;
+    bool map = capacity >= HUGE_PAGE && !buffers->allocator;
     record *r = find_cached(buffers, capacity);
-    if (!r) r = capacity >= HUGE_PAGE && !buffers->allocator ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
+    if (!r) r = map ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
     if (!r) return NULL;
     r->header_offset = header_offset;
     atomic_fetch_add_explicit(&buffers->references, 1, memory_order_relaxed);

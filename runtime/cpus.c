@@ -28,13 +28,13 @@ static int affinity(void) {
     return 1;
 }
 
-/* The first line of folder/name. */
-static bool read_line(const char *folder, const char *name, char *line, int size) {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return false;
+/* Reads up to two numbers from the first line of folder/name and returns how many there are. */
+static int read_numbers(const char *folder, const char *name, long long *ret_first, long long *ret_second) {
+    char path[PATH_MAX], line[64];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return 0;
     FILE *file = fopen(path, "re");
-    if (!file) return false;
-    bool found = fgets(line, size, file) != NULL;
+    if (!file) return 0;
+    int found = fgets(line, sizeof line, file) ? sscanf(line, "%lld %lld", ret_first, ret_second) : 0;
     fclose(file);
     return found;
 }
@@ -42,13 +42,12 @@ static bool read_line(const char *folder, const char *name, char *line, int size
 /* The quota of one group in CPUs. Version 2 says "max 100000" or "150000 100000", version 1 has a file for each number
  * and -1 for none. */
 static int quota_of(const char *folder, bool version2) {
-    char line[64], second[64];
-    long long quota = 0, period = 0;
+    long long quota = 0, period = 0, rest;
     if (version2) {
-        if (!read_line(folder, "cpu.max", line, sizeof line) || sscanf(line, "%lld %lld", &quota, &period) != 2) return INT_MAX;
+        if (read_numbers(folder, "cpu.max", &quota, &period) != 2) return INT_MAX;
     } else {
-        if (!read_line(folder, "cpu.cfs_quota_us", line, sizeof line) || sscanf(line, "%lld", &quota) != 1) return INT_MAX;
-        if (!read_line(folder, "cpu.cfs_period_us", second, sizeof second) || sscanf(second, "%lld", &period) != 1) return INT_MAX;
+        if (read_numbers(folder, "cpu.cfs_quota_us", &quota, &rest) != 1) return INT_MAX;
+        if (read_numbers(folder, "cpu.cfs_period_us", &period, &rest) != 1) return INT_MAX;
     }
     if (quota <= 0 || period <= 0) return INT_MAX;
     long long cpus = quota / period + (quota % period != 0);

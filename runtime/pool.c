@@ -171,7 +171,8 @@ static int enter(nx_pool *pool, int index) {
     uint32_t gate = atomic_load_explicit(&pool->gate, memory_order_relaxed);
     do {
         if (index >= THREADS(gate)) return 0;
-    } while (!atomic_compare_exchange_weak_explicit(&pool->gate, &gate, gate + 1, memory_order_acquire, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->gate, &gate, gate + 1, memory_order_acquire,
+                                                    memory_order_relaxed));
     return THREADS(gate);
 }
 
@@ -203,6 +204,11 @@ static run unpack(uint64_t packed) {
     return (run){(uint32_t)packed, (uint32_t)(packed >> 32)};
 }
 
+/* Relaxed, as all of the runs: a run says which tasks there are, and hands over nothing that they read. */
+static bool replace(_Atomic uint64_t *at, uint64_t *expected, run r) {
+    return atomic_compare_exchange_weak_explicit(at, expected, pack(r), memory_order_relaxed, memory_order_relaxed);
+}
+
 /* Takes the first unit of a thread's own run. */
 static bool take(slot *s, uint32_t *ret_unit) {
     uint64_t packed = atomic_load_explicit(&s->run, memory_order_relaxed);
@@ -210,8 +216,7 @@ static bool take(slot *s, uint32_t *ret_unit) {
     do {
         r = unpack(packed);
         if (r.begin >= r.end) return false;
-    } while (!atomic_compare_exchange_weak_explicit(&s->run, &packed, pack((run){r.begin + 1, r.end}), memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!replace(&s->run, &packed, (run){r.begin + 1, r.end}));
     *ret_unit = r.begin;
     return true;
 }
@@ -225,8 +230,7 @@ static bool steal_from(slot *victim, slot *own) {
         r = unpack(packed);
         if (r.begin >= r.end) return false;
         middle = r.begin + (r.end - r.begin) / 2;
-    } while (!atomic_compare_exchange_weak_explicit(&victim->run, &packed, pack((run){r.begin, middle}), memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!replace(&victim->run, &packed, (run){r.begin, middle}));
     atomic_store_explicit(&own->run, pack((run){middle, r.end}), memory_order_relaxed);
     return true;
 }
@@ -240,7 +244,8 @@ static bool steal(nx_pool *pool, slot *own, int threads) {
 
 /* The tasks of one unit. False if higher ones need not be tried. */
 static bool run_unit(const nx_pool *pool, uint32_t unit, int worker, nexpr_error *scratch) {
-    int64_t begin = unit * pool->unit, left = pool->loop->count - begin, end = begin + (left < pool->unit ? left : pool->unit);
+    int64_t begin = unit * pool->unit, left = pool->loop->count - begin;
+    int64_t end = begin + (left < pool->unit ? left : pool->unit);
     for (int64_t i = begin; i < end; i++) {
         if (!nx_loop_step(pool->loop, i, worker, scratch)) return false;
     }

@@ -290,7 +290,8 @@ static void a_search_without_end_is_given_up(void **state) {
 
 static void extents_beyond_memory_count_as_overlap(void **state) {
     (void)state;
-    sample huge = vector(memory, NEXPR_INT64, INT64_MAX, INT64_MAX), low = vector(memory, NEXPR_INT64, 2, INT64_MIN), c_order;
+    sample huge = vector(memory, NEXPR_INT64, INT64_MAX, INT64_MAX), low = vector(memory, NEXPR_INT64, 2, INT64_MIN);
+    sample c_order;
     sample small = vector(memory, NEXPR_INT8, 3, 1);
     make(&c_order, memory, NEXPR_INT64, 2, (int64_t[]){INT64_MAX / 2, INT64_MAX / 2}, NULL);
     assert_int_equal(overlap(huge, small), NX_OVERLAP_SOME);

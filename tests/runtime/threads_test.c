@@ -149,7 +149,8 @@ static nexpr_status meet_task(void *user, int64_t index, int worker, nexpr_error
     pthread_getname_np(pthread_self(), name, sizeof name);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     if (worker && strcmp(name, "nexpr") != 0) atomic_fetch_add(&m->unnamed, 1);
-    if (worker && (!sigismember(&blocked, SIGINT) || !sigismember(&blocked, SIGPROF))) atomic_fetch_add(&m->interruptible, 1);
+    bool quiet = sigismember(&blocked, SIGINT) && sigismember(&blocked, SIGPROF);
+    if (worker && !quiet) atomic_fetch_add(&m->interruptible, 1);
     pthread_barrier_wait(&m->barrier);
     return NEXPR_OK;
 }
@@ -597,7 +598,8 @@ static const quota_case quota_cases[] = {
     {"0::/\n", {{"cpu.max", ""}}, INT_MAX},
     {"0::/\n", {{"cpu.max", "100000 0\n"}}, INT_MAX},
     {"0::/\n", {{"cpu.max", "9223372036854775807 1\n"}}, INT_MAX},
-    {"4:cpu,cpuacct:/x\n", {{"cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n"}, {"cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}}, 3},
+    {"4:cpu,cpuacct:/x\n", {{"cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n"},
+                            {"cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}}, 3},
     {"4:cpuacct,cpu:/x\n", {{"cpu/cpu.cfs_quota_us", "400000\n"}, {"cpu/cpu.cfs_period_us", "100000\n"}}, 4},
     {"4:cpu:/\n", {{"cpu/cpu.cfs_quota_us", "-1\n"}, {"cpu/cpu.cfs_period_us", "100000\n"}}, INT_MAX},
     {"4:cpu:/\n", {{"cpu/cpu.cfs_quota_us", "100000\n"}}, INT_MAX},
