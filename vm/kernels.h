@@ -16,13 +16,17 @@ const char *nx_isa_name(nx_isa isa);
 nx_kernel *nx_vm_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned form);
 /* The same without math/: NULL for its ops. */
 nx_kernel *nx_vm_own_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned form);
-/* Contiguous conversion, NULL for complex to real (bool excepted: any dtype to bool is x != 0). from == to is a copy that makes NaN canonical and bools 0 or 1. */
+/* Contiguous conversion, NULL for complex to real (bool excepted: any dtype to bool is x != 0). from == to is a copy that
+ * makes NaN canonical and bools 0 or 1. */
 nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to);
 
-/* Gathers a rows x cols rectangle into contiguous, aligned dst (C order), byte strides of any sign or 0, any alignment. */
-typedef void nx_load_kernel(size_t rows, size_t cols, void *dst, const void *src, ptrdiff_t row_stride, ptrdiff_t col_stride);
+/* Gathers a rows x cols rectangle into contiguous, aligned dst (C order), byte strides of any sign or 0, any alignment.
+ * dst does not overlap src. */
+typedef void nx_load_kernel(size_t rows, size_t cols, void *dst, const void *src, ptrdiff_t row_stride,
+                            ptrdiff_t col_stride);
 /* Scatters contiguous, aligned src likewise. */
-typedef void nx_store_kernel(size_t rows, size_t cols, void *dst, ptrdiff_t row_stride, ptrdiff_t col_stride, const void *src);
+typedef void nx_store_kernel(size_t rows, size_t cols, void *dst, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                             const void *src);
 /* swapped: the memory side has the other byte order. */
 nx_load_kernel *nx_vm_load_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped);
 nx_store_kernel *nx_vm_store_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped);
