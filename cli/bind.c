@@ -58,6 +58,14 @@ static int add_names(phrase *p, const binder *b, bool only_unbound) {
     return count;
 }
 
+/* "--input a=FILE"; backquotes are quoted for the shell. */
+static void add_argument(phrase *p, const char *option, const char *name, const char *value) {
+    const char *quote = name_is_identifier(name) ? "" : "'";
+    phrase_add(p, "%s %s", option, quote);
+    phrase_add_name(p, name);
+    phrase_add(p, "=%s%s", value, quote);
+}
+
 /* "the expression uses a, b" or "the expression uses no names" */
 static void add_uses(phrase *p, const binder *b) {
     phrase names = {0};
@@ -168,8 +176,8 @@ static int bind_unnamed(binder *b) {
                           b->unnamed[1], p.text, p.text);
     }
     phrase how = {0};
-    phrase_add_name(&how, nexpr_program_name(b->source->own, first, NULL, NULL, NULL));
-    return report_use("input %s could be any of %s; write --input %s=%s", b->unnamed[0], p.text, how.text, b->unnamed[0]);
+    add_argument(&how, "--input", nexpr_program_name(b->source->own, first, NULL, NULL, NULL), b->unnamed[0]);
+    return report_use("input %s could be any of %s; write %s", b->unnamed[0], p.text, how.text);
 }
 
 static int check_all_bound(const binder *b) {
@@ -177,10 +185,12 @@ static int check_all_bound(const binder *b) {
     if (first < 0) return EXIT_OK;
     size_t begin, end;
     phrase names = {0}, how = {0};
-    phrase_add_name(&how, nexpr_program_name(b->source->own, first, NULL, &begin, &end));
+    const char *name = nexpr_program_name(b->source->own, first, NULL, &begin, &end);
+    add_argument(&how, "--input", name, "FILE");
+    phrase_add(&how, " or ");
+    add_argument(&how, "--set", name, "NUMBER");
     add_names(&names, b, true);
-    int status = report_use("no value for %s; write --input %s=FILE or --set %s=NUMBER%s", names.text, how.text, how.text,
-                            b->fields.text);
+    int status = report_use("no value for %s; write %s%s", names.text, how.text, b->fields.text);
     source_show(b->source, begin, end);
     return status;
 }

@@ -239,9 +239,10 @@ static nexpr_status flush_directory(nexpr_output *o, nexpr_error *err) {
     size_t n = directory_length(o->target);
     char path[PATH_MAX] = ".";
     if (n) snprintf(path, sizeof path, "%.*s", (int)n, o->target);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd, failed;
+    do fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) return errno == EACCES ? NEXPR_OK : fail_errno(o, "flush the directory of the complete file", err);
-    int failed;
     do failed = fsync(fd);
     while (failed && errno == EINTR);
     nexpr_status status = NEXPR_OK;
