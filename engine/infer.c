@@ -8,6 +8,7 @@
 #include "engine/call.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct binding {
@@ -60,19 +61,35 @@ static nexpr_status bind_inputs(inference *inf) {
     return NEXPR_OK;
 }
 
+/* "; the inputs are a, b and more". */
+static const char *list_inputs(const nx_ir *ir, char *buffer, size_t capacity) {
+    enum { MANY = 8 };
+    size_t used = (size_t)snprintf(buffer, capacity, ir->input_count ? "; the inputs are " : "; there are no inputs");
+    for (uint32_t i = 0; i < ir->input_count && used < capacity; i++) {
+        if (i == MANY) {
+            snprintf(buffer + used, capacity - used, " and more");
+            break;
+        }
+        used += (size_t)snprintf(buffer + used, capacity - used, "%s%s", i ? ", " : "", ir->inputs[i].name);
+    }
+    return buffer;
+}
+
 static nexpr_status fail_unknown_name(const inference *inf, const nx_ast_node *node) {
     nx_callee callee;
     if (nx_find_callee(node->name, strlen(node->name), &callee)) {
         return nx_fail(inf->err, NEXPR_NAME, node->span, "'%s' is a function: write %s(...)", node->name, node->name);
     }
     nx_suggestion suggestion = nx_suggest(node->name, strlen(node->name));
-    char text[96];
+    char text[96], list[256];
     for (size_t i = 0; i < inf->binding_count; i++) {
         const char *name = inf->bindings[i].name;
         if (name) nx_suggest_offer(&suggestion, name, strlen(name));
     }
     for (int i = 0; i < CONSTANT_COUNT; i++) nx_suggest_offer(&suggestion, constants[i].name, strlen(constants[i].name));
-    return nx_fail(inf->err, NEXPR_NAME, node->span, "unknown name '%s'%s", node->name, nx_suggest_text(&suggestion, text));
+    nx_suggest_text(&suggestion, text);
+    return nx_fail(inf->err, NEXPR_NAME, node->span, "unknown name '%s'%s%s", node->name, text,
+                   text[0] ? "" : list_inputs(inf->b->ir, list, sizeof list));
 }
 
 static nexpr_status literal_operand(const inference *inf, nx_literal value, nx_span span, nx_operand *ret) {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contexts, and the default one. The default context is the library's only mutable global: a pointer that is set once under
- * a mutex and read atomically.
+ * Contexts, and the default one. The default context is the library's only mutable global: a pointer that is
+ * set once, atomically.
  */
 #include "runtime/context.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -65,19 +64,18 @@ void nexpr_context_free(nexpr_context **context) {
 }
 
 static _Atomic(nexpr_context *) default_context;
-static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* Several threads may make one at once; the first stays. No lock, so that a fork at any moment leaves the child free to go
+ * on. */
 static nexpr_status make_default(nexpr_context **ret, nexpr_error *err) {
-    nexpr_status status = NEXPR_OK;
-    pthread_mutex_lock(&default_mutex);
-    nexpr_context *c = atomic_load(&default_context);
-    if (!c) {
-        status = nexpr_context_new(NULL, &c, err);
-        if (!status) atomic_store(&default_context, c);
+    nexpr_context *made, *there = NULL;
+    NX_TRY(nexpr_context_new(NULL, &made, err));
+    if (!atomic_compare_exchange_strong(&default_context, &there, made)) {
+        nexpr_context_free(&made);
+        made = there;
     }
-    pthread_mutex_unlock(&default_mutex);
-    if (!status) *ret = c;
-    return status;
+    *ret = made;
+    return NEXPR_OK;
 }
 
 nexpr_status nx_context_get(nexpr_context *context, nexpr_context **ret, nexpr_error *err) {
@@ -86,8 +84,6 @@ nexpr_status nx_context_get(nexpr_context *context, nexpr_context **ret, nexpr_e
 }
 
 void nexpr_context_free_default(void) {
-    pthread_mutex_lock(&default_mutex);
     nexpr_context *c = atomic_exchange(&default_context, NULL);
-    pthread_mutex_unlock(&default_mutex);
     nexpr_context_free(&c);
 }

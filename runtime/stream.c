@@ -24,7 +24,7 @@ typedef struct stream {
     char **input_buffers, **output_buffers; /* NULL for arrays in memory */
     nexpr_array *views;                     /* inputs, then outputs */
     const nexpr_array **view_pointers;
-    int64_t *view_shapes;                   /* NEXPR_MAX_NDIM for each view */
+    int64_t *view_shapes;                   /* shape and strides, NEXPR_MAX_NDIM each, for each view */
     const void **input_data;
     void **output_data;
     nexpr_plan *plan; /* of the last box's shape */
@@ -102,7 +102,7 @@ static nexpr_status make_buffers(stream *s, nexpr_error *err) {
     s->input_buffers = nx_arena_alloc(&s->arena, views, sizeof *s->input_buffers);
     s->views = nx_arena_alloc(&s->arena, views, sizeof *s->views);
     s->view_pointers = nx_arena_alloc(&s->arena, views, sizeof *s->view_pointers);
-    s->view_shapes = nx_arena_alloc(&s->arena, views, NEXPR_MAX_NDIM * sizeof *s->view_shapes);
+    s->view_shapes = nx_arena_alloc(&s->arena, views, 2 * NEXPR_MAX_NDIM * sizeof *s->view_shapes);
     s->input_data = nx_arena_alloc(&s->arena, views, sizeof *s->input_data);
     s->output_data = nx_arena_alloc(&s->arena, views, sizeof *s->output_data);
     if (!s->input_buffers || !s->views || !s->view_pointers || !s->view_shapes || !s->input_data || !s->output_data) {
@@ -163,14 +163,17 @@ static bool is_same_box(const stream *s, const box *b) {
 /* The part of an array in memory that belongs to the box. */
 static void view_array(const stream *s, const nexpr_array *a, const box *b, nexpr_array *ret, int64_t *shape) {
     int skipped = s->shape.ndim - a->ndim;
+    int64_t *strides = shape + NEXPR_MAX_NDIM;
     char *data = a->data;
     for (int k = 0; k < a->ndim; k++) {
-        data += b->origin[skipped + k] * nx_broadcast_stride(a, s->shape.ndim, skipped + k);
+        strides[k] = nx_broadcast_stride(a, s->shape.ndim, skipped + k);
+        data += b->origin[skipped + k] * strides[k];
         shape[k] = a->shape[k] == 1 ? 1 : b->extent[skipped + k];
     }
     *ret = *a;
     ret->data = data;
     ret->shape = shape;
+    ret->strides = strides;
 }
 
 /* A piece of a buffer that holds the chunk from flat index `first` on. */
@@ -188,7 +191,7 @@ static nexpr_status evaluate_box(stream *s, int64_t chunk_first, int64_t first, 
         s->view_pointers[i] = view;
         if (is_output) view_buffer(s, s->input_buffers[i], first - chunk_first, sink->dtype, sink->byte_order, b, view);
         else if (is_streamed(s, i)) view_buffer(s, s->input_buffers[i], first - chunk_first, s->inputs[i]->dtype, s->inputs[i]->byte_order, b, view);
-        else if (is_used(s, i)) view_array(s, s->inputs[i], b, view, s->view_shapes + (size_t)i * NEXPR_MAX_NDIM);
+        else if (is_used(s, i)) view_array(s, s->inputs[i], b, view, s->view_shapes + (size_t)i * 2 * NEXPR_MAX_NDIM);
         if (is_output) s->output_data[i - s->input_count] = view->data;
         else s->input_data[i] = view->data;
     }

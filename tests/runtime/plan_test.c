@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans, run options, streams and concurrent use. */
+#include "tests/runtime/fixture.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------------------------------------------------- plans -- */
+
+static void runs_a_plan_many_times_on_other_data(void **state) {
+    (void)state;
+    double x[5] = {1, 2, 3, 4, 5}, y[5], odd_memory[6];
+    double *odd = (double *)(void *)((char *)odd_memory + 1);
+    nexpr_array a = array_of(NULL, F64, 1, DIMS(5), NULL), r = a;
+    nexpr_error err = nexpr_error_init();
+    nexpr *e = compile("a * a", F64, NONE, NONE);
+    nexpr_plan *plan;
+    assert_ok(nexpr_plan_new(e, NULL, (const nexpr_array *[]){&a}, (const nexpr_array *[]){&r}, NULL, &plan, &err), &err);
+    nexpr_free(&e); /* the plan keeps what it needs */
+    assert_null(e);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 5; i++) x[i] += round;
+        memcpy(odd, x, sizeof x);
+        assert_ok(nexpr_plan_run(plan, (const void *[]){round == 1 ? odd : x}, (void *[]){y}, &err), &err);
+        for (int i = 0; i < 5; i++) assert_true(y[i] == x[i] * x[i]);
+    }
+    assert_ok(nexpr_plan_run(plan, (const void *[]){x}, (void *[]){x}, &err), &err);
+    assert_true(x[0] == y[0]);
+    assert_int_equal(nexpr_plan_run(plan, (const void *[]){NULL}, (void *[]){y}, &err), NEXPR_ARGUMENT);
+    nexpr_plan_free(&plan);
+    assert_null(plan);
+    nexpr_plan_free(&plan);
+}
+
+typedef struct counting {
+    size_t live, calls;
+} counting;
+
+static void *count_allocate(void *user, size_t bytes) {
+    ((counting *)user)->calls++;
+    ((counting *)user)->live += bytes;
+    return malloc(bytes);
+}
+
+static void count_release(void *user, void *memory, size_t bytes) {
+    ((counting *)user)->live -= bytes;
+    free(memory);
+}
+
+static void a_prepared_run_allocates_nothing(void **state) {
+    (void)state;
+    enum { N = 100000 };
+    static double x[N], y[N];
+    counting count = {0};
+    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_context_options options = nexpr_context_options_init();
+    options.allocator = &allocator;
+    options.threads = 1;
+    nexpr_context *context;
+    nexpr_error err = nexpr_error_init();
+    nexpr_array a = array_of(NULL, F64, 1, DIMS(N), NULL);
+    nexpr *e = compile("sin(a) * 2 + a", F64, NONE, NONE);
+    nexpr_plan *plan;
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    assert_ok(nexpr_plan_new(e, context, (const nexpr_array *[]){&a}, (const nexpr_array *[]){&a}, NULL, &plan, &err), &err);
+    assert_ok(nexpr_plan_run(plan, (const void *[]){x}, (void *[]){y}, &err), &err);
+    size_t calls = count.calls;
+    for (int i = 0; i < 10; i++) assert_ok(nexpr_plan_run(plan, (const void *[]){x}, (void *[]){y}, &err), &err);
+    assert_int_equal(count.calls, calls);
+    nexpr_plan_free(&plan);
+    nexpr_free(&e);
+    nexpr_context_free(&context);
+    assert_int_equal(count.live, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------- run options -- */
+
+static void any_block_size_and_thread_count_gives_the_same_bits(void **state) {
+    (void)state;
+    enum { N = 40001 };
+    static double x[N], y[N], want[N], out[N];
+    static const int blocks[] = {1, 7, 64, 333, 4096, 100000};
+    for (int i = 0; i < N; i++) {
+        x[i] = 0.001 * i - 7;
+        y[i] = cos(i);
+    }
+    nexpr_array a = array_of(x, F64, 1, DIMS(N), NULL), b = array_of(y + N - 1, F64, 1, DIMS(N), DIMS(-8));
+    nexpr_array first = array_of(want, F64, 1, DIMS(N), NULL), r = array_of(out, F64, 1, DIMS(N), NULL);
+    nexpr_error err = nexpr_error_init();
+    nexpr_context_options options = nexpr_context_options_init();
+    nexpr_context *context;
+    options.threads = 8;
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    nexpr *e = compile("exp(sin(a)) - b**3 * arctan2(a, b)", F64, F64, NONE);
+    const nexpr_array *inputs[] = {&a, &b};
+    assert_ok(nexpr_evaluate(e, context, inputs, (nexpr_array *[]){&first}, NULL, &err), &err);
+    for (int threads = 1; threads <= 8; threads++) {
+        for (int k = 0; k < LENGTH(blocks); k++) {
+            nexpr_run_options run = nexpr_run_options_init();
+            run.threads = threads;
+            run.block_items = blocks[k];
+            memset(out, 0, sizeof out);
+            assert_ok(nexpr_evaluate(e, context, inputs, (nexpr_array *[]){&r}, &run, &err), &err);
+            assert_memory_equal(out, want, sizeof out);
+        }
+    }
+    nexpr_free(&e);
+    nexpr_context_free(&context);
+}
+
+typedef struct progress_record {
+    int64_t last, total;
+    int calls;
+    int *cancel; /* set to 1 at half of the work; may be NULL */
+} progress_record;
+
+static void note_progress(void *user, int64_t done, int64_t total) {
+    progress_record *record = user;
+    assert_true(done >= record->last && done <= total);
+    record->last = done;
+    record->total = total;
+    record->calls++;
+    if (record->cancel && done > total / 2) *record->cancel = 1;
+}
+
+static void reports_progress_and_is_cancelled(void **state) {
+    (void)state;
+    enum { N = 2000000 };
+    double *x = calloc(N, sizeof *x), *y = calloc(N, sizeof *y);
+    int cancel = 0;
+    progress_record record = {0};
+    nexpr_run_options run = nexpr_run_options_init();
+    nexpr_array a = array_of(x, F64, 1, DIMS(N), NULL), r = array_of(y, F64, 1, DIMS(N), NULL);
+    nexpr_error err = nexpr_error_init();
+    nexpr *e = compile("a + 1", F64, NONE, NONE);
+    run.progress = note_progress;
+    run.progress_user = &record;
+    run.cancel = &cancel;
+    assert_ok(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), &err);
+    assert_true(record.calls > 1);
+    assert_true(record.last == N && record.total == N);
+    record = (progress_record){.cancel = &cancel};
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_CANCELLED);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_CANCELLED);
+    nexpr_free(&e);
+    free(x);
+    free(y);
+}
+
+static void refuses_structs_without_their_size(void **state) {
+    (void)state;
+    double x = 1;
+    nexpr_array a = array_of(&x, F64, 0, NULL, NULL), r = nexpr_array_init();
+    nexpr_run_options run = {0};
+    nexpr_error err = nexpr_error_init();
+    nexpr *e = compile("a", F64, NONE, NONE);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_ARGUMENT);
+    run = nexpr_run_options_init();
+    run.threads = -1;
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_ARGUMENT);
+    nexpr_free(&e);
+}
+
+/* -------------------------------------------------------------------------------------------------- streams -- */
+
+typedef struct flat {
+    char *data;
+    size_t item;
+    int64_t next; /* calls come in order */
+    int64_t fail_at;
+} flat;
+
+static nexpr_status read_flat(void *user, int64_t first, int64_t count, void *data, nexpr_error *err) {
+    flat *f = user;
+    assert_int_equal(first, f->next);
+    f->next = first + count;
+    if (f->fail_at && f->next > f->fail_at) {
+        snprintf(err->message, sizeof err->message, "the disk is on fire");
+        return err->status = NEXPR_IO;
+    }
+    memcpy(data, f->data + (size_t)first * f->item, (size_t)count * f->item);
+    return NEXPR_OK;
+}
+
+static nexpr_status write_flat(void *user, int64_t first, int64_t count, const void *data, nexpr_error *err) {
+    flat *f = user;
+    (void)err;
+    assert_int_equal(first, f->next);
+    f->next = first + count;
+    memcpy(f->data + (size_t)first * f->item, data, (size_t)count * f->item);
+    return f->fail_at && f->next > f->fail_at ? NEXPR_CALLBACK : NEXPR_OK;
+}
+
+enum { D0 = 5, D1 = 7, D2 = 11, ALL = D0 * D1 * D2 };
+
+typedef struct stream_case {
+    double x[ALL], row[D2], column[D1], want[ALL], out[ALL];
+    nexpr_array a, b, c;
+    flat source, sink;
+    nexpr_source read;
+    nexpr_sink write;
+    nexpr *e;
+} stream_case;
+
+static void set_up_stream(stream_case *s) {
+    static const int64_t full[] = {D0, D1, D2}, column[] = {D1, 1}, row[] = {D2}, backward[] = {-8};
+    for (int i = 0; i < ALL; i++) s->x[i] = i;
+    for (int i = 0; i < D2; i++) s->row[i] = 1000 * i;
+    for (int i = 0; i < D1; i++) s->column[i] = 0.125 * i;
+    for (int i = 0; i < ALL; i++) s->want[i] = s->x[i] + s->row[D2 - 1 - i % D2] * s->column[i / D2 % D1];
+    s->a = array_of(NULL, F64, 3, full, NULL);
+    s->b = array_of(s->row + D2 - 1, F64, 1, row, backward);
+    s->c = array_of(s->column, F64, 2, column, NULL);
+    s->source = (flat){(char *)s->x, sizeof(double), 0, 0};
+    s->sink = (flat){(char *)s->out, sizeof(double), 0, 0};
+    s->read = nexpr_source_init();
+    s->read.read = read_flat;
+    s->read.user = &s->source;
+    s->write = nexpr_sink_init();
+    s->write.write = write_flat;
+    s->write.user = &s->sink;
+    s->e = compile("a + b*c", F64, F64, F64);
+}
+
+static nexpr_status run_stream(stream_case *s, size_t chunk_bytes, nexpr_error *err) {
+    nexpr_run_options run = nexpr_run_options_init();
+    run.chunk_bytes = chunk_bytes;
+    s->source.next = s->sink.next = 0;
+    return nexpr_stream(s->e, NULL, (const nexpr_array *[]){&s->a, &s->b, &s->c}, (const nexpr_source *[]){&s->read, NULL, NULL},
+                        (const nexpr_sink *[]){&s->write}, &run, err);
+}
+
+static void streams_in_chunks_of_any_size_with_broadcast_arrays(void **state) {
+    (void)state;
+    static stream_case s;
+    nexpr_error err = nexpr_error_init();
+    set_up_stream(&s);
+    for (size_t items = 1; items <= ALL + 3; items += items < 90 ? 1 : 37) {
+        memset(s.out, 0, sizeof s.out);
+        assert_ok(run_stream(&s, items * 16, &err), &err);
+        assert_int_equal(s.sink.next, ALL);
+        assert_memory_equal(s.out, s.want, sizeof s.out);
+    }
+    nexpr_free(&s.e);
+}
+
+static void hands_on_the_failures_of_callbacks(void **state) {
+    (void)state;
+    static stream_case s;
+    nexpr_error err = nexpr_error_init();
+    set_up_stream(&s);
+    s.source.fail_at = 100;
+    assert_int_equal(run_stream(&s, 16 * 50, &err), NEXPR_IO);
+    assert_string_equal(err.message, "the disk is on fire");
+    s.source.fail_at = 0;
+    s.sink.fail_at = 200;
+    assert_int_equal(run_stream(&s, 16 * 50, &err), NEXPR_CALLBACK);
+    assert_string_equal(err.message, "sink 0 failed at element 200");
+    s.sink.fail_at = 0;
+    s.a.shape = DIMS(D0, D1, 1);
+    assert_int_equal(run_stream(&s, 0, &err), NEXPR_SHAPE);
+    s.a.shape = DIMS(0, D1, D2);
+    assert_ok(run_stream(&s, 0, &err), &err);
+    assert_int_equal(s.sink.next, 0);
+    nexpr_free(&s.e);
+}
+
+/* ---------------------------------------------------------------------------------------------- concurrency -- */
+
+typedef struct shared_work {
+    const nexpr *e;
+    nexpr_context *context;
+} shared_work;
+
+enum { SHARED_N = 60000 };
+
+static void *evaluate_shared(void *user) {
+    const shared_work *work = user;
+    double *x = malloc(SHARED_N * sizeof *x);
+    nexpr_array a = array_of(x, F64, 1, DIMS(SHARED_N), NULL);
+    intptr_t bad = 0;
+    for (int i = 0; i < SHARED_N; i++) x[i] = i;
+    for (int round = 0; round < 10; round++) {
+        nexpr_array r = nexpr_array_init(), *out = &r;
+        const nexpr_array *in = &a;
+        nexpr_status status = round % 2
+            ? nexpr_evaluate(work->e, work->context, &in, &out, NULL, NULL)
+            : nexpr_evaluate_text(work->context, "sqrt(a*a) + 1", (const char *[]){"a"}, &in, 1, &out, 1, NULL, NULL, NULL);
+        for (int i = 0; !status && i < SHARED_N; i++) bad += ((double *)r.data)[i] != i + 1;
+        bad += status != NEXPR_OK;
+        nexpr_array_free(&r);
+    }
+    free(x);
+    return (void *)bad;
+}
+
+static void one_expression_serves_many_threads(void **state) {
+    (void)state;
+    pthread_t threads[6];
+    nexpr_error err = nexpr_error_init();
+    nexpr_context_options options = nexpr_context_options_init();
+    shared_work work = {.e = compile("exp(log(sqrt(a*a) + 1)) * 0 + sqrt(a*a) + 1", F64, NONE, NONE)};
+    options.threads = 3;
+    assert_ok(nexpr_context_new(&options, &work.context, &err), &err);
+    for (int i = 0; i < LENGTH(threads); i++) assert_int_equal(pthread_create(&threads[i], NULL, evaluate_shared, &work), 0);
+    for (int i = 0; i < LENGTH(threads); i++) {
+        void *bad;
+        pthread_join(threads[i], &bad);
+        assert_null(bad);
+    }
+    nexpr_context_free(&work.context);
+    nexpr *e = (nexpr *)work.e;
+    nexpr_free(&e);
+}
+
+static void arrays_and_expressions_outlive_their_context(void **state) {
+    (void)state;
+    double x[2] = {1, 2};
+    nexpr_array a = array_of(x, F64, 1, DIMS(2), NULL), r = nexpr_array_init(), *out = &r;
+    const nexpr_array *in = &a;
+    nexpr_context *context;
+    nexpr_error err = nexpr_error_init();
+    assert_ok(nexpr_context_new(NULL, &context, &err), &err);
+    assert_ok(nexpr_evaluate_text(context, "a+1", (const char *[]){"a"}, &in, 1, &out, 1, NULL, NULL, &err), &err);
+    nexpr_context_free(&context);
+    assert_null(context);
+    assert_true(((double *)r.data)[1] == 3);
+    nexpr_array_free(&r);
+    nexpr_context_free_default();
+    nexpr_context_free_default();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_a_plan_many_times_on_other_data),
+        cmocka_unit_test(a_prepared_run_allocates_nothing),
+        cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
+        cmocka_unit_test(reports_progress_and_is_cancelled),
+        cmocka_unit_test(refuses_structs_without_their_size),
+        cmocka_unit_test(streams_in_chunks_of_any_size_with_broadcast_arrays),
+        cmocka_unit_test(hands_on_the_failures_of_callbacks),
+        cmocka_unit_test(one_expression_serves_many_threads),
+        cmocka_unit_test(arrays_and_expressions_outlive_their_context),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
