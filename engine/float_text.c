@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No more than 767 digits of a decimal decide how it is rounded; whether any digit behind them is set, one more tells. */
-enum { DECIDING_DIGITS = 768, MAX_EXPONENT = 99999, EXACT_POWERS = 23, SHORTEST_MAX = 17 };
+/* The middle between two doubles has at most 768 digits; whether any digit behind them is set, one more tells. */
+enum { DECIDING_DIGITS = 780, MAX_EXPONENT = 99999, EXACT_POWERS = 23, SHORTEST_MAX = 17 };
 
 /* 0.d1d2d3... * 10^exponent without leading zeros */
 typedef struct decimal {

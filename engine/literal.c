@@ -103,7 +103,7 @@ static nexpr_status float_pow(const place *at, double x, double y, double *ret) 
     bool negate = x < 0 && is_odd(y);
     if (isinf(x) || x == 0) {
         if (x == 0 && y < 0) return nx_fail(at->err, NEXPR_VALUE, at->span, "0 cannot be raised to a negative power");
-        double magnitude = isinf(x) == (y > 0) ? INFINITY : 0.0;
+        double magnitude = (x != 0) == (y > 0) ? INFINITY : 0.0;
         *ret = is_odd(y) ? copysign(magnitude, x) : magnitude;
         return NEXPR_OK;
     }
@@ -181,14 +181,16 @@ static complex_value complex_power_whole(complex_value x, int n) {
     }
 }
 
-static complex_value complex_power_polar(complex_value x, complex_value y) {
+static nexpr_status complex_power_polar(const place *at, complex_value x, complex_value y, complex_value *ret) {
     double modulus = hypot(x.re, x.im), angle = atan2(x.im, x.re);
     double length = pow(modulus, y.re), phase = angle * y.re;
     if (y.im != 0) {
         length /= exp(angle * y.im);
         phase += y.im * log(modulus);
     }
-    return (complex_value){length * cos(phase), length * sin(phase)};
+    if (isinf(phase)) return nx_fail(at->err, NEXPR_VALUE, at->span, "the complex power of an infinite phase is undefined");
+    *ret = (complex_value){length * cos(phase), length * sin(phase)};
+    return NEXPR_OK;
 }
 
 static nexpr_status complex_power(const place *at, complex_value x, complex_value y, complex_value *ret) {
@@ -201,8 +203,10 @@ static nexpr_status complex_power(const place *at, complex_value x, complex_valu
         complex_value power = complex_power_whole(x, (int)fabs(y.re));
         if (y.re < 0 && is_complex_zero(power)) return fail_zero(at);
         *ret = y.re > 0 ? power : complex_divide((complex_value){1, 0}, power);
+    } else if (is_complex_zero(x)) {
+        *ret = (complex_value){0, 0};
     } else {
-        *ret = is_complex_zero(x) ? (complex_value){0, 0} : complex_power_polar(x, y);
+        NX_TRY(complex_power_polar(at, x, y, ret));
     }
     if (isinf(ret->re) || isinf(ret->im)) return fail_overflow(at);
     return NEXPR_OK;

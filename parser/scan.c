@@ -125,6 +125,14 @@ static nexpr_status skip_blanks(nx_scanner *s, nexpr_error *err) {
     }
 }
 
+/* The row of a reserved word, NULL if it is none. */
+static const reserved *find_reserved(const char *text, size_t length) {
+    for (const reserved *word = words; word < words + COUNT(words); word++) {
+        if (word->length == length && !memcmp(word->spelling, text, length)) return word;
+    }
+    return NULL;
+}
+
 /* name -> letter { letter | digit } */
 static nexpr_status scan_word(nx_scanner *s, nx_token *ret, nexpr_error *err) {
     const char *begin = s->text + s->at, *c = begin;
@@ -136,14 +144,12 @@ static nexpr_status scan_word(nx_scanner *s, nx_token *ret, nexpr_error *err) {
     if ((*c == '\'' || *c == '"') && length <= 2 && strspn(begin, "rRbBuUfF") >= length) {
         return nx_fail(err, NEXPR_SYNTAX, ret->span, "strings have no prefixes: leave '%.*s' out", (int)length, begin);
     }
-    for (const reserved *word = words; word < words + COUNT(words); word++) {
-        if (word->length != length || memcmp(word->spelling, begin, length)) continue;
-        ret->kind = (nx_token_kind)word->kind;
-        if (word->kind == NX_TOKEN_OPERATOR) nx_operator_word(begin, length, &ret->infix, &ret->prefix);
-        if (word->kind != NX_TOKEN_NAME) return NEXPR_OK;
-        return nx_fail(err, NEXPR_SYNTAX, ret->span, "'%s' is a reserved word: %s", word->spelling, word->advice);
-    }
-    return NEXPR_OK;
+    const reserved *word = find_reserved(begin, length);
+    if (!word) return NEXPR_OK;
+    ret->kind = (nx_token_kind)word->kind;
+    if (word->kind == NX_TOKEN_OPERATOR) nx_operator_word(begin, length, &ret->infix, &ret->prefix);
+    if (word->kind != NX_TOKEN_NAME) return NEXPR_OK;
+    return nx_fail(err, NEXPR_SYNTAX, ret->span, "'%s' is a reserved word: %s", word->spelling, word->advice);
 }
 
 /* quoted -> "`" byte { byte } "`" */
@@ -231,6 +237,9 @@ static nexpr_status fail_number(const char *text, uint32_t at, const char *end, 
     }
     if (*end == '_') {
         return nx_fail(err, NEXPR_SYNTAX, span, "'%.*s' is not a number: underscores stand between digits", shown, begin);
+    }
+    if (find_reserved(end, (size_t)tail)) {
+        return nx_fail(err, NEXPR_SYNTAX, span, "'%.*s': a blank is missing behind the number", shown, begin);
     }
     const bool exponent = (*end == 'e' || *end == 'E') && tail == 1;
     return nx_fail(err, NEXPR_SYNTAX, span, "'%.*s' is not a number%s; to multiply, write %.*s*%.*s", shown, begin,
