@@ -16,6 +16,8 @@ typedef struct pair {
 /* Products of these HI with integers up to 2^20 are exact. */
 #define LN2_HI 0x1.62e42fee00000p-1
 #define LN2_LO 0x1.a39ef35793c76p-33
+#define LN2 0x1.62e42fefa39efp-1
+#define LOG10_E 0x1.bcb7b1526e50ep-2
 #define LOG10_2_HI 0x1.3441350800000p-2
 #define LOG10_2_LO 0x1.f79fef311f12bp-34
 #define LOG2_E 0x1.71547652b82fep+0
@@ -50,9 +52,10 @@ VEC_FN pair mul_exact(vf64 a, vf64 b) {
     return (pair){product, v_mul_error(a, b, product)};
 }
 
+/* The parts of the result may overlap by a few bits. */
 VEC_FN pair mul_pairs(pair a, pair b) {
     pair p = mul_exact(a.hi, b.hi);
-    return add_ordered(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+    return (pair){p.hi, v_muladd(a.hi, b.lo, v_muladd(a.lo, b.hi, p.lo))};
 }
 
 /* For |a| >= |b|. */
@@ -68,6 +71,9 @@ VEC_FN vf64 power_of_two(vf64 n) {
 
 /* y * 2^n for |n| <= 2000 and y near 1, rounded once more if the result is subnormal. */
 VEC_FN vf64 scale(vf64 y, vf64 n) {
+#if NX_ISA_LEVEL == 2
+    return _mm512_scalef_pd(y, n);
+#endif
     vf64 half = v_rint(n * 0.5);
     return y * power_of_two(half) * power_of_two(n - half);
 }
@@ -89,9 +95,9 @@ VEC_FN vf64 exp_reduced(vf64 r, vf64 tail, vf64 n) {
     return scale(sum.hi + (sum.lo + (rest + arg.lo * sum.hi)), n);
 }
 
+/* NaN stays. */
 VEC_FN vf64 clamp(vf64 x, double limit) {
-    x = v_select(x > limit, v_set1_f64(limit), x);
-    return v_select(x < -limit, v_set1_f64(-limit), x);
+    return v_max(v_set1_f64(-limit), v_min(v_set1_f64(limit), x));
 }
 
 /* e^(x + tail) * 2^k; overflows and underflows as it should. */
@@ -115,22 +121,20 @@ VEC_FN vf64 split_exponent(vf64 x, vf64 *ret_e) {
 /* log(m) for m in [1/sqrt(2), sqrt(2)): 2*atanh(s), s = (m - 1)/(m + 1). */
 VEC_FN pair log_reduced(vf64 m) {
     static const double c[] = {
-        0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3, 0x1.1111111111111p-3,
-        0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4, 0x1.8618618618618p-4, 0x1.642c8590b2164p-4, 0x1.47ae147ae147bp-4,
+        0x1.999999999999ap-2, 0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3,
+        0x1.1111111111111p-3, 0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4, 0x1.8618618618618p-4, 0x1.642c8590b2164p-4,
+        0x1.47ae147ae147bp-4,
     };
-    const pair two_thirds = {v_set1_f64(0x1.5555555555555p-1), v_set1_f64(0x1.5555555555555p-55)};
-    const pair two_fifths = {v_set1_f64(0x1.999999999999ap-2), v_set1_f64(-0x1.999999999999ap-56)};
     vf64 f = m - 1;
     pair d = add_ordered(v_set1_f64(2), f), s;
-    s.hi = f / d.hi;
+    vf64 inverse = 1 / d.hi;
+    s.hi = f * inverse;
     pair p = mul_exact(s.hi, d.hi);
-    s.lo = (((f - p.hi) - p.lo) - s.hi * d.lo) / d.hi;
-    s = add_ordered(s.hi, s.lo);
-    pair z = mul_pairs(s, s);
-    pair q = add_pairs(two_fifths, add_ordered(z.hi * polynomial(z.hi, c, 10), v_set1_f64(0)));
-    q = add_pairs(two_thirds, mul_pairs(z, q));
-    pair doubled = {2 * s.hi, 2 * s.lo};
-    return add_pairs(doubled, mul_pairs(mul_pairs(z, s), q));
+    s.lo = (((f - p.hi) - p.lo) - s.hi * d.lo) * inverse;
+    pair z = mul_pairs(s, s), q = add_ordered(v_set1_f64(0x1.5555555555555p-1), z.hi * polynomial(z.hi, c, 11));
+    q.lo += v_muladd(z.lo, v_set1_f64(c[0]), v_set1_f64(0x1.5555555555555p-55));
+    pair rest = mul_pairs(mul_pairs(z, s), q), sum = add_ordered(2 * s.hi, rest.hi);
+    return (pair){sum.hi, sum.lo + v_muladd(s.lo, v_set1_f64(2), rest.lo)};
 }
 
 /* log(x) for positive finite x. */
@@ -139,6 +143,26 @@ VEC_FN pair log_pair(vf64 x) {
     pair l = log_reduced(split_exponent(x, &e));
     pair sum = add_exact(e * LN2_HI, l.hi);
     return add_ordered(sum.hi, sum.lo + v_muladd(e, v_set1_f64(LN2_LO), l.lo));
+}
+
+/* x**y for the operands where it is no exponential of y * log|x|: the special values of C99, and what is known exactly. */
+static __attribute__((noinline)) vf64 power_special(vf64 x, vf64 y, vf64 r) {
+    const vf64 zero = v_set1_f64(0), one = v_set1_f64(1), inf = v_set1_f64(INFINITY), nan = v_set1_f64(NAN);
+    vf64 a = v_abs(x);
+    vi64 integer = v_rint(y) == y, odd = integer & (v_rint(y * 0.5) != y * 0.5);
+    r = v_select((a == 0) | (a == inf), v_select((a == 0) == (y < 0), inf, zero), r);
+    r = v_select(a == 1, one, r);
+    r = v_select((x < 0) & (a < inf) & ~integer, nan, r);
+    r = v_select(odd, v_mulsign(r, x), r);
+    r = v_select(v_isnan(x), x, v_select(v_isnan(y), y, r));
+    r = v_select(y == 1, x, r);
+    r = v_select(y == 2, x * x, r);
+    return v_select((y == 0) | (x == 1), one, r);
+}
+
+VEC_FN vf64 power_fixed(vf64 x, vf64 y, vf64 r) {
+    vi64 common = (x > 0) & (x < INFINITY) & (v_abs(y) < INFINITY) & (y != 1) & (y != 2);
+    return __builtin_expect(v_any(~common), 0) ? v_select(common, r, power_special(x, y, r)) : r;
 }
 
 #endif

@@ -84,23 +84,13 @@ VEC_FN vf64 real_log1p(vf64 x) {
     return __builtin_expect(v_any(huge), 0) ? v_select(huge, real_log(x), r) : r;
 }
 
-/* y * log(x) beyond float64; SLEEF's pow overflows early. The special values are C99's. */
+/* e^(y * log(x)) beyond float64; SLEEF's pow overflows early. From 2^100 on all y do the same to x != 1. */
 VEC_FN vf64 real_power(vf64 x, vf64 y) {
-    const vf64 one = v_set1_f64(1), inf = v_set1_f64(INFINITY), nan = v_set1_f64(NAN);
-    vf64 a = v_abs(x);
-    pair l = log_pair(a), product = mul_exact(y, l.hi);
-    product.lo += y * l.lo;
-    product.lo = v_select(v_abs(product.hi) < 800, product.lo, v_set1_f64(0));
-    vf64 edge = v_select(a == 0, -inf, a);
-    product.hi = v_select((a == 0) | ~(a < inf), y * edge, product.hi);
-    vf64 r = exp_scaled(product.hi, product.lo, 0);
-    vi64 integer = v_rint(y) == y, odd = integer & (v_rint(y * 0.5) != y * 0.5);
-    r = v_select((a == 1) & ~v_isnan(y), one, r);
-    r = v_select((x < 0) & (a < inf) & ~integer & ~v_isnan(y), nan, r);
-    r = v_select(odd, v_mulsign(r, x), r);
-    r = v_select(y == 1, x, r);
-    r = v_select(y == 2, x * x, r);
-    return v_select((y == 0) | (x == 1), one, r);
+    pair l = log_pair(v_abs(x));
+    vf64 limited = clamp(y, 0x1p100);
+    pair product = mul_exact(limited, l.hi);
+    vf64 tail = clamp(v_muladd(limited, l.lo, product.lo), 1); /* less than 1 unless the result is 0 or infinite */
+    return power_fixed(x, y, exp_scaled(product.hi, tail, 0));
 }
 
 VEC_FN vf64 real_tan(vf64 x) {
@@ -135,7 +125,7 @@ VEC_FN vf64 real_cosh(vf64 x) {
 /* log(2x), which is arcsinh and arccosh where x*x is infinite; SLEEF's are infinite there. */
 static __attribute__((noinline)) vf64 log_of_double(vf64 x) {
     pair l = log_pair(v_select(x < INFINITY, x, v_set1_f64(1)));
-    pair sum = add_ordered(l.hi, v_set1_f64(0x1.62e42fefa39efp-1));
+    pair sum = add_ordered(l.hi, v_set1_f64(LN2));
     return v_select(x < INFINITY, sum.hi + (sum.lo + l.lo), x);
 }
 
@@ -218,7 +208,7 @@ VEC_FN vf64 real_lgamma(vf64 x) {
 /* The larger one plus the logarithm of 1 + e^-|x - y|; NumPy's algorithm. */
 VEC_FN vf64 real_logaddexp(vf64 x, vf64 y) {
     vf64 d = x - y, r = v_max(x, y) + real_log1p(real_exp(-v_abs(d)));
-    return v_select(x == y, x + 0x1.62e42fefa39efp-1, v_select(v_isnan(d), d, r));
+    return v_select(x == y, x + LN2, v_select(v_isnan(d), d, r));
 }
 
 VEC_FN vf64 real_logaddexp2(vf64 x, vf64 y) {

@@ -22,9 +22,10 @@
 #define SLEEF(name, accuracy) NX_MATH_CAT(Sleef_cinz_, name, d2_, accuracy##sse2)
 #endif
 
-#include "math/real_f64.h"
 #if NX_PRECISION == 32
 #include "math/real_f32.h"
+#else
+#include "math/real_f64.h"
 #endif
 #include "math/real_mod.h"
 

@@ -53,11 +53,11 @@ VEC_FN VEC_MI VEC_NAME(v_isfinite)(VEC_V x) {
 }
 
 VEC_FN VEC_V VEC_NAME(v_min)(VEC_V a, VEC_V b) {
-    return VEC_NAME(v_select)(a < b, a, b);
+    return VEC_OP(min)(a, b);
 }
 
 VEC_FN VEC_V VEC_NAME(v_max)(VEC_V a, VEC_V b) {
-    return VEC_NAME(v_select)(a > b, a, b);
+    return VEC_OP(max)(a, b);
 }
 
 VEC_FN VEC_V VEC_NAME(v_canonical)(VEC_V x) {
