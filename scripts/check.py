@@ -51,8 +51,8 @@ def build(folder, options, **environment):
 
 # ------------------------------------------------------------------------------------------------------------- counting
 
-CMOCKA_RUN = re.compile(r"^\[==========\] .*?(\d+) test\(s\) run", re.MULTILINE)
-CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] .*?(\d+) test\(s\), listed below", re.MULTILINE)
+CMOCKA_RUN = re.compile(r"\[==========\] (\d+) test\(s\) run")
+CMOCKA_FAILED = re.compile(r"\[  FAILED  \] (\d+) test\(s\), listed below")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed", re.MULTILINE)
 
 

@@ -18,7 +18,9 @@ def edge_values(dtype):
         return np.array(sorted(v for v in values if low <= v <= high), dtype)
     if dtype.kind == "c":
         parts = edge_values(dtype.type(0).real.dtype)
-        return (parts[:, None] + np.zeros(1, dtype)).ravel() + 1j * parts[::-1].astype(dtype)
+        result = np.empty((len(parts), len(parts)), dtype)
+        result.real, result.imag = parts[:, None], parts
+        return result.ravel()
     info = np.finfo(dtype)
     positive = [0, info.smallest_subnormal, info.tiny, info.eps, 0.1, 0.5, 1, 1 + info.eps, 1.5, 2, 2.5, np.pi, 10, 100.5, info.max,
                 np.inf, np.nan]

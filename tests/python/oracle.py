@@ -140,7 +140,9 @@ def fma(x, y, z):
 
 def copysign(x, y):
     """DIFFERS: the sign of a NaN is not looked at."""
-    return np.copysign(x, np.where(np.isnan(y), np.ones(1, strong(y).dtype), y) if not is_weak(y) else y)
+    if is_weak(y):
+        return np.copysign(x, abs(y) if y != y else y)
+    return np.copysign(x, np.where(np.isnan(y), y.dtype.type(1), y))
 
 
 def signbit(x):
@@ -222,14 +224,23 @@ def saturate(x, dtype):
     return result
 
 
-def isclose(a, b, **tolerances):
-    return np.isclose(a, b, **tolerances)
+def part(pick):
+    """real and imag of a Python bool are ints."""
+    return lambda z: pick(strong(z))
+
+
+def clip(x, low, high):
+    """DIFFERS: a literal is weak as the first operand too, where np.clip makes an array of it."""
+    if is_weak(x) and not (is_weak(low) and is_weak(high)):
+        return np._core.umath.clip(x, low, high)
+    return np.clip(x, low, high)
 
 
 MEANING = {
     "erf": by_element(math.erf), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
     "exp10": exp10, "complex": make_complex, "fma": fma, "copysign": copysign, "signbit": signbit, "reciprocal": reciprocal,
-    "power": power_by(np.power), "where": where, "isclose": isclose,
+    "power": power_by(np.power), "where": where, "clip": clip,
+    "real": part(np.real), "imag": part(np.imag),
     "maximum": choose(np.maximum), "minimum": choose(np.minimum), "fmax": choose(np.fmax), "fmin": choose(np.fmin),
 }
 CASTS = {name: cast(name) for name in ("bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 "
@@ -281,10 +292,18 @@ def checked(result):
 
 
 # ------------------------------------------------------------------------------------------------------------ tolerance
+#
+# What is no exact operation is compared with NumPy's result in a wider dtype, which has no error that counts: then the bound
+# of the op table is what nexpr is held to. It may be off by that and by half a unit, the rounding of the reference.
 
-SLACK = 5            # ULP that NumPy's own transcendental functions may be wrong by
-COMPLEX_EPS = 24     # eps of the modulus: 8 of nexpr's, the rest NumPy's
-INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 2.0, "angle": 1.0}
+WIDER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble,
+         "complex64": np.complex128, "complex128": np.clongdouble}
+# NumPy has no wide version of these; Python's libm is off by so many ULP.
+ONLY_DOUBLE = {"erf": 2, "erfc": 4, "gamma": 20, "lgamma": 10, "exp10": 5, "sinc": 5}
+# Complex operations whose algorithm NumPy and nexpr share; a wider dtype would overflow later.
+SHARED_COMPLEX = set("multiply divide square reciprocal sign".split())
+COMPLEX_EPS = 9      # eps of the modulus: 8 and the rounding of the reference
+INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 1.0, "angle": 1.0}
 # Exact for complex operands too.
 EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real imag rint equal not_equal less less_equal greater "
                     "greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite".split())
@@ -292,20 +311,55 @@ EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real
 PASSES = set("negative positive fabs where conjugate maximum minimum fmax fmin".split())
 
 
-def tolerance(name, info, args, result):
-    """How far, per element, nexpr's result may be from NumPy's; None if it may not."""
-    complex_args = any(np.iscomplexobj(a) for a in args)
-    if result.dtype.kind == "c" or complex_args:
-        if name in EXACT_COMPLEX:
-            return None
-        return COMPLEX_EPS * np.finfo(result.dtype).eps * modulus(result) if result.dtype.kind in "fc" else np.zeros(result.shape)
-    if result.dtype.kind != "f" or name == "absolute":
+def bound_of(name, info, args, result):
+    """nexpr's bound: ULP of a real result, eps of the modulus of a complex one; None if it has to be exact."""
+    if result.dtype.kind not in "fc":
         return None
+    if result.dtype.kind == "c" or any(np.iscomplexobj(a) for a in args):
+        return None if name in EXACT_COMPLEX else COMPLEX_EPS
     ulps = max(info.ulp64, info.ulp32) or INEXACT_FUNCTIONS.get(name, 0)
-    if ulps == 0:
-        return None
-    absolute = info.abs64 if result.dtype == np.float64 else info.abs32
-    return (ulps + SLACK if result.dtype != np.float16 else 1.6) * spacing(result) + 4 * absolute
+    return None if ulps == 0 or name == "absolute" else ulps + 0.51 + ONLY_DOUBLE.get(name, 0)
+
+
+def is_recomputed(name, result):
+    return name not in ONLY_DOUBLE and not (result.dtype.kind == "c" and name in SHARED_COMPLEX)
+
+
+def widened(args, result):
+    """The operands as the operation sees them, in the wider dtype; literals stay weak."""
+    wide = np.dtype(WIDER[result.dtype.name])
+    for arg in args:
+        if is_weak(arg):
+            yield arg if isinstance(arg, complex) else np.float64(arg).astype(result.real.dtype).astype(wide)
+        elif arg.dtype.kind == "c" and result.dtype.kind == "f":
+            yield arg.astype(np.result_type(wide, np.complex64))
+        else:
+            yield arg.astype(result.dtype).astype(wide)
+
+
+def condition(name, args, result):
+    """How much less exact the wider power is, in eps of the wider dtype."""
+    if name not in ("power", "float_power") or result.dtype.kind != "c":
+        return 0
+    x, y = [strong(a).astype(np.complex128) for a in args]
+    return np.nan_to_num(8 * np.abs(y) * np.abs(np.log(x)), nan=np.inf) * 2.0 ** (-63 if result.dtype == np.complex128 else -52)
+
+
+def reference(name, info, function, args, result):
+    """(value, how far nexpr may be from it per element) of an inexact operation; the second is None if it is exact."""
+    bound = bound_of(name, info, args, result)
+    if bound is None:
+        return result, None
+    with np.errstate(all="ignore"):
+        if is_recomputed(name, result):
+            result = strong(function(*widened(args, result))).astype(result.dtype)
+        if result.dtype.kind == "c":
+            info = np.finfo(result.dtype)
+            return result, (bound * info.eps + condition(name, args, result)) * modulus(result) + 4 * float(info.smallest_subnormal)
+        absolute = info.abs64 if result.dtype == np.float64 else info.abs32
+        if any(np.iscomplexobj(a) for a in args):
+            return result, bound * float(np.finfo(result.dtype).eps) * modulus(result)
+        return result, (1.01 if result.dtype == np.float16 else bound) * spacing(result) + 2 * absolute
 
 
 def modulus(x):

@@ -6,9 +6,10 @@ per element; None: not at all) from the moment it is made, so that the next draw
 refuses raises Reject and is drawn again. The program's result shape is that of the inputs, broadcast.
 """
 
-import numpy as np
+import functools
 
 import layouts
+import numpy as np
 import oracle
 from oracle import Reject, is_weak
 
@@ -79,14 +80,15 @@ def passes_on(name, args, value):
     return np.broadcast_to(np.where(np.isfinite(value), slack, 0), value.shape)
 
 
-def slack_of(name, table, args, value):
+def judged(name, table, function, args, value):
+    """(value, slack) of an operation: those of the reference, if it is not exact."""
     if any(arg.slack is not None for arg in args):
         if name not in oracle.PASSES or value.dtype.kind not in "fc":
             raise Reject("an inexact operand")
-        return passes_on(name, args, value)
+        return value, passes_on(name, args, value)
     if is_weak(value):
-        return None
-    return oracle.tolerance(name, table.info[name], [arg.value for arg in args], value)
+        return value, None
+    return oracle.reference(name, table.info[name], function, [arg.value for arg in args], value)
 
 
 def compute_variable(node, table):
@@ -100,20 +102,23 @@ def compute_literal(node, table):
 
 def compute_infix(node, table):
     name = table.infixes[node.detail]
-    value = oracle.apply_operator(oracle.OPERATORS[node.detail], [arg.value for arg in node.args])
-    return value, slack_of(name, table, node.args, value)
+    function = oracle.OPERATORS[node.detail]
+    value = oracle.apply_operator(function, [arg.value for arg in node.args])
+    return judged(name, table, function, node.args, value)
 
 
 def compute_prefix(node, table):
     name = table.prefixes[node.detail]
-    value = oracle.apply_operator(oracle.PREFIXES[node.detail], [arg.value for arg in node.args])
-    return value, slack_of(name, table, node.args, value)
+    function = oracle.PREFIXES[node.detail]
+    value = oracle.apply_operator(function, [arg.value for arg in node.args])
+    return judged(name, table, function, node.args, value)
 
 
 def compute_call(node, table):
     name, _, keywords = node.detail
-    value = oracle.apply(oracle.meaning_of(name), [arg.value for arg in node.args], dict(keywords))
-    return value, slack_of(name, table, node.args, value)
+    function = oracle.meaning_of(name)
+    value = oracle.apply(function, [arg.value for arg in node.args], dict(keywords))
+    return judged(name, table, functools.partial(function, **dict(keywords)), node.args, value)
 
 
 def compute_cast(node, table):
@@ -135,7 +140,7 @@ def compute_attribute(node, table):
 
 def compute_ternary(node, table):
     value = oracle.apply(oracle.MEANING["where"], [arg.value for arg in node.args])
-    return value, slack_of("where", table, node.args, value)
+    return judged("where", table, None, node.args, value)
 
 
 def logical(function, node):
@@ -195,7 +200,9 @@ def print_ternary(node):
 
 
 def print_chain(node):
-    x, y, z = [arg.text_at(COMPARE + 1) for arg in node.args]
+    """The middle is never a bare a & b: that is nearly always a mistake, and nexpr says so."""
+    levels = (COMPARE + 1, SHIFT, COMPARE + 1)
+    x, y, z = [arg.text_at(level) for arg, level in zip(node.args, levels)]
     return f"{x} {node.detail[0]} {y} {node.detail[1]} {z}", COMPARE
 
 
