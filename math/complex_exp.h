@@ -37,11 +37,12 @@ VEC_FN void exp_reduced(nx_kernel *base_to, const exp_range *range, size_t n, do
     real_1(base_to, n, r, r);
 }
 
-/* x + iy becomes e^x (c + is), for e from exp_reduced, s and c those of the angle y. C99's special values. */
+/* x + iy becomes e^x (c + is), for e from exp_reduced, s and c those of the angle y. C99's special values. A part that is lost
+ * in the noise of its angle, as happens in powers only, stays 0 even if e^x is infinite. */
 VEC_FN void exp_join(const exp_range *range, V e, V s, V c, V *x, V *y) {
     V f, g, x0 = *x, y0 = *y;
     exp_reduce_twice(range, x0, &f, &g);
-    V re = e * c * f * g, im = e * s * f * g;
+    V re = v_select(c == 0, c, e * c * f * g), im = v_select(s == 0, s, e * s * f * g);
     M lost = is_inf(x0) & ~v_isfinite(y0);
     re = v_select(lost, select1(x0 < 0, 0, x0), re);
     im = v_select(lost & (x0 < 0), v_copysign(v_set1(0), y0), im);

@@ -4,7 +4,7 @@
  * cases, chosen by the operands alone:
  *
  *   - z^0 = 1; 0^w = 0 if w has a positive real part, NaN otherwise
- *   - z^1, z^2, z^3: z itself, one and two plain multiplications
+ *   - z^1, z^2, z^3: z itself, one and two plain multiplications (unless they might overflow)
  *   - z^n for the other integers of -99 to 99: by squaring, in twice the precision, so that what is exact stays exact
  *   - else exp(w log z), with log z and the product in twice the precision
  *
@@ -52,12 +52,14 @@ VEC_FN M is_integer_power(V u, V v) {
     return (v == 0) & (v_abs(u) < INTEGER_LIMIT) & (v_rint(u) == u);
 }
 
-VEC_FN M is_plain_power(V u, V v) {
-    return (v == 0) & ((u == 1) | (u == 2) | (u == 3));
-}
-
 VEC_FN M is_finite(V x, V y) {
     return v_isfinite(x) & v_isfinite(y);
+}
+
+/* The square and cube of huge numbers are left to power_integer, which knows an overflow from infinity - infinity. */
+VEC_FN M is_plain_power(V x, V y, V u, V v) {
+    M huge = is_finite(x, y) & (v_max(v_abs(x), v_abs(y)) >= 0x1p340);
+    return (v == 0) & ((u == 1) | (~huge & ((u == 2) | (u == 3))));
 }
 
 /* Lanes of `keep`, and 1 elsewhere. */
@@ -70,7 +72,7 @@ static void power_plain(size_t n, double *rx, double *ry, const double *x, const
     EACH_VECTOR(i, n) {
         vc z = {v_load(x + i), v_load(y + i)}, square = vc_mul(z, z), cube = vc_mul(z, square);
         V ui = v_load(u + i), vi = v_load(v + i), re = v_load(rx + i), im = v_load(ry + i);
-        M plain = is_plain_power(ui, vi), zero = (z.x == 0) & (z.y == 0), one = (ui == 0) & (vi == 0);
+        M plain = is_plain_power(z.x, z.y, ui, vi), zero = (z.x == 0) & (z.y == 0), one = (ui == 0) & (vi == 0);
         re = v_select(plain, v_select(ui == 1, z.x, v_select(ui == 2, square.x, cube.x)), re);
         im = v_select(plain, v_select(ui == 1, z.y, v_select(ui == 2, square.y, cube.y)), im);
         re = v_select(zero, select1(ui > 0, 0, v_set1(NAN)), re);
@@ -161,7 +163,7 @@ static void power_general(size_t n, double *rx, double *ry, const double *x, con
     sincos_sum(n, s, c, im, im_low);
     EACH_VECTOR(i, n) {
         V p = v_load(re + i), q = v_load(im + i), ei = v_load(e + i);
-        ei += v_select(v_abs(p) > 2000, v_set1(0), ei * v_load(re_low + i));
+        ei += v_select(is_inf(ei), v_set1(0), ei * v_load(re_low + i));
         exp_join(&range_e, ei, v_load(s + i), v_load(c + i), &p, &q);
         v_store(rx + i, p);
         v_store(ry + i, q);
@@ -194,11 +196,11 @@ static void c_power(size_t n, double *x, double *y, const double *u, const doubl
     block rx, ry;
     M general = (M)v_set1(0), special = general, integer = general;
     EACH_VECTOR(i, n) {
-        V ui = v_load(u + i), vi = v_load(v + i);
+        V xi = v_load(x + i), yi = v_load(y + i), ui = v_load(u + i), vi = v_load(v + i);
         M whole = is_integer_power(ui, vi);
-        integer |= whole & ~is_plain_power(ui, vi) & (ui != 0);
+        integer |= whole & ~is_plain_power(xi, yi, ui, vi) & (ui != 0);
         general |= ~whole;
-        special |= ~whole & ~(is_finite(ui, vi) & is_finite(v_load(x + i), v_load(y + i)));
+        special |= ~whole & ~(is_finite(ui, vi) & is_finite(xi, yi));
         v_store(rx + i, v_set1(0));
         v_store(ry + i, v_set1(0));
     }
