@@ -170,6 +170,7 @@ static int read_letters(settings *o, const char *letters, cursor *c) {
             return EXIT_USE;
         }
         bool takes_rest = *row->argument && at[1];
+        o->has_attached_value |= takes_rest;
         int status = apply_with_next(o, row, takes_rest ? at + 1 : NULL, c);
         if (status || *row->argument) return status;
     }
@@ -200,7 +201,11 @@ static int read_arguments(settings *o, cursor *c) {
 
 static int check(const settings *o) {
     if (o->help || o->version || o->ops) return EXIT_OK;
-    if (!o->expression && !o->file) return report_use("there is no expression; try nexpr --help");
+    if (!o->expression && !o->file) {
+        report_use("there is no expression; try nexpr --help");
+        if (o->has_attached_value) report_hint("%s", minus_advice);
+        return EXIT_USE;
+    }
     if (o->expression && o->file) return report_use("there is an expression, '%s', and --file '%s'", o->expression, o->file);
     return EXIT_OK;
 }

@@ -10,6 +10,7 @@
 typedef struct settings {
     const char *expression;    /* NULL if there is none */
     bool begins_like_option;   /* it begins with "-" and was not behind "--" */
+    bool has_attached_value;   /* there was an argument such as -iFILE, which may have been meant as an expression */
     const char *file, *output; /* NULL if not given */
     const char **inputs, **sets; /* owned arrays of borrowed arguments */
     int input_count, set_count;

@@ -2,6 +2,8 @@
 /* Columns are counted in code points, and tabs are kept in the line of carets, so that they stand under what they mean. */
 #include "cli/report.h"
 
+#include "cli/interrupt.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,6 +56,7 @@ int report_use(const char *format, ...) {
 
 int report_run(const char *format, ...) {
     va_list args;
+    if (interrupt_flag) return EXIT_RUN; /* the user knows */
     va_start(args, format);
     put_message("nexpr: error: ", format, args);
     va_end(args);

@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: MIT
+"""The command from outside: cli_test.py NEXPR. Needs numpy, as the judge of what is printed and written."""
+import os
+import pty
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(77)
+
+NEXPR = os.path.abspath(sys.argv.pop(1))
+SHARED = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # no disk to wait for
+
+
+def run(*arguments, **options):
+    options.setdefault('stdin', subprocess.DEVNULL)
+    return subprocess.run([NEXPR, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def run_on_terminal(*arguments):
+    """Standard output is a pseudo-terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([NEXPR, *arguments], stdout=slave, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    os.close(slave)
+    output = b''
+    while True:
+        try:
+            piece = os.read(master, 1 << 16)
+        except OSError:
+            break
+        if not piece:
+            break
+        output += piece
+    os.close(master)
+    with process.stderr:
+        errors = process.stderr.read().decode()
+    return process.wait(), output.decode().replace('\r\n', '\n'), errors
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=SHARED)
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+
+    def gives(self, output, *arguments, **options):
+        done = run(*arguments, **options)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, output, ''))
+
+    def fails(self, status, *arguments, says=(), **options):
+        done = run(*arguments, **options)
+        self.assertEqual((done.returncode, done.stdout), (status, ''), done.stderr)
+        self.assertTrue(done.stderr.startswith('nexpr: error: '), done.stderr)
+        for words in [says] if isinstance(says, str) else says:
+            self.assertIn(words, done.stderr)
+        return done.stderr
+
+
+class Options(InFolder):
+    def test_forms(self):
+        np.save('x.npy', np.array([1.0, 2.0]))
+        for form in (['-ix=x.npy'], ['-i', 'x=x.npy'], ['--input', 'x=x.npy'], ['--input=x=x.npy'], ['-i', 'x.npy']):
+            self.gives('2.0\n4.0\n', '2*x', *form)
+            self.gives('2.0\n4.0\n', *form, '2*x')
+        self.gives('4.0\n8.0\n', 'x*c', '-ix.npy', '-s', 'c=4')
+        np.save('v.npy', np.array([1, 2]))
+        self.fails(2, '-Vx', says='there is no option -x')
+
+    def test_expressions_that_begin_with_minus(self):
+        np.save('a.npy', np.array([1, -2]))
+        self.gives('-1\n2\n', '-a', '-i', 'a.npy')
+        self.gives('1\n', '-1+2')
+        self.gives('-3\n', '--', '-3')
+        self.gives('3\n', '--', '--3')
+        self.fails(2, '--a', says=('there is no option --a', 'nexpr -- "-a"'))
+        self.fails(2, '-sin(1)', says=('there is no expression', 'nexpr -- "-a"'))
+        self.fails(2, '-s', 'in(1)', '1', says='--set needs NAME=LITERAL')
+        self.fails(2, '-z', says=('no value for z', "'-z' was taken as the expression"))
+
+    def test_usage_errors(self):
+        for arguments, words in [((), 'there is no expression'), (('1', '2'), "two expressions: '1' and '2'"),
+                                 (('--inputs', 'x', '1'), 'did you mean --input?'), (('1', '-i'), '--input needs [NAME=]FILE'),
+                                 (('1', '--force=1'), '--force takes no value'), (('1', '--dtype', 'float'), 'no dtype'),
+                                 (('1', '--threads', '0'), 'from 1 to'), (('1', '--threads=two'), "not 'two'"),
+                                 (('1', '--fp', 'fast'), 'strict or contract'), (('1', '--precision', '-1'), 'from 0 to'),
+                                 (('1', '-f', 'x'), '--file'), (('-f', 'x', '-f', 'y'), 'given twice'),
+                                 (('1', '-o', 'x.npy', '-oy.npy'), 'given twice')]:
+            with self.subTest(arguments):
+                self.fails(2, *arguments, says=words)
+
+    def test_information(self):
+        self.assertRegex(run('-V').stdout, r'^nexpr \d+\.\d+\.\d+\n$')
+        text = run('--help').stdout
+        for option in ('--input', '--set', '--file', '--output', '--force', '--dtype', '--threads', '--fp', '--precision',
+                       '--ops', '--bytecode', '--version', '--help'):
+            self.assertIn(option, text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        ops = run('--ops').stdout
+        for words in ('arithmetic\n', 'add(x, y)  x + y', 'arcsin(x)', 'Also: asin.', 'clip(x, min, max)', 'isclose(a, b, rtol=1e-05'):
+            self.assertIn(words, ops)
+        np.save('a.npy', np.arange(3.0))
+        self.assertIn('multiply_f64 2.0, a', run('--bytecode', '2*a + 1', '-i', 'a.npy').stdout)
+
+    def test_values_of_options(self):
+        np.save('a.npy', np.array([0.1, 0.2]))
+        self.gives('0.1\n0.2\n', 'a', '-ia.npy', '--dtype=float32')
+        run('a', '-ia.npy', '--dtype', 'float32', '-o', 'b.npy')
+        self.assertEqual(np.load('b.npy').dtype, np.float32)
+        self.gives('0.1\n0.2\n', 'a', '-ia.npy', '--threads=1', '--fp', 'contract')
+        self.gives('0.33\n', '1/3', '--precision', '2')
+        self.gives('0.3333333333333333\n', '1/3')
+
+
+class Texts(InFolder):
+    def test_errors_show_the_place(self):
+        self.assertEqual(self.fails(2, '1 + (2*').splitlines()[1:], ['  1 + (2*', '      ^'])
+        self.assertEqual(self.fails(2, '1 + 2*').splitlines()[1:], ['  1 + 2*', '        ^'])
+        lines = self.fails(2, 'ä·2 + b').splitlines()
+        self.assertEqual(lines[1], '  ä·2 + b')
+        self.assertEqual(lines[2], '   ^')
+        lines = self.fails(2, '1 +\tfoo', says='no value for foo').splitlines()
+        self.assertEqual(lines[2], '     \t^^^')
+
+    def test_programs_in_files(self):
+        with open('p.nx', 'w') as file:
+            file.write('# two steps\nh = 2 + 3\nh * 2\n')
+        self.gives('10\n', '-f', 'p.nx')
+        with open('p.nx') as file:
+            self.gives('10\n', '--file', '-', stdin=file)
+        with open('p.nx', 'w') as file:
+            file.write('a = 1\nb = a + c\nb\n')
+        message = self.fails(2, '-f', 'p.nx', says='no value for c')
+        self.assertEqual(message.splitlines()[1:], ['  in p.nx:', '    2 | b = a + c', '                ^'])
+        self.fails(1, '-f', 'missing.nx', says='missing.nx: cannot open: No such file or directory')
+        self.fails(1, '-f', '.', says='Is a directory')
+        with open('nul.nx', 'wb') as file:
+            file.write(b'1 +\0 1')
+        self.fails(2, '-f', 'nul.nx')
+        with open('huge.nx', 'wb') as file:
+            file.write(b' ' * (1 << 21) + b'1')
+        self.fails(2, '-f', 'huge.nx')
+
+    def test_long_lines_are_cut_around_the_place(self):
+        lines = self.fails(2, '1+' * 2000 + 'foo' + '+1' * 2000).splitlines()
+        self.assertLess(max(map(len, lines)), 250)
+        at = lines[2].index('^')
+        self.assertEqual(lines[1][at:at + 3], 'foo')
+
+    def test_hostile_texts_are_shown_harmlessly(self):
+        for text in ('\x1b[31m$', 'a\rb', '\x7f', '\u009b31m', '', '   ', '#'):
+            message = self.fails(2, text)
+            self.assertFalse(set(message) & set('\x1b\r\x7f\u009b'), text)
+        done = subprocess.run([NEXPR, b'1 + \xff\xfe'], capture_output=True)
+        self.assertEqual(done.returncode, 2)
+        done.stderr.decode()
+
+
+class Names(InFolder):
+    def setUp(self):
+        super().setUp()
+        np.save('a.npy', np.array([1, 2]))
+        np.save('b.npy', np.array([10, 20]))
+        data = np.zeros(2, [('x', '>f8'), ('y', 'i4'), ('label', 'S4'), ('two words', 'u1'), ('e', 'f4')])
+        data['x'], data['y'], data['two words'], data['e'] = [1.5, 2], [3, 4], [5, 6], [7, 8]
+        np.save('table.npy', data)
+
+    def test_inputs_bind(self):
+        self.gives('12\n24\n', '2*a + b', '-i', 'a=a.npy', '-i', 'b=b.npy')
+        self.gives('12\n24\n', '2*a + b', '-i', 'a=a.npy', '-i', 'b.npy')
+        self.gives('2\n4\n', '2*anything', '-i', 'a.npy')
+        self.gives('4.5\n8.0\n', 'x*y', '-i', 'table.npy')
+        self.gives('5\n6\n', '`two words`', '-i', 'table.npy')
+        self.gives('2\n4\n', '2*`two words`', '-i', '`two words`=a.npy')
+        self.gives('7.0\n8.0\n', 'e*1', '-i', 'table.npy')
+        self.gives('2.5\n4.0\n', 'x + a', '-i', 'table.npy', '-i', 'a.npy')
+
+    def test_file_names_with_an_equals_sign(self):
+        os.rename('a.npy', 'k=1.npy')
+        self.gives('1\n2\n', 'v*1', '-i', './k=1.npy')
+        self.gives('1\n2\n', 'v*1', '-i', 'v=k=1.npy')
+        self.fails(1, 'v*1', '-i', 'k=1.npy', says='1.npy: cannot open')
+
+    def test_sets_are_weak_literals(self):
+        np.save('u.npy', np.array([1, 2], 'u1'))
+        self.gives('4\n5\n', 'u + c', '-i', 'u.npy', '-s', 'c=3')
+        self.fails(2, 'u + c', '-i', 'u.npy', '-s', 'c=300', says=('300 does not fit uint8', 'u + c'))
+        self.gives('-3\n', 'c*1', '-s', 'c=-3')
+        self.gives('9\n', 'c**2', '-s', 'c=-3')
+        self.gives('1+2j\n', 'c', '-s', 'c=1+2j')
+        self.gives('2\n', 'where(c, 2, 3)', '-s', 'c=True')
+        self.gives('6\n', 'pi*2', '-s', 'pi=3')
+        self.gives('8\n', '`my c`*2', '-s', '`my c`=4')
+        for literal in ('x', '1)+(2', '1;2', '', '(', 'c', '=3', 'a.npy'):
+            self.fails(2, 'c*1', '-s', 'c=' + literal, says='--set c')
+
+    def test_errors_in_the_users_text_keep_their_place(self):
+        message = self.fails(2, 'c + int8(1) + 300 * d', '-s', 'c=1', '-s', 'd=1', says='300')
+        self.assertIn('\n  c + int8(1) + 300 * d\n', message)
+
+    def test_binding_errors(self):
+        for arguments, words in [
+                (('a + b',), ('no value for a, b', '--input a=FILE or --set a=NUMBER')),
+                (('`x y` + 1',), "--input '`x y`=FILE'"),
+                (('a + b', '-i', 'a.npy'), ('a.npy could be any of a, b', 'write --input a=a.npy')),
+                (('a + x', '-i', 'table.npy'), ('no value for a', 'table.npy has the fields x, y, label, `two words`, e')),
+                (('a + b', '-i', 'a=a.npy', '-i', 'a=b.npy'), "name 'a' is bound twice: by a=a.npy and by a=b.npy"),
+                (('a', '-i', 'a=a.npy', '-s', 'a=1'), "'a' is bound twice"),
+                (('a', '-s', 'a=1', '-s', 'a=2'), "'a' is bound twice"),
+                (('x', '-i', 'table.npy', '-i', 'x=a.npy'), "'x' is bound twice"),
+                (('x', '-i', 'table.npy', '-i', './table.npy'), "'x' is bound twice"),
+                (('a', '-i', 'a.npy', '-i', 'b.npy'), 'inputs a.npy and b.npy could both be a'),
+                (('a', '-i', 'a=a.npy', '-i', 'b=b.npy'), "b=b.npy: the expression uses a, not 'b'"),
+                (('a', '-i', 'a=a.npy', '-i', 'b.npy'), 'input b.npy gives no name that is used'),
+                (('a', '-i', 'a=a.npy', '-i', 'table.npy'), 'input table.npy gives no name that is used: it has the fields'),
+                (('a', '-i', 'a=a.npy', '-s', 'k=1'), "no name 'k'"),
+                (('1', '-i', 'a.npy'), 'the expression uses no names'),
+                (('e*2', '-i', 'a.npy'), 'gives no name that is used'),
+                (('x', '-i', 'x=table.npy'), 'has fields')]:
+            with self.subTest(arguments):
+                self.fails(2, *arguments, says=words)
+
+    def test_fields_without_a_dtype_of_nexpr(self):
+        self.gives('3\n4\n', 'y', '-i', 'table.npy')
+        self.fails(1, 'label', '-i', 'table.npy', says="table.npy: field 'label' has dtype '|S4', which nexpr cannot compute with")
+
+    def test_shapes_that_do_not_fit(self):
+        np.save('c.npy', np.zeros((2, 3)))
+        self.fails(1, 'a + c', '-i', 'a=a.npy', '-i', 'c=c.npy', says=('a has shape (2,)', 'c has shape (2, 3)'))
+
+
+class Files(InFolder):
+    def test_bad_inputs(self):
+        os.mkdir('folder.npy')
+        with open('text.npy', 'w') as file:
+            file.write('1 2 3\n')
+        os.symlink('loop.npy', 'loop.npy')
+        for name, words in [('missing.npy', 'No such file or directory'), ('folder.npy', 'is a directory'),
+                            ('text.npy', 'not a .npy file'), ('text.npy/x.npy', 'Not a directory'),
+                            ('loop.npy', 'Too many levels'), ('', 'No such file')]:
+            self.fails(1, 'x', '-i', 'x=' + name, says=words)
+        if os.geteuid():
+            np.save('secret.npy', np.zeros(2))
+            os.chmod('secret.npy', 0)
+            self.fails(1, 'x', '-i', 'secret.npy', says='secret.npy: cannot open: Permission denied')
+
+    def test_output_is_numpys_file(self):
+        for array in (np.arange(6).reshape(2, 3) * 1.5, np.asfortranarray(np.arange(6).reshape(2, 3) * 1.5),
+                      np.array(2.5), np.zeros((0, 3)), np.array([True, False]), np.array([1 + 2j])):
+            np.save('in.npy', array)
+            np.save('wanted.npy', array * 2 if array.dtype != bool else array)
+            text = 'x*2' if array.dtype != bool else 'x'
+            self.gives('', text, '-i', 'in.npy', '-o', 'out.npy', '--force')
+            with open('out.npy', 'rb') as out, open('wanted.npy', 'rb') as wanted:
+                self.assertEqual(out.read(), wanted.read())
+
+    def test_existing_outputs(self):
+        np.save('x.npy', np.array([1, 2]))
+        np.save('old.npy', np.array([7]))
+        os.chmod('old.npy', 0o640)
+        self.fails(1, 'x', '-i', 'x.npy', '-o', 'old.npy', says=('old.npy: exists already', '--force'))
+        self.assertEqual(np.load('old.npy').tolist(), [7])
+        os.symlink('old.npy', 'link.npy')
+        self.gives('', 'x', '-i', 'x.npy', '-o', 'link.npy', '--force')
+        self.assertTrue(os.path.islink('link.npy'))
+        self.assertEqual(np.load('old.npy').tolist(), [1, 2])
+        self.assertEqual(stat.S_IMODE(os.stat('old.npy').st_mode), 0o640)
+        self.gives('', '10*x', '-i', 'x.npy', '-o', 'x.npy', '--force')
+        self.assertEqual(np.load('x.npy').tolist(), [10, 20])
+        self.assertEqual(sorted(os.listdir()), ['link.npy', 'old.npy', 'x.npy'])
+
+    def test_outputs_that_cannot_be_written(self):
+        np.save('x.npy', np.arange(1000.0))
+        self.fails(1, 'x', '-i', 'x.npy', '-o', '/dev/full', says='/dev/full: cannot write: No space left on device')
+        self.fails(1, 'x', '-i', 'x.npy', '-o', 'no/y.npy', says='no/y.npy: cannot write: No such file or directory')
+        self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.txt', says='has to end in .npy')
+        self.fails(1, 'x', '-i', 'x.npy', '-o', '.', '--force', says='is a directory')
+        self.fails(2, 'x, x+1', '-i', 'x.npy', '-o', 'y.npy', says='a .npy file holds one array, but the expression has 2 results')
+        self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.npy', says='File too large',
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+        self.assertEqual(os.listdir(), ['x.npy'])
+
+    def test_standard_output_that_cannot_be_written(self):
+        np.save('x.npy', np.arange(100000.0))
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([NEXPR, 'x', '-i', 'x.npy'], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('cannot write to standard output: No space left on device', done.stderr)
+            for arguments in (['1+1'], ['--help'], ['--ops'], ['-V']):
+                done = subprocess.run([NEXPR, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+                self.assertEqual((done.returncode, 'No space left' in done.stderr), (1, True))
+        done = subprocess.run([NEXPR, '1+1'], stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('cannot write to standard output', done.stderr)
+        for restore, status in ((True, -signal.SIGPIPE), (False, 1)):
+            process = subprocess.Popen([NEXPR, 'x', '-i', 'x.npy'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       restore_signals=restore)
+            process.stdout.read(10)
+            process.stdout.close()
+            with process.stderr:
+                self.assertEqual(process.stderr.read(), b'')
+            self.assertEqual(process.wait(), status)
+
+    def test_closed_standard_streams_are_not_taken_for_files(self):
+        np.save('x.npy', np.arange(3.0))
+        done = subprocess.run([NEXPR, '2*x', '-i', 'x.npy', '-o', 'y.npy'],
+                              preexec_fn=lambda: [os.close(fd) for fd in range(3)])
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(np.load('y.npy').tolist(), [0, 2, 4])
+
+
+class Signals(InFolder):
+    def interrupt(self, number, arguments, start=lambda: None):
+        process = subprocess.Popen([NEXPR, *arguments, '-o', 'out.npy'], stderr=subprocess.PIPE)
+        start()
+        limit = time.monotonic() + 30
+        while not os.path.exists('.out.npy.nexpr-tmp'):
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.001)
+        process.send_signal(number)
+        with process.stderr:
+            self.assertEqual(process.stderr.read(), b'')
+        self.assertEqual(process.wait(timeout=30), -number)
+        self.assertNotIn('out.npy', os.listdir())
+        self.assertNotIn('.out.npy.nexpr-tmp', os.listdir())
+
+    def test_while_reading(self):
+        np.save('x.npy', np.zeros(100))
+        with open('x.npy', 'rb') as file:
+            header = file.read(128)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.mkfifo('pipe')
+            ends = []
+
+            def start():
+                ends.append(open('pipe', 'wb', buffering=0))
+                ends[0].write(header)
+            self.interrupt(number, ['x', '-i', 'pipe'], start)
+            ends[0].close()
+            os.remove('pipe')
+
+    def test_while_computing(self):
+        np.save('x.npy', np.linspace(1, 2, 3_000_000))
+        text = 'lgamma(' * 60 + 'x' + ')' * 60
+        self.interrupt(signal.SIGINT, [text, '-i', 'x.npy', '--threads', '1'])
+
+    def test_a_killed_run_leaves_what_the_next_removes(self):
+        np.save('x.npy', np.zeros(100))
+        with open('.out.npy.nexpr-tmp', 'w') as file:
+            file.write('torn')
+        self.gives('', 'x', '-i', 'x.npy', '-o', 'out.npy')
+        self.assertEqual(sorted(os.listdir()), ['out.npy', 'x.npy'])
+
+
+class Printing(InFolder):
+    random = np.random.default_rng(11)
+
+    def values(self, n, dtype):
+        kind = self.random.integers(0, 7)
+        if kind == 0:
+            return np.frombuffer(self.random.bytes(n * dtype.itemsize), dtype)
+        with np.errstate(all='ignore'):
+            return np.asarray([
+                lambda: self.random.standard_normal(n), lambda: self.random.integers(-5, 100, n),
+                lambda: self.random.integers(-1000, 1000, n) / self.random.choice([2.0, 4, 10, 1000]),
+                lambda: 10.0 ** self.random.integers(-5, 17, n) * self.random.choice([1, -1, 1.5, 0.1], n),
+                lambda: self.random.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 1e-5, 123456, 0.1], n),
+                lambda: self.random.choice([5e-324, 1e-40, 65504, 0.0001, 99999999, 1e8, 1e16, 999999.9, 999.5], n),
+            ][kind - 1]()).astype(dtype)
+
+    def array(self):
+        shape = tuple(int(self.random.choice([1, 2, 3, 5, 8, 30])) for _ in range(self.random.integers(0, 5)))
+        if self.random.random() < 0.15:
+            shape = (int(self.random.choice([0, 7, 1000, 1001, 4000])), *shape[:1])
+        dtype = np.dtype(str(self.random.choice(['?', 'i1', 'u2', 'i4', 'i8', 'u8', 'f2', 'f4', 'f8', 'f8', 'c8', 'c16'])))
+        n = int(np.prod(shape))
+        if dtype.kind == 'b':
+            return self.random.integers(0, 2, shape).astype(bool)
+        if dtype.kind in 'iu':
+            return np.frombuffer(self.random.bytes(n * dtype.itemsize), dtype).reshape(shape)
+        if dtype.kind == 'f':
+            return self.values(n, dtype).reshape(shape)
+        part = np.dtype(f'f{dtype.itemsize // 2}')
+        array = np.empty(n, dtype)
+        array.real, array.imag = self.values(n, part), self.values(n, part)
+        return array.reshape(shape)
+
+    def test_terminal_shows_what_numpy_shows(self):
+        for i in range(250):
+            array = self.array()
+            np.save('x.npy', array)
+            status, output, errors = run_on_terminal('x', '-i', 'x.npy')
+            self.assertEqual((status, errors), (0, ''))
+            self.assertEqual(output, str(array) + '\n', f'{array.dtype} {array.shape}')
+            precision = int(self.random.choice([0, 3, 12]))
+            if array.ndim and i % 3 == 0:
+                with np.printoptions(precision=precision):
+                    self.assertEqual(run_on_terminal('x', '-i', 'x.npy', '--precision', str(precision))[1], str(array) + '\n')
+
+    def test_pipe_carries_every_element_exactly(self):
+        read = {'b': lambda w: w == 'True', 'i': int, 'u': int, 'f': float, 'c': complex}
+        for _ in range(120):
+            array = self.array()
+            np.save('x.npy', array)
+            output = run('x', '-i', 'x.npy').stdout
+            rows = [[read[array.dtype.kind](word) for word in line.split()] for line in output.splitlines()]
+            with np.errstate(all='ignore'):
+                got = np.array([x for row in rows for x in row], object).astype(array.dtype).reshape(array.shape)
+            np.testing.assert_array_equal(got, array)
+            if array.ndim > 1 and array.size:
+                self.assertEqual(len(rows), array.size // array.shape[-1])
+                self.assertEqual(set(map(len, rows)), {array.shape[-1]})
+
+    def test_several_results(self):
+        np.save('a.npy', np.array([1, 2]))
+        self.assertEqual(run_on_terminal('a + 1, a, a*0.5', '-i', 'a.npy')[1],
+                         'r0 =\n[2 3]\na =\n[1 2]\nr2 =\n[0.5 1. ]\n')
+        self.gives('2\n3\n\n1\n2\n', 'a + 1, a', '-i', 'a.npy')
+        self.assertEqual(run_on_terminal('s = 2; s*1.5, s')[1], 'r0 = 3.0\ns = 2\n')
+
+    def test_without_input(self):
+        self.gives('2\n', '1+1')
+        self.assertEqual(run_on_terminal('1+1'), (0, '2\n', ''))
+        self.assertEqual(run_on_terminal('1/3')[1], '0.3333333333333333\n')
+        self.assertEqual(run_on_terminal('1/3', '--precision', '3')[1], '0.333\n')
+
+
+if __name__ == '__main__':
+    unittest.main()
