@@ -83,6 +83,14 @@ nx_vm_program *compile(builder *b) {
     return program;
 }
 
+void build_mixed(builder *b) {
+    nx_ref x = input(b, "x", NEXPR_FLOAT64), s = cast(b, NEXPR_FLOAT64, input(b, "s", NEXPR_FLOAT32));
+    nx_ref test = input(b, "t", NEXPR_BOOL), z = input(b, "z", NEXPR_COMPLEX128);
+    nx_ref r = op2(b, NX_OP_multiply, x, op2(b, NX_OP_add, s, f64(b, 0.5)));
+    nx_ref w = op3(b, NX_OP_where, op2(b, NX_OP_logical_or, test, op2(b, NX_OP_less, r, x)), r, op1(b, NX_OP_imag, z));
+    add_result(b, op2(b, NX_OP_add, w, op1(b, NX_OP_sqrt, x)));
+}
+
 /* ----------------------------------------------------------------------------------------------------- arrays -- */
 
 uint64_t next_random(uint64_t *seed) {

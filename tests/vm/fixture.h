@@ -38,6 +38,8 @@ nx_ref op2(builder *b, nx_op id, nx_ref x, nx_ref y);
 nx_ref op3(builder *b, nx_op id, nx_ref x, nx_ref y, nx_ref z);
 void add_result(builder *b, nx_ref node);
 nx_vm_program *compile(builder *b);
+/* Adds a float64, a float32, a bool and a complex128 input, and one result that needs them all. */
+void build_mixed(builder *b);
 
 /* ---- arrays ---- */
 

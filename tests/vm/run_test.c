@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#include "vm/code.h"
-
 /* ------------------------------------------------------------------------------------------------------- forms -- */
 
 /* Operand k is a constant if bit k of constants is set, else an input. */
@@ -61,15 +59,6 @@ static void inputs_that_do_not_vary_are_scalars_too(void **state) {
 static nx_ref shared_nodes(builder *b, nx_ref x, nx_ref y) {
     nx_ref product = op2(b, NX_OP_multiply, x, y);
     return op2(b, NX_OP_subtract, op2(b, NX_OP_add, product, x), op2(b, NX_OP_multiply, product, y));
-}
-
-/* A float64, a float32, a bool and a complex input in one expression. */
-static void build_mixed(builder *b) {
-    nx_ref x = input(b, "x", NEXPR_FLOAT64), s = cast(b, NEXPR_FLOAT64, input(b, "s", NEXPR_FLOAT32));
-    nx_ref test = input(b, "t", NEXPR_BOOL), z = input(b, "z", NEXPR_COMPLEX128);
-    nx_ref r = op2(b, NX_OP_multiply, x, op2(b, NX_OP_add, s, f64(b, 0.5)));
-    nx_ref w = op3(b, NX_OP_where, op2(b, NX_OP_logical_or, test, op2(b, NX_OP_less, r, x)), r, op1(b, NX_OP_imag, z));
-    add_result(b, op2(b, NX_OP_add, w, op1(b, NX_OP_sqrt, x)));
 }
 
 static const int64_t shapes[][2] = {{1, 1}, {1, 3}, {1, 3000}, {7, 1}, {9, 2}, {200, 3}, {130, 7}, {33, 9}, {3, 1000}, {2, 129}, {6, 256}};
@@ -342,112 +331,6 @@ static void random_programs_over_the_whole_table(void **state) {
     for (long i = 0, n = count ? atol(count) : 1500; i < n; i++) check_random_program((uint64_t)i * 1000003);
 }
 
-/* ------------------------------------------------------------------------------------------------------- linking -- */
-
-static int allocations_left, allocations_live;
-
-static void *allocate_some(void *user, size_t bytes) {
-    (void)user;
-    if (allocations_left-- <= 0) return NULL;
-    allocations_live++;
-    return test_malloc(bytes);
-}
-
-static void release(void *user, void *memory, size_t bytes) {
-    (void)user, (void)bytes;
-    allocations_live--;
-    test_free(memory);
-}
-
-static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) {
-    (void)state;
-    builder b;
-    builder_init(&b);
-    build_mixed(&b);
-    for (int i = 0; i < 300; i++) add_result(&b, op2(&b, NX_OP_add, (nx_ref)(b.ir.node_count - 1 - i % 2 * (nx_ref)(i > 1)), f64(&b, i)));
-    nx_vm_program *program = compile(&b);
-    nx_vm_operand inputs[4], outputs[301];
-    for (int k = 0; k < 4; k++) inputs[k] = (nx_vm_operand){.dtype = b.ir.inputs[k].dtype, .aligned = true};
-    for (int k = 0; k < 301; k++) outputs[k] = (nx_vm_operand){.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {80, 8}};
-    const nexpr_allocator allocator = {sizeof allocator, NULL, allocate_some, release};
-    const nx_vm_layout layout = {{10, 10}, inputs, outputs, 0};
-    int failures = 0;
-    for (int n = 0;; n++, failures++) {
-        nexpr_error err = nexpr_error_init();
-        nx_vm_code *code = NULL;
-        allocations_left = n;
-        nexpr_status status = nx_vm_link(program, &allocator, &layout, &code, &err);
-        if (!status) nx_vm_code_free(&allocator, code);
-        assert_int_equal(allocations_live, 0);
-        if (!status) break;
-        assert_int_equal(status, NEXPR_MEMORY);
-        assert_int_equal(err.status, NEXPR_MEMORY);
-        assert_null(code);
-    }
-    assert_true(failures >= 2);
-    nx_vm_code_free(&allocator, NULL);
-    builder_free(&b);
-}
-
-static void a_cast_that_does_not_exist_is_an_error(void **state) {
-    (void)state;
-    builder b;
-    builder_init(&b);
-    add_result(&b, input(&b, "z", NEXPR_COMPLEX128));
-    nx_vm_operand in = {.dtype = NEXPR_COMPLEX128, .aligned = true, .stride = {0, 16}};
-    nx_vm_operand out = {.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {0, 8}};
-    nx_vm_code *code = NULL;
-    nexpr_error err = nexpr_error_init();
-    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{1, 10}, &in, &out, 0}, &code, &err), NEXPR_TYPE);
-    assert_string_equal(err.message, "'float64' has no kernel for these dtypes");
-    assert_null(code);
-    builder_free(&b);
-}
-
-static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_t cols, int wanted) {
-    builder b;
-    builder_init(&b);
-    nx_ref x[64], a = input(&b, "a", dtype);
-    for (int i = 0; i < registers; i++) x[i] = op1(&b, NX_OP_negative, a);
-    for (int i = registers - 1; i > 0; i--) x[i - 1] = op2(&b, NX_OP_add, x[i - 1], x[i]);
-    add_result(&b, x[0]);
-    int64_t size = (int64_t)nexpr_dtype_size(dtype);
-    nx_vm_operand operand = {.dtype = dtype, .aligned = true, .stride = {cols * size, size}};
-    nx_vm_code *code = NULL;
-    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL), NEXPR_OK);
-    int items = nx_vm_block_items(code);
-    assert_true(nx_vm_scratch_bytes(code) < 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
-    nx_vm_code_free(NULL, code);
-    builder_free(&b);
-    return items;
-}
-
-static void a_block_is_a_register_of_4_KiB(void **state) {
-    (void)state;
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1 << 20, 0), 512);
-    assert_int_equal(items_of_block(NEXPR_COMPLEX128, 1, 1, 1 << 20, 0), 256);
-    assert_int_equal(items_of_block(NEXPR_FLOAT32, 1, 1, 1 << 20, 0), 1024);
-    assert_int_equal(items_of_block(NEXPR_INT8, 1, 1, 1 << 20, 0), 4096);
-}
-
-static void many_live_registers_make_it_shorter(void **state) {
-    (void)state;
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 30, 1, 1 << 20, 0), 256);
-    assert_int_equal(items_of_block(NEXPR_INT8, 30, 1, 1 << 20, 0), 512);
-    assert_int_equal(items_of_block(NEXPR_INT8, 60, 1, 1 << 20, 0), 256);
-}
-
-static void blocks_fit_the_rows(void **state) {
-    (void)state;
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1, 0), 1);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 10, 1000, 0), 512);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 10, 520, 0), 320);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1000, 100, 0), 500);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 2, 3, 0), 6);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1 << 20, 7), 7);
-    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1 << 20, 3, 1000), 999);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_of_every_arity_is_used),
@@ -464,11 +347,6 @@ int main(void) {
         cmocka_unit_test(a_chain_of_20000_operations),
         cmocka_unit_test(wide_expressions_keep_all_their_values),
         cmocka_unit_test(random_programs_over_the_whole_table),
-        cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
-        cmocka_unit_test(a_cast_that_does_not_exist_is_an_error),
-        cmocka_unit_test(a_block_is_a_register_of_4_KiB),
-        cmocka_unit_test(many_live_registers_make_it_shorter),
-        cmocka_unit_test(blocks_fit_the_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

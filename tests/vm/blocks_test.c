@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* How large blocks are, and what they follow from. */
+#include "fixture.h"
+
+static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_t cols, int wanted) {
+    builder b;
+    builder_init(&b);
+    nx_ref x[64], a = input(&b, "a", dtype);
+    for (int i = 0; i < registers; i++) x[i] = op1(&b, NX_OP_negative, a);
+    for (int i = registers - 1; i > 0; i--) x[i - 1] = op2(&b, NX_OP_add, x[i - 1], x[i]);
+    add_result(&b, x[0]);
+    int64_t size = (int64_t)nexpr_dtype_size(dtype);
+    nx_vm_operand operand = {.dtype = dtype, .aligned = true, .stride = {cols * size, size}};
+    nx_vm_code *code = NULL;
+    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL), NEXPR_OK);
+    int items = nx_vm_block_items(code);
+    assert_true(nx_vm_scratch_bytes(code) < 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
+    nx_vm_code_free(NULL, code);
+    builder_free(&b);
+    return items;
+}
+
+static void a_block_is_a_register_of_4_KiB(void **state) {
+    (void)state;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1 << 20, 0), 512);
+    assert_int_equal(items_of_block(NEXPR_COMPLEX128, 1, 1, 1 << 20, 0), 256);
+    assert_int_equal(items_of_block(NEXPR_FLOAT32, 1, 1, 1 << 20, 0), 1024);
+    assert_int_equal(items_of_block(NEXPR_INT8, 1, 1, 1 << 20, 0), 4096);
+}
+
+static void many_live_registers_make_it_shorter(void **state) {
+    (void)state;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 30, 1, 1 << 20, 0), 256);
+    assert_int_equal(items_of_block(NEXPR_INT8, 30, 1, 1 << 20, 0), 512);
+    assert_int_equal(items_of_block(NEXPR_INT8, 60, 1, 1 << 20, 0), 256);
+}
+
+static void inputs_that_are_read_again_count_too(void **state) {
+    (void)state;
+    /* A chain of negatives and the sum: `registers` values live, and one input, which is read that often. */
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 3, 1, 1 << 20, 0), 512);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 4, 1, 1 << 20, 0), 256);
+}
+
+static void blocks_fit_the_rows(void **state) {
+    (void)state;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1, 0), 1);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 10, 1000, 0), 512);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 10, 520, 0), 320);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1000, 100, 0), 500);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 2, 3, 0), 6);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1 << 20, 7), 7);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1 << 20, 3, 1000), 999);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_is_a_register_of_4_KiB),
+        cmocka_unit_test(many_live_registers_make_it_shorter),
+        cmocka_unit_test(inputs_that_are_read_again_count_too),
+        cmocka_unit_test(blocks_fit_the_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps that linking makes of a program: what is computed how often, and what does not need a step at all. */
+#include "fixture.h"
+
+#include "vm/code.h"
+
+/* A program is linked for arrays of these layouts, all outputs of the first kind, and the steps counted. */
+static nx_vm_code *link_for(builder *b, int64_t rows, int64_t cols, const layout_kind *inputs, layout_kind output, bool non_temporal) {
+    nx_vm_operand in[MAX_OPERANDS], out[MAX_OPERANDS];
+    for (uint32_t k = 0; k < b->ir.input_count; k++) {
+        array a = array_new(b->ir.inputs[k].dtype, inputs[k], (int64_t[]){rows, cols});
+        in[k] = a.operand;
+        array_free(&a);
+    }
+    for (uint32_t r = 0; r < b->ir.result_count; r++) {
+        array a = array_new((nexpr_dtype)b->ir.nodes[b->ir.results[r].node].dtype, output, (int64_t[]){rows, cols});
+        out[r] = a.operand;
+        out[r].non_temporal = non_temporal;
+        array_free(&a);
+    }
+    nx_vm_code *code = NULL;
+    assert_int_equal(nx_vm_link(compile(b), NULL, &(nx_vm_layout){{rows, cols}, in, out, 0}, &code, NULL), NEXPR_OK);
+    return code;
+}
+
+/* The kinds of the steps, a letter each, with a bar between phases: compute, load, fill, store, non-temporal store. */
+static void assert_steps(nx_vm_code *code, const char *expected) {
+    char text[100];
+    size_t n = 0;
+    for (uint32_t i = 0, phase = 0; phase < NX_PHASE_COUNT; phase++) {
+        for (; i < code->phase_end[phase]; i++) text[n++] = "clfsn"[code->steps[i].kind];
+        text[n++] = '|';
+    }
+    text[n - 1] = 0;
+    assert_string_equal(text, expected);
+    nx_vm_code_free(NULL, code);
+}
+
+static void build_difference(builder *b) {
+    builder_init(b);
+    nx_ref x = op2(b, NX_OP_multiply, f64(b, 2), input(b, "a", NEXPR_FLOAT64));
+    nx_ref y = op2(b, NX_OP_multiply, f64(b, 4.5), input(b, "b", NEXPR_FLOAT64));
+    add_result(b, op2(b, NX_OP_subtract, x, y));
+}
+
+static const layout_kind plain[MAX_OPERANDS] = {LAYOUT_CONTIGUOUS};
+
+static void plain_operands_need_no_step_of_their_own(void **state) {
+    (void)state;
+    builder b;
+    build_difference(&b);
+    assert_steps(link_for(&b, 10, 1000, plain, LAYOUT_CONTIGUOUS, false), "|||ccc");
+    assert_steps(link_for(&b, 10, 1000, plain, LAYOUT_GAPS, false), "|||ccc");
+    assert_steps(link_for(&b, 1000, 10, plain, LAYOUT_CONTIGUOUS, false), "|||ccc");
+    nx_vm_code *one = link_for(&b, 1, 1, (layout_kind[]){LAYOUT_SCALAR, LAYOUT_STRIDED}, LAYOUT_NEGATIVE, false);
+    assert_int_equal(one->slot_count, 0);
+    assert_steps(one, "|||ccc");
+    builder_free(&b);
+}
+
+static void others_are_loaded_and_stored(void **state) {
+    (void)state;
+    builder b;
+    build_difference(&b);
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_MISALIGNED, LAYOUT_SWAPPED}, LAYOUT_STRIDED, false), "|||lclccs");
+    assert_steps(link_for(&b, 1000, 10, (layout_kind[]){LAYOUT_GAPS, LAYOUT_STRIDED}, LAYOUT_GAPS, false), "|||lclccs");
+    assert_steps(link_for(&b, 1, 1, (layout_kind[]){LAYOUT_MISALIGNED, LAYOUT_SWAPPED}, LAYOUT_MISALIGNED, false), "|||lclccs");
+    builder_free(&b);
+}
+
+static void what_does_not_vary_is_computed_once(void **state) {
+    (void)state;
+    builder b;
+    build_difference(&b);
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_SCALAR, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false), "c|||cc");
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_COLUMN_SWAPPED, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false), "||lc|cc");
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_ROW, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false), "|||ccc");
+    assert_steps(link_for(&b, 1000, 10, (layout_kind[]){LAYOUT_ROW, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false), "|lc||cc");
+    assert_steps(link_for(&b, 1000, 10, (layout_kind[]){LAYOUT_COLUMN, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false), "|||lccc");
+    assert_steps(link_for(&b, 1000, 10, (layout_kind[]){LAYOUT_SCALAR, LAYOUT_SCALAR_SWAPPED}, LAYOUT_CONTIGUOUS, false), "lccc|||f");
+    assert_steps(link_for(&b, 1000, 10, (layout_kind[]){LAYOUT_SCALAR, LAYOUT_SCALAR}, LAYOUT_STRIDED, false), "ccc|||fs");
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_COLUMN, LAYOUT_SCALAR}, LAYOUT_CONTIGUOUS, false), "c||cc|f");
+    builder_free(&b);
+}
+
+static void non_temporal_outputs_are_copied_from_a_register(void **state) {
+    (void)state;
+    builder b;
+    build_difference(&b);
+    assert_steps(link_for(&b, 10, 1000, plain, LAYOUT_CONTIGUOUS, true), "|||cccn");
+    assert_steps(link_for(&b, 10, 1000, plain, LAYOUT_STRIDED, true), "|||cccs");
+    assert_steps(link_for(&b, 10, 1000, (layout_kind[]){LAYOUT_SCALAR, LAYOUT_SCALAR}, LAYOUT_CONTIGUOUS, true), "ccc|||fn");
+    builder_free(&b);
+}
+
+static void registers_come_back_after_the_last_use(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    nx_ref x = input(&b, "a", NEXPR_FLOAT64);
+    for (int i = 0; i < 8; i++) {
+        nx_ref y = op2(&b, NX_OP_multiply, op2(&b, NX_OP_add, x, f64(&b, i)), op2(&b, NX_OP_subtract, x, f64(&b, i)));
+        add_result(&b, op1(&b, NX_OP_sqrt, y));
+        add_result(&b, f64(&b, i));
+    }
+    static const layout_kind kinds[] = {LAYOUT_CONTIGUOUS, LAYOUT_STRIDED};
+    for (int i = 0; i < 4; i++) {
+        nx_vm_code *code = link_for(&b, 3, 1000, &kinds[i % 2], kinds[i / 2], false);
+        assert_int_equal(code->register_count, i % 2 ? 3 : 2);
+        nx_vm_code_free(NULL, code);
+    }
+    builder_free(&b);
+}
+
+static int allocations_left, allocations_live;
+
+static void *allocate_some(void *user, size_t bytes) {
+    (void)user;
+    if (allocations_left-- <= 0) return NULL;
+    allocations_live++;
+    return test_malloc(bytes);
+}
+
+static void release(void *user, void *memory, size_t bytes) {
+    (void)user, (void)bytes;
+    allocations_live--;
+    test_free(memory);
+}
+
+static const nexpr_allocator counting = {sizeof counting, NULL, allocate_some, release};
+
+static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    build_mixed(&b);
+    for (int i = 0; i < 300; i++) add_result(&b, op2(&b, NX_OP_add, (nx_ref)(b.ir.node_count - 1 - i % 2 * (nx_ref)(i > 1)), f64(&b, i)));
+    nx_vm_program *program = compile(&b);
+    nx_vm_operand inputs[4], outputs[301];
+    for (int k = 0; k < 4; k++) inputs[k] = (nx_vm_operand){.dtype = b.ir.inputs[k].dtype, .aligned = true};
+    for (int k = 0; k < 301; k++) outputs[k] = (nx_vm_operand){.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {80, 8}};
+    const nx_vm_layout layout = {{10, 10}, inputs, outputs, 0};
+    int failures = 0;
+    for (int n = 0;; n++, failures++) {
+        nexpr_error err = nexpr_error_init();
+        nx_vm_code *code = NULL;
+        allocations_left = n;
+        nexpr_status status = nx_vm_link(program, &counting, &layout, &code, &err);
+        if (!status) nx_vm_code_free(&counting, code);
+        assert_int_equal(allocations_live, 0);
+        if (!status) break;
+        assert_int_equal(status, NEXPR_MEMORY);
+        assert_int_equal(err.status, NEXPR_MEMORY);
+        assert_null(code);
+    }
+    assert_true(failures >= 2);
+    nx_vm_code_free(&counting, NULL);
+    builder_free(&b);
+}
+
+static void a_cast_that_does_not_exist_is_an_error(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    add_result(&b, input(&b, "z", NEXPR_COMPLEX128));
+    nx_vm_operand in = {.dtype = NEXPR_COMPLEX128, .aligned = true, .stride = {0, 16}};
+    nx_vm_operand out = {.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {0, 8}};
+    nx_vm_code *code = NULL;
+    nexpr_error err = nexpr_error_init();
+    allocations_left = 100;
+    assert_int_equal(nx_vm_link(compile(&b), &counting, &(nx_vm_layout){{1, 10}, &in, &out, 0}, &code, &err), NEXPR_TYPE);
+    assert_int_equal(allocations_live, 0);
+    assert_string_equal(err.message, "'float64' has no kernel for these dtypes");
+    assert_null(code);
+    builder_free(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_operands_need_no_step_of_their_own),
+        cmocka_unit_test(others_are_loaded_and_stored),
+        cmocka_unit_test(what_does_not_vary_is_computed_once),
+        cmocka_unit_test(non_temporal_outputs_are_copied_from_a_register),
+        cmocka_unit_test(registers_come_back_after_the_last_use),
+        cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
+        cmocka_unit_test(a_cast_that_does_not_exist_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
