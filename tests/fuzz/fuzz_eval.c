@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzzes parser, compiler and VM: the first bytes choose the dtypes, layouts and options of the inputs a, b, c and x, the
+ * rest is the text. Whatever compiles is evaluated three ways, which have to agree to the bit: at once, in small blocks on
+ * two threads, and into an output that lies over an input. Crashes and undefined behaviour are the sanitizers' part.
+ */
+#include "nexpr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { INPUTS = 4, HEADER = INPUTS + 2, ITEMS = 6, MAX_RESULTS = 8 };
+
+static const char *const names[INPUTS] = {"a", "b", "c", "x"};
+
+/* The inputs: data of random bits, drawn from the header, so that all specials occur. */
+typedef struct inputs {
+    _Alignas(16) unsigned char data[INPUTS][ITEMS * 16 + 16];
+    int64_t shape[INPUTS][1], strides[INPUTS][1];
+    nexpr_array arrays[INPUTS];
+    const nexpr_array *list[INPUTS];
+} inputs;
+
+static void fill(unsigned char *data, size_t size, uint32_t seed) {
+    for (size_t i = 0; i < size; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        data[i] = (seed >> 24) % 3 == 0 ? 0 : (seed >> 24) % 3 == 1 ? 0xff : (unsigned char)(seed >> 16);
+    }
+}
+
+/* One byte of the header chooses dtype, length (1 broadcasts), alignment, byte order and direction of an input. */
+static void choose_input(inputs *in, int i, unsigned char choice) {
+    nexpr_array *array = &in->arrays[i];
+    *array = nexpr_array_init();
+    array->dtype = (nexpr_dtype)(choice % NEXPR_DTYPE_COUNT);
+    int64_t size = (int64_t)nexpr_dtype_size(array->dtype);
+    bool reversed = choice & 0x40;
+    in->shape[i][0] = choice >= 0xe0 ? 1 : ITEMS;
+    in->strides[i][0] = reversed ? -size : size;
+    fill(in->data[i], sizeof in->data[i], choice * 2654435761u + (uint32_t)i);
+    if (array->dtype == NEXPR_BOOL) for (size_t k = 0; k < sizeof in->data[i]; k++) in->data[i][k] &= 1;
+    array->data = in->data[i] + (choice & 0x20 ? 1 : 0) + (reversed ? (in->shape[i][0] - 1) * size : 0);
+    array->byte_order = choice & 0x80 ? NEXPR_SWAPPED : NEXPR_NATIVE;
+    array->ndim = i == 3 ? 0 : 1;
+    array->shape = in->shape[i];
+    array->strides = in->strides[i];
+    in->list[i] = array;
+}
+
+static nexpr *compile(const char *text, size_t size, const inputs *in, const nexpr_options *options) {
+    nexpr_error err = nexpr_error_init();
+    nexpr_program *program = NULL;
+    nexpr *expr = NULL;
+    nexpr_input types[INPUTS];
+    const nexpr_input *list[INPUTS];
+    for (int i = 0; i < INPUTS; i++) {
+        types[i] = nexpr_input_init(names[i], in->arrays[i].dtype, -1);
+        list[i] = &types[i];
+    }
+    nexpr_status status = nexpr_parse(NULL, text, size, options, &program, &err);
+    if (status == NEXPR_OK) status = nexpr_compile(NULL, program, list, INPUTS, NULL, options, &expr, &err);
+    if (status && (err.status != status || err.begin > err.end || err.end > size || !err.message[0])) abort();
+    nexpr_program_free(&program);
+    return expr;
+}
+
+static size_t bytes_of(const nexpr_array *array) {
+    size_t bytes = nexpr_dtype_size(array->dtype);
+    for (int i = 0; i < array->ndim; i++) bytes *= (size_t)array->shape[i];
+    return bytes;
+}
+
+static void evaluate(const nexpr *expr, const inputs *in, nexpr_array *results, const nexpr_run_options *run) {
+    nexpr_array *list[MAX_RESULTS];
+    nexpr_error err = nexpr_error_init();
+    for (int i = 0; i < MAX_RESULTS; i++) {
+        results[i] = nexpr_array_init();
+        list[i] = &results[i];
+    }
+    nexpr_status status = nexpr_evaluate(expr, NULL, in->list, list, run, &err);
+    if (status) abort();
+}
+
+static void compare(const nexpr_array *x, const nexpr_array *y) {
+    if (x->dtype != y->dtype || x->ndim != y->ndim || bytes_of(x) != bytes_of(y)) abort();
+    if (memcmp(x->data, y->data, bytes_of(x))) abort();
+}
+
+/* The result again, written over input a if dtype and shape allow it. */
+static void evaluate_in_place(const nexpr *expr, inputs *in, const nexpr_array *expected) {
+    nexpr_array output = in->arrays[0], *list[1] = {&output};
+    nexpr_error err = nexpr_error_init();
+    if (output.dtype != expected->dtype || expected->ndim != 1 || expected->shape[0] != output.shape[0]) return;
+    output.byte_order = NEXPR_NATIVE;
+    if (nexpr_evaluate(expr, NULL, in->list, list, NULL, &err)) abort();
+    size_t size = nexpr_dtype_size(output.dtype);
+    for (int64_t i = 0; i < output.shape[0]; i++) {
+        const char *found = (const char *)output.data + i * output.strides[0];
+        if (memcmp(found, (const char *)expected->data + (size_t)i * size, size)) abort();
+    }
+}
+
+static void run_text(const char *text, size_t size, inputs *in, const nexpr_options *options) {
+    nexpr *expr = compile(text, size, in, options);
+    if (!expr) return;
+    int count = nexpr_result_count(expr);
+    char listing[256];
+    nexpr_listing(expr, listing, sizeof listing);
+    if (count <= MAX_RESULTS) {
+        nexpr_array first[MAX_RESULTS], second[MAX_RESULTS];
+        nexpr_run_options run = nexpr_run_options_init();
+        run.threads = 2;
+        run.block_items = 2;
+        evaluate(expr, in, first, NULL);
+        evaluate(expr, in, second, &run);
+        for (int i = 0; i < count; i++) compare(&first[i], &second[i]);
+        if (count == 1) evaluate_in_place(expr, in, &first[0]);
+        for (int i = 0; i < MAX_RESULTS; i++) {
+            nexpr_array_free(&first[i]);
+            nexpr_array_free(&second[i]);
+        }
+    }
+    nexpr_free(&expr);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static inputs in;
+    if (size < HEADER) return 0;
+    for (int i = 0; i < INPUTS; i++) choose_input(&in, i, data[i]);
+    nexpr_options options = nexpr_options_init();
+    options.fp = data[INPUTS] & 1 ? NEXPR_FP_CONTRACT : NEXPR_FP_STRICT;
+    options.max_nodes = data[INPUTS] & 2 ? 20 : 0;
+    /* A copy of exact size, so that reading past the end is seen. */
+    char *text = malloc(size - HEADER + 1);
+    if (!text) return 0;
+    memcpy(text, data + HEADER, size - HEADER);
+    char *exact = realloc(text, size > HEADER ? size - HEADER : 1);
+    run_text(exact, size - HEADER, &in, &options);
+    free(exact);
+    return 0;
+}
