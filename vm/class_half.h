@@ -64,7 +64,7 @@ static inline T next_after(T x, T y) {
     const int from = place(x), to = place(y);
     const T step = (from < to) == (from > 0) ? 1 : (T)-1;
     const T next = from == 0 ? (T)((y & NX_HALF_SIGN) | 1) : (T)(x + step);
-    return is_nan(x) | is_nan(y) ? NX_HALF_NAN : from == to ? x : next;
+    return is_nan(x) || is_nan(y) ? NX_HALF_NAN : from == to ? x : next;
 }
 #define NEXTAFTER(x, y) next_after(x, y)
 

@@ -34,7 +34,7 @@ static void check_elements(nx_isa isa, nexpr_dtype from, nexpr_dtype to, size_t 
         const nx_value element = get_value(from, x, i), is = get_value(to, r, i);
         nx_value ought;
         assert_true(reference_cast(from, to, element, &ought));
-        if (is.bits[0] == ought.bits[0] && is.bits[1] == ought.bits[1]) continue;
+        if (!memcmp(&is, &ought, size)) continue;
         fail_msg("%s: %s %016llx %016llx to %s is %016llx %016llx, not %016llx %016llx (element %zu of %zu)",
                  nx_isa_name(isa), nexpr_dtype_name(from), (unsigned long long)element.bits[0],
                  (unsigned long long)element.bits[1], nexpr_dtype_name(to), (unsigned long long)is.bits[0],

@@ -149,7 +149,9 @@ static bool int_arithmetic(nx_op op, nexpr_dtype loop, wide x, wide y, wide z, w
     case NX_OP_sign: *ret = (x > 0) - (x < 0); return true;
     case NX_OP_reciprocal: *ret = x ? 1 / x : 0; return true;
     case NX_OP_gcd: *ret = euclid(x, y); return true;
-    case NX_OP_lcm: *ret = x && y ? magnitude(x) / euclid(x, y) * magnitude(y) : 0; return true;
+    case NX_OP_lcm:
+        *ret = x && y ? (wide)((uint64_t)(magnitude(x) / euclid(x, y)) * (uint64_t)magnitude(y)) : 0;
+        return true;
     case NX_OP_minimum: case NX_OP_fmin: *ret = least(x, y); return true;
     case NX_OP_maximum: case NX_OP_fmax: *ret = greatest(x, y); return true;
     case NX_OP_clip: *ret = least(greatest(x, y), z); return true;
@@ -481,7 +483,7 @@ bool reference_cast(nexpr_dtype from, nexpr_dtype to, nx_value x, nx_value *ret)
     const bool is_wide = a == NX_CLASS_BOOL || a == NX_CLASS_INT;
     const pair parts = is_wide || from == NEXPR_FLOAT16 ? (pair){0, 0} : to_pair(from, x);
     const quad re = is_wide ? (quad)to_wide(from, x) : from == NEXPR_FLOAT16 ? half_to_quad(x.f16) : (quad)parts.re;
-    if (b == NX_CLASS_BOOL) *ret = (nx_value){.b = re != 0 || parts.im != 0};
+    if (b == NX_CLASS_BOOL) *ret = from_wide(to, re != 0 || parts.im != 0);
     else if (a == NX_CLASS_COMPLEX && b != NX_CLASS_COMPLEX) return false;
     else if (b == NX_CLASS_INT) *ret = from_wide(to, is_wide ? to_wide(from, x) : saturated(to, re));
     else if (b == NX_CLASS_REAL) *ret = rounded(to, re);
