@@ -40,7 +40,7 @@ static const nx_operator *longest(const nx_operator *rows, size_t count, const c
     const nx_operator *best = NULL;
     for (const nx_operator *row = rows; row < rows + count; row++) {
         if (row->spelling[0] != text[0] || row->length > length || (best && best->length > row->length)) continue;
-        if (!memcmp(row->spelling, text, row->length)) best = row;
+        if (row->length < 2 || !memcmp(row->spelling, text, row->length)) best = row;
     }
     return best;
 }

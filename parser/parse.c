@@ -96,11 +96,14 @@ static nexpr_status advance(parser *p) {
     return nx_fail(p->err, NEXPR_LIMIT, p->token.span, "the text has more than %zu tokens", p->max_tokens);
 }
 
-/* Whether a single "=" follows the next token. What cannot be scanned is reported when it is its turn. */
-static bool assignment_follows(const parser *p) {
+/* Whether the token behind the next one is the mark `c`, "(" or a single "=". The first byte mostly settles it. What cannot
+ * be scanned is reported when it is its turn. */
+static bool mark_follows(const parser *p, char c, nx_token_kind kind) {
+    const char first = p->scanner.text[p->scanner.at];
+    if (first != c && !strchr(" \t\f\r\n\\#", first)) return false;
     nx_scanner ahead = p->scanner;
     nx_token token;
-    return !nx_scan(&ahead, &token, NULL) && token.kind == NX_TOKEN_ASSIGN;
+    return !nx_scan(&ahead, &token, NULL) && token.kind == kind;
 }
 
 static bool ends_statement(const parser *p) {
@@ -346,7 +349,7 @@ static nexpr_status list_free_name(parser *p, nx_symbol *symbol) {
 static nexpr_status begin_argument(parser *p) {
     frame *call = top_frame(p);
     const nx_span span = p->token.span;
-    const bool has_keyword = p->token.kind == NX_TOKEN_NAME && assignment_follows(p);
+    const bool has_keyword = p->token.kind == NX_TOKEN_NAME && mark_follows(p, '=', NX_TOKEN_ASSIGN);
     p->state = BEFORE_OPERAND;
     if (!has_keyword && call->keyword) {
         return nx_fail(p->err, NEXPR_SYNTAX, token_place(p), "arguments without a keyword come before those with one");
@@ -381,13 +384,6 @@ static nexpr_status open_group(parser *p) {
     return advance(p);
 }
 
-/* Whether the next token is a name with "(" behind it. */
-static bool call_follows(const parser *p) {
-    nx_scanner ahead = p->scanner;
-    nx_token token;
-    return !nx_scan(&ahead, &token, NULL) && token.kind == NX_TOKEN_OPEN;
-}
-
 static nexpr_status open_call(parser *p, const nx_symbol *symbol) {
     frame call = {.kind = FRAME_CALL, .nests = true, .word = p->token.span, .name = symbol->text,
                   .first_item = (uint32_t)p->item_count};
@@ -402,7 +398,7 @@ static nexpr_status open_call(parser *p, const nx_symbol *symbol) {
 static nexpr_status take_name(parser *p) {
     nx_symbol *symbol = token_symbol(p);
     if (!symbol) return nx_fail_memory(p->err);
-    if (p->token.kind == NX_TOKEN_NAME && call_follows(p)) return open_call(p, symbol);
+    if (p->token.kind == NX_TOKEN_NAME && mark_follows(p, '(', NX_TOKEN_OPEN)) return open_call(p, symbol);
     NX_TRY(list_free_name(p, symbol));
     return take_leaf(p, (nx_ast_node){.kind = NX_AST_NAME, .name = symbol->text, .name_length = symbol->length});
 }
@@ -557,7 +553,8 @@ static nexpr_status step_operator(parser *p) {
 
 /* target -> NAME "=" */
 static nexpr_status read_target(parser *p, nx_ast_statement *statement, nx_symbol **ret_symbol) {
-    p->assigning = (p->token.kind == NX_TOKEN_NAME || p->token.kind == NX_TOKEN_QUOTED) && assignment_follows(p);
+    const bool is_name = p->token.kind == NX_TOKEN_NAME || p->token.kind == NX_TOKEN_QUOTED;
+    p->assigning = is_name && mark_follows(p, '=', NX_TOKEN_ASSIGN);
     *ret_symbol = NULL;
     if (!p->assigning) return NEXPR_OK;
     *ret_symbol = token_symbol(p);

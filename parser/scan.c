@@ -127,8 +127,9 @@ static nexpr_status skip_blanks(nx_scanner *s, nexpr_error *err) {
 
 /* The row of a reserved word, NULL if it is none. */
 static const reserved *find_reserved(const char *text, size_t length) {
+    if (length < 2 || length >= sizeof words->spelling) return NULL;
     for (const reserved *word = words; word < words + COUNT(words); word++) {
-        if (word->length == length && !memcmp(word->spelling, text, length)) return word;
+        if (word->spelling[0] == text[0] && word->length == length && !memcmp(word->spelling, text, length)) return word;
     }
     return NULL;
 }
@@ -299,10 +300,14 @@ static nx_token_kind mark_kind(char c) {
 /* An operator or a mark, the longest that fits; unless something longer is known to be a mistake. */
 static nexpr_status scan_symbol(nx_scanner *s, nx_token *ret, nexpr_error *err) {
     const char *c = s->text + s->at;
-    size_t length = nx_operator_match(c, s->length - s->at, &ret->infix, &ret->prefix);
-    ret->kind = length ? NX_TOKEN_OPERATOR : mark_kind(*c);
-    if (!length && ret->kind != NX_TOKEN_END) length = 1;
-    bool may_go_on = !length || strchr("=&|<>+-*/.", c[length]);
+    size_t length = 1;
+    ret->kind = mark_kind(*c);
+    if (ret->kind == NX_TOKEN_END || ret->kind >= NX_TOKEN_ASSIGN) { /* "=" and "." may be the beginning of more */
+        size_t operator = nx_operator_match(c, s->length - s->at, &ret->infix, &ret->prefix);
+        if (operator || ret->kind == NX_TOKEN_END) length = operator;
+        if (operator) ret->kind = NX_TOKEN_OPERATOR;
+    }
+    const bool may_go_on = !length || (ret->kind >= NX_TOKEN_OPERATOR && strchr("=&|<>.", c[length]));
     const mistake *row = may_go_on ? find_mistake(c, length) : NULL;
     if (row) {
         ret->span = span_of(s->at, strlen(row->spelling));

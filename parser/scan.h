@@ -18,12 +18,12 @@ typedef enum nx_token_kind {
     NX_TOKEN_STRING,
     NX_TOKEN_TRUE,
     NX_TOKEN_FALSE,
-    NX_TOKEN_OPERATOR, /* infix, prefix or both */
     NX_TOKEN_IF,
     NX_TOKEN_ELSE,
     NX_TOKEN_OPEN,
     NX_TOKEN_CLOSE,
     NX_TOKEN_COMMA,
+    NX_TOKEN_OPERATOR, /* infix, prefix or both; from here on, what may be the beginning of a longer symbol */
     NX_TOKEN_ASSIGN,
     NX_TOKEN_DOT,
 } nx_token_kind;
