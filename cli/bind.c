@@ -104,7 +104,8 @@ static int bind_fields(binder *b, nexpr_file *file, const char *by) {
     if (used) return EXIT_OK;
     phrase uses = {0};
     add_uses(&uses, b);
-    return report_use("input %s gives no name that is used: it has the fields %s; %s", by, p.used ? p.text : "(none)", uses.text);
+    return report_use("input %s gives no name that is used: it has the fields %s; %s", by, p.used ? p.text : "(none)",
+                      uses.text);
 }
 
 static bool is_plain(const nexpr_file *file) {
@@ -116,8 +117,8 @@ static int bind_named(binder *b, nexpr_file *file, const char *name, size_t leng
     if (!is_plain(file)) {
         phrase p = {0};
         add_fields(&p, file);
-        return report_use("--input %s: the file has fields, which have names of their own (%s); leave out '%.*s='", by, p.text,
-                          (int)length, name);
+        return report_use("--input %s: the file has fields, which have names of their own (%s); leave out '%.*s='", by,
+                          p.text, (int)length, name);
     }
     char *copy = strndup(name, length);
     if (!copy) return report_run("out of memory");
@@ -172,8 +173,8 @@ static int bind_unnamed(binder *b) {
     }
     add_names(&p, b, true);
     if (unbound == 1) {
-        return report_use("inputs %s and %s could both be %s; write --input %s=FILE for one and leave out the other", b->unnamed[0],
-                          b->unnamed[1], p.text, p.text);
+        return report_use("inputs %s and %s could both be %s; write --input %s=FILE for one and leave out the other",
+                          b->unnamed[0], b->unnamed[1], p.text, p.text);
     }
     phrase how = {0};
     add_argument(&how, "--input", nexpr_program_name(b->source->own, first, NULL, NULL, NULL), b->unnamed[0]);

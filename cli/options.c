@@ -154,8 +154,8 @@ static int read_word(settings *o, const char *word, cursor *c) {
         return apply_with_next(o, &rows[i], word[n] ? word + n + 1 : NULL, c);
     }
     const option_row *similar = find_similar(word, n);
-    report_use("there is no option --%.*s%s%s%s", (int)n, word, similar ? " (did you mean --" : "", similar ? similar->word : "",
-               similar ? "?)" : "");
+    if (similar) report_use("there is no option --%.*s (did you mean --%s?)", (int)n, word, similar->word);
+    else report_use("there is no option --%.*s", (int)n, word);
     report_hint("%s", minus_advice);
     return EXIT_USE;
 }

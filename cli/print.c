@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NumPy's way of printing arrays: two passes find a common format of all elements shown, a third prints them, wrapping lines
- * at LINE_WIDTH. Rules for floats: scientific if the largest magnitude reaches 10^8 (or the dtype's digits), the least one is
- * below 0.0001, or their ratio is over 1000; digits are the shortest, cut at the precision; in the positional form points
+ * at LINE_WIDTH. Rules for floats: scientific if the largest magnitude reaches 10^8 (or the dtype's digits), the least one
+ * is below 0.0001, or their ratio is over 1000; digits are the shortest, cut at the precision; in the positional form points
  * are aligned, in the scientific one all have as many digits as the longest.
  */
 #include "cli/print.h"
@@ -170,7 +170,8 @@ static void part_text(const float_format *f, const number *x, const char *unit, 
     double value = part(f, x);
     int width = f->left + f->right + 1;
     if (!isfinite(value)) {
-        const char *plus = f->is_imaginary && !(value < 0) ? "+" : "", *word = isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+        const char *plus = f->is_imaginary && !(value < 0) ? "+" : "";
+        const char *word = isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
         snprintf(text, PART_MAX, "%*s%s%s%s", width - (int)(strlen(plus) + strlen(word)), "", plus, word, unit);
         return;
     }

@@ -121,8 +121,9 @@ void report_place(const char *label, const char *text, size_t length, size_t beg
     if (end > line_end) end = line_end;
     if (end < begin) end = begin;
     window w = choose_window(text, line_begin, line_end, begin, end);
-    char margin[96] = "  ";
-    if (line > 1 || memchr(text, '\n', length - (length && text[length - 1] == '\n'))) snprintf(margin, sizeof margin, "%5zu | ", line);
+    char margin[32] = "  ";
+    size_t inner = length && text[length - 1] == '\n' ? length - 1 : length;
+    if (line > 1 || memchr(text, '\n', inner)) snprintf(margin, sizeof margin, "%5zu | ", line);
     if (label) fprintf(stderr, "  in %s:\n", label);
     fprintf(stderr, "%s%s", margin, w.cut_before ? "..." : "");
     put_text(text + w.begin, w.end - w.begin);

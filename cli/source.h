@@ -27,7 +27,7 @@ typedef struct source {
     nexpr_options limits;   /* with which the whole is parsed and compiled */
 } source;
 
-/* Reads and parses. On failure the error is reported and EXIT_USE or EXIT_RUN returned; source_free is needed in any case. */
+/* Reads and parses. On failure the error is reported and EXIT_USE or EXIT_RUN returned; source_free in any case. */
 int source_read(const settings *o, source *ret);
 void source_free(source *s);
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
+enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64, FIRST_PIECE = 1 << 20 };
 
 struct nexpr_file {
     nx_io_stream stream; /* owns path and fd */
@@ -62,8 +62,8 @@ static nexpr_status open_path(nexpr_file *file, nexpr_error *err) {
 }
 
 static nexpr_status truncated_header(const nexpr_file *file, size_t expected, size_t actual, nexpr_error *err) {
-    return nx_io_fail(err, NEXPR_FORMAT, file->stream.path, "truncated header: expected %zu bytes, the file has %zu", expected,
-                      actual);
+    return nx_io_fail(err, NEXPR_FORMAT, file->stream.path, "truncated header: expected %zu bytes, the file has %zu",
+                      expected, actual);
 }
 
 static nexpr_status read_prefix(nexpr_file *file, nx_npy_prefix *ret, nexpr_error *err) {
@@ -144,9 +144,9 @@ nexpr_status nexpr_file_member(const nexpr_file *file, int index, nexpr_member *
     const nx_npy_header *h = &file->header;
     if (index < 0 || index >= h->member_count) return NEXPR_ARGUMENT;
     const nx_npy_member *m = &h->members[index];
-    nexpr_member member = {.size = ret_member->size, .name = m->name, .type = m->type, .usable = m->usable, .dtype = m->dtype,
-                           .byte_order = m->byte_order, .offset = m->offset, .ndim = h->ndim, .shape = h->shape,
-                           .fortran_order = h->fortran_order};
+    nexpr_member member = {.size = ret_member->size, .name = m->name, .type = m->type, .usable = m->usable,
+                           .dtype = m->dtype, .byte_order = m->byte_order, .offset = m->offset, .ndim = h->ndim,
+                           .shape = h->shape, .fortran_order = h->fortran_order};
     memcpy(ret_member, &member, member.size < sizeof member ? member.size : sizeof member);
     return NEXPR_OK;
 }
@@ -160,9 +160,32 @@ static char *allocate_data(size_t bytes) {
     return data;
 }
 
-static nexpr_status read_data(nexpr_file *file, char *data, nexpr_error *err) {
-    size_t bytes = (size_t)file->header.data_bytes, count, extra = 0;
-    NX_IO_TRY(read_next(file, data, bytes, &count, err));
+/* The size of a regular file has been checked, so memory for all of it is taken at once. */
+static nexpr_status read_file(nexpr_file *file, size_t bytes, size_t *ret_count, nexpr_error *err) {
+    file->data = allocate_data(bytes);
+    if (!file->data) return nx_io_fail_memory(err, file->stream.path);
+    return read_next(file, file->data, bytes, ret_count, err);
+}
+
+/* A pipe gets no more memory than twice of what has come, whatever its header says. */
+static nexpr_status read_pipe(nexpr_file *file, size_t bytes, size_t *ret_count, nexpr_error *err) {
+    size_t capacity = 0, count = 0, more = 0;
+    do {
+        size_t larger = capacity ? 2 * capacity : FIRST_PIECE;
+        capacity = larger < bytes ? larger : bytes;
+        char *data = realloc(file->data, capacity ? capacity : 1);
+        if (!data) return nx_io_fail_memory(err, file->stream.path);
+        file->data = data;
+        NX_IO_TRY(read_next(file, data + count, capacity - count, &more, err));
+        count += more;
+    } while (count == capacity && capacity < bytes);
+    *ret_count = count;
+    return NEXPR_OK;
+}
+
+static nexpr_status read_data(nexpr_file *file, nexpr_error *err) {
+    size_t bytes = (size_t)file->header.data_bytes, count = 0, extra = 0;
+    NX_IO_TRY(file->is_regular ? read_file(file, bytes, &count, err) : read_pipe(file, bytes, &count, err));
     if (count == bytes) {
         char one;
         NX_IO_TRY(read_next(file, &one, 1, &extra, err));
@@ -170,11 +193,12 @@ static nexpr_status read_data(nexpr_file *file, char *data, nexpr_error *err) {
     return count < bytes || extra ? wrong_size(file, (int64_t)(count + extra), err) : NEXPR_OK;
 }
 
-static void normalise_bools(const nx_npy_header *h, char *data) {
+static void normalise_bools(nexpr_file *file) {
+    const nx_npy_header *h = &file->header;
     for (int i = 0; i < h->member_count; i++) {
         const nx_npy_member *m = &h->members[i];
         if (!m->usable || m->dtype != NEXPR_BOOL) continue;
-        char *at = data + (h->count ? m->offset : 0);
+        char *at = file->data + (h->count ? m->offset : 0);
         for (int64_t k = 0; k < h->count; k++, at += h->item_size) *at = *at != 0;
     }
 }
@@ -182,21 +206,21 @@ static void normalise_bools(const nx_npy_header *h, char *data) {
 static nexpr_status load_data(nexpr_file *file, nexpr_error *err) {
     if (file->data) return NEXPR_OK;
     if ((uint64_t)file->header.data_bytes > PTRDIFF_MAX) return nx_io_fail_memory(err, file->stream.path);
-    char *data = allocate_data((size_t)file->header.data_bytes);
-    if (!data) return nx_io_fail_memory(err, file->stream.path);
-    nexpr_status status = read_data(file, data, err);
+    nexpr_status status = read_data(file, err);
     if (status) {
-        free(data);
+        free(file->data);
+        file->data = NULL;
         return status;
     }
-    normalise_bools(&file->header, data);
-    file->data = data;
+    normalise_bools(file);
     return NEXPR_OK;
 }
 
 nexpr_status nexpr_file_load(nexpr_file *file, int index, nexpr_array *ret_array, nexpr_error *err) {
     const nx_npy_header *h = &file->header;
-    if (index < 0 || index >= h->member_count) return nx_io_fail(err, NEXPR_ARGUMENT, file->stream.path, "no member %d", index);
+    if (index < 0 || index >= h->member_count) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, file->stream.path, "there is no member %d", index);
+    }
     const nx_npy_member *m = &h->members[index];
     if (!m->usable) {
         return nx_io_fail(err, NEXPR_TYPE, file->stream.path, "%s%.80s%s has dtype '%.60s', which nexpr cannot compute with",

@@ -237,7 +237,8 @@ static nexpr_status read_type(const scan *s, const char *text, element *ret) {
     bool whole = at > first && (!*at || ((kind == 'M' || kind == 'm') && *at == '[' && at[strlen(at) - 1] == ']'));
     *ret = (element){.size = foreign_size(kind, number), .text = text, .is_void = kind == 'V'};
     if (ret->size == -2) {
-        return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "the file holds Python objects (dtype '%.40s'), which are not read", text);
+        return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "the file holds Python objects (dtype '%.40s'), which are not read",
+                          text);
     }
     if (!whole) return unknown_type(s, text);
     for (int i = 0; i < NEXPR_DTYPE_COUNT; i++) {
@@ -420,7 +421,8 @@ static nexpr_status take_header(scan *s) {
     skip_blanks(s);
     if (s->at < s->end) return malformed(s, "something behind the dict");
     for (int i = 0; i < KEY_COUNT; i++) {
-        if (!seen[i]) return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "malformed header: key '%s' is missing", keys[i].name);
+        if (seen[i]) continue;
+        return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "malformed header: key '%s' is missing", keys[i].name);
     }
     return NEXPR_OK;
 }
@@ -446,7 +448,8 @@ static nexpr_status measure(scan *s) {
 
 nexpr_status nx_npy_parse_header(const char *path, int version, const unsigned char *text, size_t length,
                                  nx_npy_header *ret, nexpr_error *err) {
-    nx_npy_header header = {.members = calloc(length / MIN_FIELD + 1, sizeof *header.members), .text = malloc(6 * length + 16)};
+    nx_npy_header header = {.members = calloc(length / MIN_FIELD + 1, sizeof *header.members),
+                            .text = malloc(6 * length + 16)};
     scan s = {.path = path, .begin = text, .at = text, .end = text + length, .utf8 = version >= 3, .pool = header.text,
               .header = &header, .err = err};
     nexpr_status status = header.members && header.text ? take_header(&s) : nx_io_fail_memory(err, path);

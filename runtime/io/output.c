@@ -112,10 +112,12 @@ static bool is_same_file(int fd, const char *path) {
 static nexpr_status remove_stale(nexpr_output *o, nexpr_error *err) {
     int fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "replace what an earlier run left", err);
-    bool is_free = !flock(fd, LOCK_EX | LOCK_NB);
     nexpr_status status = NEXPR_OK;
-    if (!is_free) status = nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
-    else if (is_same_file(fd, o->temporary) && unlink(o->temporary)) status = fail_errno(o, "remove what an earlier run left", err);
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        status = nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
+    } else if (is_same_file(fd, o->temporary) && unlink(o->temporary)) {
+        status = fail_errno(o, "remove what an earlier run left", err);
+    }
     close(fd);
     return status;
 }
@@ -178,7 +180,7 @@ static nexpr_status open_output(nexpr_output *o, nexpr_error *err) {
 
 nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
                               nexpr_error *err) {
-    if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_output_new: path and ret_output are needed");
+    if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_output_new needs path and ret_output");
     nexpr_output *o = calloc(1, sizeof *o);
     char *copy = strdup(path);
     if (!o || !copy) {

@@ -88,7 +88,8 @@ class Options(InFolder):
 
     def test_usage_errors(self):
         for arguments, words in [((), 'there is no expression'), (('1', '2'), "two expressions: '1' and '2'"),
-                                 (('--inputs', 'x', '1'), 'did you mean --input?'), (('1', '-i'), '--input needs [NAME=]FILE'),
+                                 (('--inputs', 'x', '1'), 'did you mean --input?'),
+                                 (('1', '-i'), '--input needs [NAME=]FILE'),
                                  (('1', '--force=1'), '--force takes no value'), (('1', '--dtype', 'float'), 'no dtype'),
                                  (('1', '--threads', '0'), 'from 1 to'), (('1', '--threads=two'), "not 'two'"),
                                  (('1', '--fp', 'fast'), 'strict or contract'), (('1', '--precision', '-1'), 'from 0 to'),
@@ -105,7 +106,8 @@ class Options(InFolder):
             self.assertIn(option, text)
         self.assertLessEqual(max(map(len, text.splitlines())), 100)
         ops = run('--ops').stdout
-        for words in ('arithmetic\n', 'add(x, y)  x + y', 'arcsin(x)', 'Also: asin.', 'clip(x, min, max)', 'isclose(a, b, rtol=1e-05'):
+        for words in ('arithmetic\n', 'add(x, y)  x + y', 'arcsin(x)', 'Also: asin.', 'clip(x, min, max)',
+                      'isclose(a, b, rtol=1e-05'):
             self.assertIn(words, ops)
         np.save('a.npy', np.arange(3.0))
         self.assertIn('multiply_f64 2.0, a', run('--bytecode', '2*a + 1', '-i', 'a.npy').stdout)
@@ -230,7 +232,8 @@ class Names(InFolder):
 
     def test_fields_without_a_dtype_of_nexpr(self):
         self.gives('3\n4\n', 'y', '-i', 'table.npy')
-        self.fails(1, 'label', '-i', 'table.npy', says="table.npy: field 'label' has dtype '|S4', which nexpr cannot compute with")
+        self.fails(1, 'label', '-i', 'table.npy',
+                   says="table.npy: field 'label' has dtype '|S4', which nexpr cannot compute with")
 
     def test_shapes_that_do_not_fit(self):
         np.save('c.npy', np.zeros((2, 3)))
@@ -283,7 +286,8 @@ class Files(InFolder):
         self.fails(1, 'x', '-i', 'x.npy', '-o', 'no/y.npy', says='no/y.npy: cannot write: No such file or directory')
         self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.txt', says='has to end in .npy')
         self.fails(1, 'x', '-i', 'x.npy', '-o', '.', '--force', says='is a directory')
-        self.fails(2, 'x, x+1', '-i', 'x.npy', '-o', 'y.npy', says='a .npy file holds one array, but the expression has 2 results')
+        self.fails(2, 'x, x+1', '-i', 'x.npy', '-o', 'y.npy',
+                   says='a .npy file holds one array, but the expression has 2 results')
         self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.npy', says='File too large',
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
         self.assertEqual(os.listdir(), ['x.npy'])
@@ -404,7 +408,8 @@ class Printing(InFolder):
             precision = int(self.random.choice([0, 3, 12]))
             if array.ndim and i % 3 == 0:
                 with np.printoptions(precision=precision):
-                    self.assertEqual(run_on_terminal('x', '-i', 'x.npy', '--precision', str(precision))[1], str(array) + '\n')
+                    output = run_on_terminal('x', '-i', 'x.npy', '--precision', str(precision))[1]
+                    self.assertEqual(output, str(array) + '\n')
 
     def test_pipe_carries_every_element_exactly(self):
         read = {'b': lambda w: w == 'True', 'i': int, 'u': int, 'f': float, 'c': complex}

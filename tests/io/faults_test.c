@@ -96,6 +96,12 @@ void *__wrap_calloc(size_t n, size_t size) {
     return is_out_of_memory() ? NULL : __real_calloc(n, size);
 }
 
+void *__real_realloc(void *old, size_t n);
+void *__wrap_realloc(void *old, size_t n);
+void *__wrap_realloc(void *old, size_t n) {
+    return is_out_of_memory() ? NULL : __real_realloc(old, n);
+}
+
 int __real_posix_memalign(void **to, size_t alignment, size_t n);
 int __wrap_posix_memalign(void **to, size_t alignment, size_t n);
 int __wrap_posix_memalign(void **to, size_t alignment, size_t n) {

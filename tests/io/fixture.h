@@ -45,7 +45,9 @@ static inline int remove_folder(void **state) {
 static inline int count_files(void) {
     int count = 0;
     DIR *directory = opendir(".");
-    for (struct dirent *entry; directory && (entry = readdir(directory));) count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    }
     if (directory) closedir(directory);
     return count;
 }

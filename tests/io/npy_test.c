@@ -181,7 +181,8 @@ static void other_spellings_of_a_good_header_are_read(void **state) {
 
 static void members_without_a_dtype_of_nexpr_are_listed_but_not_loaded(void **state) {
     (void)state;
-    write_npy("x.npy", 1, DICT("[('s', '|S4'), ('n', [('p', '<f8')]), ('v', '<f4', (2, 1)), ('', '|V3'), ('x', '>i2')]", "(1,)"), 25);
+    const char *text = DICT("[('s', '|S4'), ('n', [('p', '<f8')]), ('v', '<f4', (2, 1)), ('', '|V3'), ('x', '>i2')]", "(1,)");
+    write_npy("x.npy", 1, text, 25);
     nexpr_error err = nexpr_error_init();
     nexpr_file *file = NULL;
     assert_int_equal(nexpr_file_open("x.npy", NULL, &file, &err), NEXPR_OK);

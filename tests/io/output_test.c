@@ -159,7 +159,8 @@ static void one_array_is_written_and_only_a_complete_one_committed(void **state)
 }
 
 /* Elements of an array given by strides in units of elements, in the order of the file. */
-static void expect_written(int ndim, const int64_t *shape, const int64_t *steps, int first, bool fortran, const char *wanted) {
+static void expect_written(int ndim, const int64_t *shape, const int64_t *steps, int first, bool fortran,
+                           const char *wanted) {
     int8_t memory[64];
     int64_t strides[4];
     for (int i = 0; i < 64; i++) memory[i] = (int8_t)i;

@@ -99,9 +99,11 @@ def check_records(folder):
     aligned = np.dtype([('a', 'i1'), ('b', 'f8'), ('c', 'u2')], align=True)
     gaps = np.dtype({'names': ['a', 'b'], 'formats': ['f4', '?'], 'offsets': [4, 17], 'itemsize': 24})
     titled = np.dtype([(('A title', 'a'), 'f8'), ('b', 'i4')])
-    foreign = np.dtype([('s', 'S3'), ('u', 'U2'), ('d', 'M8[ns]'), ('e', 'm8[25s]'), ('v', 'V5'), ('n', [('p', 'f8'), ('q', 'S1')]),
+    foreign = np.dtype([('s', 'S3'), ('u', 'U2'), ('d', 'M8[ns]'), ('e', 'm8[25s]'), ('v', 'V5'),
+                        ('n', [('p', 'f8'), ('q', 'S1')]),
                         ('sub', 'f4', (2, 3)), ('deep', [('p', [('q', 'f8', (2,))], (3,))]), ('g', 'g'), ('x', 'f8')])
-    names = np.dtype([('a b', 'f8'), ("it's", 'f4'), ('say "x"', 'i2'), ('back\\slash', 'i4'), ('tab\there', 'i8'), ('\x7f', 'u2')])
+    names = np.dtype([('a b', 'f8'), ("it's", 'f4'), ('say "x"', 'i2'), ('back\\slash', 'i4'), ('tab\there', 'i8'),
+                      ('\x7f', 'u2')])
     latin = np.dtype([('température', 'f8'), ('ÿ', 'i2')])
     greek = np.dtype([('θ', '>f8'), ('名前', 'i2'), ('𝛼', 'u4')])
     for shape in [(), (3,), (0,), (2, 3)]:
