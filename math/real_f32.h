@@ -15,7 +15,7 @@
     VEC_FN vf64 id(vf64 x, vf64 y) { return SLEEF(name, accuracy)(x, y); }
 
 FROM_SLEEF_1(real_sin, sin, u35)
-FROM_SLEEF_1(real_cos, cos, u35)
+FROM_SLEEF_1(sleef_cos, cos, u35)
 FROM_SLEEF_1(real_tan, tan, u35)
 FROM_SLEEF_1(real_arcsin, asin, u35)
 FROM_SLEEF_1(real_arccos, acos, u35)
@@ -23,6 +23,11 @@ FROM_SLEEF_1(real_arctan, atan, u35)
 FROM_SLEEF_2(real_arctan2, atan2, u35)
 FROM_SLEEF_1(sleef_gamma, tgamma, u10)
 FROM_SLEEF_1(real_lgamma, lgamma, u10)
+
+/* Of |x|, because SLEEF's without FMA is not quite even. */
+VEC_FN vf64 real_cos(vf64 x) {
+    return sleef_cos(v_abs(x));
+}
 
 /* --------------------------------------------------------------------------------------------------- logarithms -- */
 

@@ -21,7 +21,7 @@ FROM_SLEEF_1(real_log, log, u10)
 FROM_SLEEF_1(real_log2, log2, u10)
 FROM_SLEEF_1(real_log10, log10, u10)
 FROM_SLEEF_1(real_sin, sin, u10)
-FROM_SLEEF_1(real_cos, cos, u10)
+FROM_SLEEF_1(sleef_cos, cos, u10)
 FROM_SLEEF_1(real_arcsin, asin, u10)
 FROM_SLEEF_1(real_arccos, acos, u10)
 FROM_SLEEF_1(real_arctan, atan, u10)
@@ -93,6 +93,11 @@ VEC_FN vf64 real_power(vf64 x, vf64 y) {
     return power_fixed(x, y, exp_scaled(product.hi, tail, 0));
 }
 
+/* Of |x|, because SLEEF's without FMA is not quite even. */
+VEC_FN vf64 real_cos(vf64 x) {
+    return sleef_cos(v_abs(x));
+}
+
 VEC_FN vf64 real_tan(vf64 x) {
     return identity_near_zero(x, sleef_tan(x));
 }
@@ -129,10 +134,11 @@ static __attribute__((noinline)) vf64 log_of_double(vf64 x) {
     return v_select(x < INFINITY, sum.hi + (sum.lo + l.lo), x);
 }
 
+/* Of |x|, because SLEEF's without FMA is not quite odd. */
 VEC_FN vf64 real_arcsinh(vf64 x) {
-    vf64 r = identity_near_zero(x, sleef_arcsinh(x)), a = v_abs(x);
+    vf64 a = v_abs(x), r = identity_near_zero(a, sleef_arcsinh(a));
     vi64 huge = a > 0x1p500;
-    return __builtin_expect(v_any(huge), 0) ? v_select(huge, v_copysign(log_of_double(a), x), r) : r;
+    return v_copysign(__builtin_expect(v_any(huge), 0) ? v_select(huge, log_of_double(a), r) : r, x);
 }
 
 VEC_FN vf64 real_arccosh(vf64 x) {

@@ -39,7 +39,7 @@
 #endif
 enum { STEP_NATIVE = WIDTH, STEP_WIDE = WIDTH_F64 };
 
-/* One step of a map: STEP elements of form 0, 1 or 2. */
+/* What a map applies to each vector. */
 typedef vf64 wide_1(vf64 x);
 typedef vf64 wide_2(vf64 x, vf64 y);
 typedef V native_2(V x, V y);
@@ -88,21 +88,21 @@ VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, cons
     memcpy(r + i, xs, (n - i) * sizeof(T));
 }
 
-#define KERNEL_FORM(suffix, form, id, map)                                 \
-    void NX_MATH_FORM(id, suffix)(size_t n, void *r, const void *const *x) { \
-        NX_MATH_CAT(map, _2, , )(real_##id, form, n, r, x[0], x[1]);                          \
-    }
 #define NX_MATH_FORM(id, suffix) NX_MATH_CAT(NX_MATH_REAL(id), suffix, , )
-
-#define KERNEL_T_T(id, map)                                                \
-    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) { \
-        NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]);                                     \
+#define KERNEL_FORM(suffix, form, id, map)                                   \
+    void NX_MATH_FORM(id, suffix)(size_t n, void *r, const void *const *x) { \
+        NX_MATH_CAT(map, _2, , )(real_##id, form, n, r, x[0], x[1]);         \
     }
-#define KERNEL_TT_T(id, map)      \
+#define KERNEL_T_T(id, map)                                          \
+    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) { \
+        NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]);             \
+    }
+#define KERNEL_TT_T(id, map)        \
     KERNEL_FORM(, 0, id, map)       \
     KERNEL_FORM(_form1, 1, id, map) \
     KERNEL_FORM(_form2, 2, id, map)
 
+/* The column accuracy picks the map. */
 #define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, ...) \
     NX_MATH_IF_##math(KERNEL_##sig(id, MAP_##accuracy))
 #define MAP_EXACT map_native

@@ -352,34 +352,38 @@ static void nothing_is_written_beyond_n(void **state) {
 
 /* --------------------------------------------------------------------------------------------- special values -- */
 
+/* The k-th NaN of a dtype: a negative quiet one and a signalling one, both with a payload. */
+static void store_nan(const batch *b, int k, void *r) {
+    const uint64_t nans64[] = {0xfff8000000000001, 0x7ff0000000000001};
+    const uint32_t nans32[] = {0xffc00001, 0x7f800001};
+    memcpy(r, b->size == 8 ? (const void *)&nans64[k] : (const void *)&nans32[k], b->size);
+}
+
+static void check_canonical_results(batch *b, nx_isa isa, nx_op op) {
+    const uint64_t canonical64 = 0x7ff8000000000000;
+    const uint32_t canonical32 = 0x7fc00000;
+    const void *want = b->size == 8 ? (const void *)&canonical64 : (const void *)&canonical32;
+    batch_run(b, isa, op, b->r);
+    for (size_t i = 0; i < b->n; i++) {
+        if (isnan(element(b, b->r, i))) assert_memory_equal((char *)b->r + i * b->size, want, b->size);
+    }
+}
+
 static void check_canonical(nx_op op, nexpr_dtype dtype) {
     static const double values[] = {0, -0.0, 1, -1, -2, -0.5, 0.5, 2, -1e300, 1e300, INFINITY, -INFINITY, NAN};
-    enum { N = LENGTH(values) };
-    batch b = batch_new(dtype, (N + 2) * (N + 2));
-    const uint64_t nans64[] = {0xfff8000000000001, 0x7ff0000000000001}, nans32[] = {0xffc00001, 0x7f800001};
+    enum { N = LENGTH(values), CHOICES = N + 2 };
+    batch b = batch_new(dtype, CHOICES * CHOICES);
     for (size_t i = 0; i < b.n; i++) {
-        size_t pick[] = {i % (N + 2), i / (N + 2)};
-        for (int k = 0; k < 2; k++) b.values[k][i] = values[pick[k] % N];
+        b.values[0][i] = values[i % CHOICES % N];
+        b.values[1][i] = values[i / CHOICES % N];
     }
     batch_convert(&b);
     for (size_t i = 0; i < b.n; i++) {
-        size_t pick[] = {i % (N + 2), i / (N + 2)};
-        for (int k = 0; k < 2; k++) {
-            const void *nan = b.size == 8 ? (const void *)&nans64[pick[k] % 2] : (const void *)&nans32[pick[k] % 2];
-            uint32_t narrow = (uint32_t)nans32[pick[k] % 2];
-            if (pick[k] >= N) memcpy((char *)b.x[k] + i * b.size, b.size == 8 ? nan : &narrow, b.size);
-        }
+        if (i % CHOICES >= N) store_nan(&b, (int)(i % CHOICES - N), (char *)b.x[0] + i * b.size);
+        if (i / CHOICES >= N) store_nan(&b, (int)(i / CHOICES - N), (char *)b.x[1] + i * b.size);
     }
-    const uint64_t canonical64 = 0x7ff8000000000000;
-    const uint32_t canonical32 = 0x7fc00000;
     for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
-        if (!is_supported((nx_isa)isa)) continue;
-        batch_run(&b, (nx_isa)isa, op, b.r);
-        for (size_t i = 0; i < b.n; i++) {
-            if (!isnan(element(&b, b.r, i))) continue;
-            const void *want = b.size == 8 ? (const void *)&canonical64 : (const void *)&canonical32;
-            assert_memory_equal((char *)b.r + i * b.size, want, b.size);
-        }
+        if (is_supported((nx_isa)isa)) check_canonical_results(&b, (nx_isa)isa, op);
     }
     batch_free(&b);
 }
@@ -579,6 +583,37 @@ static void bounded_functions_stay_bounded(void **state) {
     }
 }
 
+/* f(-x) = parity * f(x), bit for bit. */
+static void check_parity(nx_op op, nexpr_dtype dtype, double parity) {
+    batch b = batch_new(dtype, 20000);
+    for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
+        if (!is_supported((nx_isa)isa)) continue;
+        batch_draw(&b, op, 8);
+        batch_run(&b, (nx_isa)isa, op, b.r);
+        for (size_t i = 0; i < b.n; i++) b.values[0][i] *= -1;
+        batch_convert(&b);
+        batch_run(&b, (nx_isa)isa, op, b.other);
+        for (size_t i = 0; i < b.n; i++) {
+            double plus = element(&b, b.r, i), minus = element(&b, b.other, i);
+            if (!isnan(plus) && (plus * parity != minus || !signbit(plus * parity) != !signbit(minus))) {
+                fail_msg("%s of %s, isa %d: symmetry fails at %a", name_of(op), nexpr_dtype_name(dtype), isa, b.values[0][i]);
+            }
+        }
+    }
+    batch_free(&b);
+}
+
+static void odd_and_even_functions_are_so_bit_for_bit(void **state) {
+    (void)state;
+    static const nx_op odd[] = {NX_OP_sin, NX_OP_tan, NX_OP_arcsin, NX_OP_arctan, NX_OP_sinh, NX_OP_tanh, NX_OP_arcsinh,
+                                NX_OP_arctanh, NX_OP_cbrt, NX_OP_erf};
+    static const nx_op even[] = {NX_OP_cos, NX_OP_cosh};
+    for (size_t d = 0; d < LENGTH(dtypes); d++) {
+        for (size_t i = 0; i < LENGTH(odd); i++) check_parity(odd[i], dtypes[d], -1);
+        for (size_t i = 0; i < LENGTH(even); i++) check_parity(even[i], dtypes[d], 1);
+    }
+}
+
 /* -------------------------------------------------------------------------------------------------------- sincos -- */
 
 static nx_math_sincos_f64 *const sincos_f64[] = {nx_math_sincos_f64_baseline, nx_math_sincos_f64_avx2, nx_math_sincos_f64_avx512};
@@ -623,6 +658,7 @@ int main(void) {
         cmocka_unit_test(powers_1_and_2_are_exact),
         cmocka_unit_test(cube_roots_of_cubes_are_exact),
         cmocka_unit_test(bounded_functions_stay_bounded),
+        cmocka_unit_test(odd_and_even_functions_are_so_bit_for_bit),
         cmocka_unit_test(sincos_gives_the_bits_of_sin_and_cos),
         cmocka_unit_test(every_nan_is_the_canonical_one),
         cmocka_unit_test(nothing_is_written_beyond_n),
