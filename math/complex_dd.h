@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic on unevaluated sums h + l of two float64, |l| at most half an ulp of h: about 104 bits. Operands are finite and
+ * Arithmetic on unevaluated sums h + l of two float64, |l| at most half an ulp of h: about 103 bits. Operands are finite and
  * far enough from the ends of the range that products and their errors neither overflow nor underflow.
  */
 #ifndef NX_MATH_COMPLEX_DD_H
@@ -46,10 +46,16 @@ VEC_FN dd dd_mulsign(dd a, V s) {
     return (dd){v_mulsign(a.h, s), v_mulsign(a.l, s)};
 }
 
+/* The error is relative to |a| + |b|. */
 VEC_FN dd dd_add(dd a, dd b) {
-    dd s = dd_sum(a.h, b.h), t = dd_sum(a.l, b.l);
-    s = dd_sum_ordered(s.h, s.l + t.h);
-    return dd_sum_ordered(s.h, s.l + t.l);
+    dd s = dd_sum(a.h, b.h);
+    return dd_sum_ordered(s.h, s.l + (a.l + b.l));
+}
+
+/* The same where |a| >= |b|. */
+VEC_FN dd dd_add_ordered(dd a, dd b) {
+    dd s = dd_sum_ordered(a.h, b.h);
+    return dd_sum_ordered(s.h, s.l + (a.l + b.l));
 }
 
 VEC_FN dd dd_add1(dd a, V b) {
@@ -69,11 +75,9 @@ VEC_FN dd dd_mul1(dd a, V b) {
 
 VEC_FN dd dd_div(dd a, dd b) {
     V first = a.h / b.h;
-    dd rest = dd_add(a, dd_negative(dd_mul1(b, first)));
-    V second = rest.h / b.h;
-    rest = dd_add(rest, dd_negative(dd_mul1(b, second)));
-    dd q = dd_sum_ordered(first, second);
-    return dd_add1(q, rest.h / b.h);
+    dd p = dd_product(first, b.h);
+    V rest = ((a.h - p.h) - p.l) + (a.l - first * b.l);
+    return dd_sum_ordered(first, rest / b.h);
 }
 
 #endif

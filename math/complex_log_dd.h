@@ -50,12 +50,12 @@ VEC_FN dd odd_series(dd r, double sign) {
     z = sign < 0 ? dd_negative(z) : z;
     V tail = 1 / 9.0 + z.h * (1 / 11.0 + z.h * (1 / 13.0 + z.h * (1 / 15.0)));
     dd t = dd_add1(dd_set1(0x1.2492492492492p-3, 0x1.2492492492492p-57), z.h * tail);
-    t = dd_add(dd_set1(0x1.999999999999ap-3, -0x1.999999999999ap-57), dd_mul(z, t));
-    t = dd_add(dd_set1(0x1.5555555555555p-2, 0x1.5555555555555p-56), dd_mul(z, t));
-    return dd_add(r, dd_mul(r, dd_mul(z, t)));
+    t = dd_add_ordered(dd_set1(0x1.999999999999ap-3, -0x1.999999999999ap-57), dd_mul(z, t));
+    t = dd_add_ordered(dd_set1(0x1.5555555555555p-2, 0x1.5555555555555p-56), dd_mul(z, t));
+    return dd_add_ordered(r, dd_mul(r, dd_mul(z, t)));
 }
 
-/* X^2 h + Y^2 h - 1, h = 1 or 1/2, with an error relative to itself. */
+/* X^2 h + Y^2 h - 1, h = 1 or 1/2, with an error far below that of the squares where the sum cancels. */
 VEC_FN dd square_minus_1(V x, V y, V h) {
     dd p = dd_product(x, x), q = dd_product(y, y);
     p = (dd){p.h * h, p.l * h};
