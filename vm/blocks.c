@@ -11,6 +11,7 @@ enum {
     MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
     LINE_ITEMS = 64,     /* blocks of a row end on a cache line, whatever the item size */
+    LONG_ROW = 64,       /* rows of so many items may be a block each, if tiles would have to copy an operand */
 };
 
 static size_t max_size(size_t a, size_t b) {
@@ -22,7 +23,9 @@ static size_t widest_item(const nx_vm_program *program, const nx_vm_layout *layo
     for (uint32_t i = 0; i < program->code_count; i++) {
         widest = max_size(widest, nexpr_dtype_size((nexpr_dtype)program->code[i].dtype));
     }
-    for (uint32_t i = 0; i < program->input_count; i++) widest = max_size(widest, nexpr_dtype_size(program->inputs[i].dtype));
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        widest = max_size(widest, nexpr_dtype_size(program->inputs[i].dtype));
+    }
     for (uint32_t i = 0; i < program->result_count; i++) {
         widest = max_size(widest, nexpr_dtype_size(layout->outputs[i].dtype));
     }
@@ -53,11 +56,31 @@ static int64_t cut_row(int64_t length, int64_t items) {
     return cols < items ? cols : items;
 }
 
+/* Whether the operand can be used where it is if a block is a row or part of one, but has to be copied into a tile. */
+static bool prefers_rows(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    int64_t size = (int64_t)nexpr_dtype_size(operand->dtype);
+    if (operand->swapped || !operand->aligned || !operand->stride[0]) return false;
+    return !operand->stride[1] || (operand->stride[1] == size && operand->stride[0] != size * blocks->count[1]);
+}
+
+static bool is_tiled(const nx_blocks *blocks, const nx_vm_program *program, const nx_vm_layout *layout, int64_t items) {
+    int64_t length = blocks->count[1];
+    if (blocks->count[0] <= 1 || length < 1 || length > items / 2) return false;
+    if (length < LONG_ROW) return true;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        if (prefers_rows(blocks, &layout->inputs[program->inputs[i].index])) return false;
+    }
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        if (prefers_rows(blocks, &layout->outputs[r])) return false;
+    }
+    return true;
+}
+
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout) {
     size_t widest = widest_item(program, layout);
     int64_t items = choose_items(program, layout, widest);
     nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
-    b.is_tiled = b.count[0] > 1 && b.count[1] > 0 && b.count[1] <= items / 2;
+    b.is_tiled = is_tiled(&b, program, layout, items);
     b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
     if (b.is_tiled) b.rows = items / b.cols < b.count[0] ? items / b.cols : b.count[0];
     b.register_bytes = nx_align64((size_t)(b.rows * b.cols) * widest);

@@ -128,8 +128,9 @@ static void describe_operands(linker *l) {
         uint32_t index = program->inputs[i].index;
         const nx_vm_operand *operand = &l->layout->inputs[index];
         nx_phase phase = nx_blocks_phase(&l->code->blocks, operand);
-        bool is_plain = nx_phase_is_scalar(phase) ? operand->aligned && !operand->swapped
-                                                  : phase == NX_PHASE_BLOCK && nx_blocks_are_plain(&l->code->blocks, operand);
+        bool is_plain = nx_phase_is_scalar(phase)
+                            ? operand->aligned && !operand->swapped
+                            : phase == NX_PHASE_BLOCK && nx_blocks_are_plain(&l->code->blocks, operand);
         l->inputs[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size(operand->dtype),
                                .is_placed = is_plain, .at = place(IN_MOVING, i), .result = NX_VM_NONE};
         moving[i] = (nx_moving){index, false, {operand->stride[0], operand->stride[1]}};

@@ -12,7 +12,8 @@ static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_
     int64_t size = (int64_t)nexpr_dtype_size(dtype);
     nx_vm_operand operand = {.dtype = dtype, .aligned = true, .stride = {cols * size, size}};
     nx_vm_code *code = NULL;
-    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL), NEXPR_OK);
+    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL),
+                     NEXPR_OK);
     int items = nx_vm_block_items(code);
     assert_true(nx_vm_scratch_bytes(code) < 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
     nx_vm_code_free(NULL, code);
@@ -53,12 +54,41 @@ static void blocks_fit_the_rows(void **state) {
     assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1 << 20, 3, 1000), 999);
 }
 
+/* Of a + b with 500 rows of `cols` items, b and the output having these strides. */
+static int items_of_sum(int64_t cols, int64_t stride0, int64_t stride1, int64_t out_stride0) {
+    builder b;
+    builder_init(&b);
+    add_result(&b, op2(&b, NX_OP_add, input(&b, "a", NEXPR_FLOAT64), input(&b, "b", NEXPR_FLOAT64)));
+    const nx_vm_operand in[2] = {{.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {cols * 8, 8}},
+                                 {.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {stride0, stride1}}};
+    const nx_vm_operand out = {.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {out_stride0, 8}};
+    nx_vm_code *code = NULL;
+    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{500, cols}, in, &out, 0}, &code, NULL), NEXPR_OK);
+    int items = nx_vm_block_items(code);
+    nx_vm_code_free(NULL, code);
+    builder_free(&b);
+    return items;
+}
+
+static void rows_are_tiled_unless_that_means_a_copy_that_long_rows_do_not_need(void **state) {
+    (void)state;
+    assert_int_equal(items_of_sum(100, 800, 8, 800), 500);
+    assert_int_equal(items_of_sum(100, 0, 8, 800), 500);
+    assert_int_equal(items_of_sum(100, 1600, 16, 800), 500);
+    assert_int_equal(items_of_sum(100, 8, 0, 800), 100);
+    assert_int_equal(items_of_sum(100, 808, 8, 800), 100);
+    assert_int_equal(items_of_sum(100, 800, 8, 808), 100);
+    assert_int_equal(items_of_sum(63, 8, 0, 504), 504);
+    assert_int_equal(items_of_sum(64, 8, 0, 512), 64);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_a_register_of_4_KiB),
         cmocka_unit_test(many_live_registers_make_it_shorter),
         cmocka_unit_test(inputs_that_are_read_again_count_too),
         cmocka_unit_test(blocks_fit_the_rows),
+        cmocka_unit_test(rows_are_tiled_unless_that_means_a_copy_that_long_rows_do_not_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,8 @@ nx_ref f64(builder *b, double value) {
 }
 
 nx_ref cast(builder *b, nexpr_dtype to, nx_ref x) {
-    return add_node(b, (nx_node){.kind = NX_NODE_CAST, .dtype = (uint8_t)to, .loop = b->ir.nodes[x].dtype, .arity = 1, .arg = {x}});
+    return add_node(
+        b, (nx_node){.kind = NX_NODE_CAST, .dtype = (uint8_t)to, .loop = b->ir.nodes[x].dtype, .arity = 1, .arg = {x}});
 }
 
 nx_ref op(builder *b, nx_op id, nexpr_dtype loop, const nx_ref *args) {
@@ -101,7 +102,8 @@ uint64_t next_random(uint64_t *seed) {
 }
 
 static double random_real(uint64_t *seed) {
-    static const double special[] = {0.0, -0.0, 1.0, -1.0, 0.5, 3.0, 1e300, -1e300, 5e-324, 1e-310, 1e-40, 65504.0, 1e10, 2.5};
+    static const double special[] = {0.0,    -0.0,   1.0,    -1.0,  0.5,     3.0,  1e300,
+                                     -1e300, 5e-324, 1e-310, 1e-40, 65504.0, 1e10, 2.5};
     uint64_t r = next_random(seed);
     switch (r % 16) {
     case 0: return r >> 63 ? __builtin_nan("") : -__builtin_nan("1");
@@ -131,7 +133,8 @@ nx_value random_value(nexpr_dtype dtype, uint64_t *seed) {
 }
 
 /* Rows and columns in items. */
-static void strides_of(layout_kind kind, int64_t rows, int64_t cols, int64_t ret[2], bool *ret_swapped, bool *ret_misaligned) {
+static void strides_of(layout_kind kind, int64_t rows, int64_t cols, int64_t ret[2], bool *ret_swapped,
+                       bool *ret_misaligned) {
     switch (kind) {
 #define X(id, swapped, misaligned, row, col)                              \
     case LAYOUT_##id:                                                     \
@@ -154,7 +157,8 @@ array array_new(nexpr_dtype dtype, layout_kind kind, const int64_t count[2]) {
         if (reach < 0) low += reach;
         else high += reach;
     }
-    array a = {.operand = {.dtype = dtype, .swapped = swapped, .aligned = !misaligned || size == 1}, .count = {count[0], count[1]}};
+    array a = {.operand = {.dtype = dtype, .swapped = swapped, .aligned = !misaligned || size == 1},
+               .count = {count[0], count[1]}};
     a.operand.stride[0] = item[0] * size;
     a.operand.stride[1] = item[1] * size;
     a.bytes = (size_t)((high - low + 1) * size + 128);
@@ -231,7 +235,8 @@ static void expect(const nx_ir *ir, const array *in, array *expected) {
                 nx_ref node = ir->results[r].node;
                 nexpr_dtype from = (nexpr_dtype)ir->nodes[node].dtype, to = expected[r].operand.dtype;
                 bool is_bare = ir->nodes[node].kind < NX_NODE_CAST;
-                array_set(&expected[r], i, j, from != to || is_bare ? reference_cast(from, to, scratch[node]) : scratch[node]);
+                array_set(&expected[r], i, j,
+                          from != to || is_bare ? reference_cast(from, to, scratch[node]) : scratch[node]);
             }
         }
     }
@@ -249,7 +254,8 @@ static void run_pieces(const nx_vm_args *args, const run_case *c) {
     for (int k = 0; k < 2; k++) step[k] = c->piece[k] ? c->piece[k] : c->count[k] ? c->count[k] : 1;
     for (int64_t i = 0; i < c->count[0] || i == 0; i += step[0]) {
         for (int64_t j = 0; j < c->count[1] || j == 0; j += step[1]) {
-            nx_vm_run(args, (int64_t[]){i, j}, (int64_t[]){min_i64(step[0], c->count[0] - i), min_i64(step[1], c->count[1] - j)});
+            nx_vm_run(args, (int64_t[]){i, j},
+                      (int64_t[]){min_i64(step[0], c->count[0] - i), min_i64(step[1], c->count[1] - j)});
         }
     }
 }
@@ -283,10 +289,11 @@ static void compare(const array *got, const array *expected, const run_case *c, 
         for (int64_t j = 0; j < got->count[1]; j++) {
             nx_value a = array_get(got, i, j), b = array_get(expected, i, j);
             if (!memcmp(&a, &b, sizeof a)) continue;
-            fail_msg("result %u, %s of layout %d, element [%ld, %ld] of [%ld, %ld], block %d: %016lx %016lx for %016lx %016lx", r,
-                     nexpr_dtype_name(got->operand.dtype), (int)c->outputs[r], (long)i, (long)j, (long)c->count[0],
-                     (long)c->count[1], c->block_items, (unsigned long)a.bits[1], (unsigned long)a.bits[0],
-                     (unsigned long)b.bits[1], (unsigned long)b.bits[0]);
+            fail_msg(
+                "result %u, %s of layout %d, element [%ld, %ld] of [%ld, %ld], block %d: %016lx %016lx for %016lx %016lx",
+                r, nexpr_dtype_name(got->operand.dtype), (int)c->outputs[r], (long)i, (long)j, (long)c->count[0],
+                (long)c->count[1], c->block_items, (unsigned long)a.bits[1], (unsigned long)a.bits[0],
+                (unsigned long)b.bits[1], (unsigned long)b.bits[0]);
         }
     }
     fail_msg("result %u: bytes between the elements were changed", r);

@@ -20,7 +20,8 @@ static void check_form(nx_op id, nexpr_dtype loop, unsigned constants, uint64_t 
     builder b;
     builder_init(&b);
     nx_ref args[NX_MAX_ARITY];
-    for (int k = 0; k < nx_op_rows[id].arity; k++) args[k] = operand_of(&b, constants, k, nx_op_arg_dtype(id, loop, k), &seed);
+    for (int k = 0; k < nx_op_rows[id].arity; k++)
+        args[k] = operand_of(&b, constants, k, nx_op_arg_dtype(id, loop, k), &seed);
     add_result(&b, op(&b, id, loop, args));
     check_program(&b, compile(&b), &(run_case){.count = {1, 1037}, .seed = seed});
     builder_free(&b);
@@ -28,7 +29,8 @@ static void check_form(nx_op id, nexpr_dtype loop, unsigned constants, uint64_t 
 
 static void every_form_of_every_arity_is_used(void **state) {
     (void)state;
-    static const nx_op ops[] = {NX_OP_negative, NX_OP_subtract, NX_OP_power, NX_OP_ldexp, NX_OP_fma, NX_OP_where, NX_OP_clip};
+    static const nx_op ops[] = {NX_OP_negative, NX_OP_subtract, NX_OP_power, NX_OP_ldexp,
+                                NX_OP_fma,      NX_OP_where,    NX_OP_clip};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         for (unsigned constants = 0; constants < 1u << nx_op_rows[ops[i]].arity; constants++) {
             check_form(ops[i], NEXPR_FLOAT64, constants, i);
@@ -39,7 +41,8 @@ static void every_form_of_every_arity_is_used(void **state) {
 
 static void inputs_that_do_not_vary_are_scalars_too(void **state) {
     (void)state;
-    static const layout_kind kinds[] = {LAYOUT_CONTIGUOUS, LAYOUT_SCALAR, LAYOUT_COLUMN, LAYOUT_SCALAR_SWAPPED, LAYOUT_COLUMN_SWAPPED};
+    static const layout_kind kinds[] = {LAYOUT_CONTIGUOUS, LAYOUT_SCALAR, LAYOUT_COLUMN, LAYOUT_SCALAR_SWAPPED,
+                                        LAYOUT_COLUMN_SWAPPED};
     builder b;
     builder_init(&b);
     nx_ref x = input(&b, "a", NEXPR_FLOAT64), y = input(&b, "b", NEXPR_FLOAT64), z = input(&b, "c", NEXPR_FLOAT64);
@@ -47,7 +50,8 @@ static void inputs_that_do_not_vary_are_scalars_too(void **state) {
     nx_vm_program *program = compile(&b);
     for (unsigned i = 0; i < 5 * 5 * 5; i++) {
         for (int cols = 3; cols <= 600; cols += 597) {
-            check_program(&b, program, &(run_case){.count = {5, cols}, .inputs = {kinds[i % 5], kinds[i / 5 % 5], kinds[i / 25]}});
+            check_program(&b, program,
+                          &(run_case){.count = {5, cols}, .inputs = {kinds[i % 5], kinds[i / 5 % 5], kinds[i / 25]}});
         }
     }
     builder_free(&b);
@@ -61,7 +65,8 @@ static nx_ref shared_nodes(builder *b, nx_ref x, nx_ref y) {
     return op2(b, NX_OP_subtract, op2(b, NX_OP_add, product, x), op2(b, NX_OP_multiply, product, y));
 }
 
-static const int64_t shapes[][2] = {{1, 1}, {1, 3}, {1, 3000}, {7, 1}, {9, 2}, {200, 3}, {130, 7}, {33, 9}, {3, 1000}, {2, 129}, {6, 256}};
+static const int64_t shapes[][2] = {{1, 1},   {1, 3},  {1, 3000}, {7, 1},   {9, 2},  {200, 3},
+                                    {130, 7}, {33, 9}, {3, 1000}, {2, 129}, {6, 256}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 static const int blocks[] = {0, 1, 7, 256, 5000};
 enum { BLOCKS = sizeof blocks / sizeof *blocks };
@@ -124,7 +129,8 @@ static void any_rectangles_tile_the_whole(void **state) {
     build_mixed(&b);
     nx_vm_program *program = compile(&b);
     for (int i = 0; i < 6 * LAYOUT_COUNT; i++) {
-        run_case c = {.inputs = {(layout_kind)(i / 6), LAYOUT_ROW, LAYOUT_COLUMN, LAYOUT_STRIDED}, .piece = {pieces[i % 6][0], pieces[i % 6][1]},
+        run_case c = {.inputs = {(layout_kind)(i / 6), LAYOUT_ROW, LAYOUT_COLUMN, LAYOUT_STRIDED},
+                      .piece = {pieces[i % 6][0], pieces[i % 6][1]},
                       .outputs = {(layout_kind)(i / 6 % LAYOUT_BROADCAST)}};
         for (int k = 0; k < SHAPES; k++) {
             memcpy(c.count, shapes[k], sizeof c.count);
@@ -147,8 +153,10 @@ static void constants_alone_fill_their_outputs(void **state) {
     nx_vm_program *program = compile(&b);
     for (int i = 0; i < SHAPES * LAYOUT_BROADCAST; i++) {
         layout_kind kind = (layout_kind)(i / SHAPES);
-        check_program(&b, program, &(run_case){.count = {shapes[i % SHAPES][0], shapes[i % SHAPES][1]}, .outputs = {kind, kind, kind, kind},
-                                               .non_temporal = i % 2});
+        check_program(&b, program,
+                      &(run_case){.count = {shapes[i % SHAPES][0], shapes[i % SHAPES][1]},
+                                  .outputs = {kind, kind, kind, kind},
+                                  .non_temporal = i % 2});
     }
     builder_free(&b);
 }
@@ -161,8 +169,11 @@ static void bare_inputs_are_copied_in_canonical_form(void **state) {
         add_result(&b, input(&b, "a", (nexpr_dtype)dtype));
         nx_vm_program *program = compile(&b);
         for (int i = 0; i < LAYOUT_COUNT * LAYOUT_BROADCAST; i++) {
-            check_program(&b, program, &(run_case){.count = {4 + 40 * (i % 2), i % 2 ? 3 : 700}, .inputs = {(layout_kind)(i % LAYOUT_COUNT)},
-                                                   .outputs = {(layout_kind)(i / LAYOUT_COUNT)}, .non_temporal = i % 5 == 0});
+            check_program(&b, program,
+                          &(run_case){.count = {4 + 40 * (i % 2), i % 2 ? 3 : 700},
+                                      .inputs = {(layout_kind)(i % LAYOUT_COUNT)},
+                                      .outputs = {(layout_kind)(i / LAYOUT_COUNT)},
+                                      .non_temporal = i % 5 == 0});
         }
         builder_free(&b);
     }
@@ -179,7 +190,8 @@ static void several_results_share_nodes_and_one_node_is_several_results(void **s
     nx_vm_program *program = compile(&b);
     uint64_t seed = 4;
     for (int i = 0; i < 600; i++) {
-        run_case c = {.seed = seed, .has_output_dtypes = i % 2, .non_temporal = i % 3 == 0, .block_items = blocks[i % BLOCKS]};
+        run_case c = {
+            .seed = seed, .has_output_dtypes = i % 2, .non_temporal = i % 3 == 0, .block_items = blocks[i % BLOCKS]};
         memcpy(c.count, shapes[i % SHAPES], sizeof c.count);
         for (int k = 0; k < 2; k++) c.inputs[k] = (layout_kind)(next_random(&seed) % LAYOUT_COUNT);
         for (int k = 0; k < 8; k++) {
@@ -203,9 +215,12 @@ static void outputs_of_another_dtype_are_cast_once(void **state) {
         for (int to = 0; to < NEXPR_DTYPE_COUNT; to++) {
             if (!nexpr_dtype_can_cast((nexpr_dtype)from, (nexpr_dtype)to)) continue;
             for (int i = 0; i < LAYOUT_BROADCAST; i++) {
-                check_program(&b, program, &(run_case){.count = {1 + 30 * (i % 2), i % 2 ? 5 : 1500}, .has_output_dtypes = true,
-                                                       .output_dtypes = {(nexpr_dtype)to}, .outputs = {(layout_kind)i},
-                                                       .non_temporal = i % 3 == 0});
+                check_program(&b, program,
+                              &(run_case){.count = {1 + 30 * (i % 2), i % 2 ? 5 : 1500},
+                                          .has_output_dtypes = true,
+                                          .output_dtypes = {(nexpr_dtype)to},
+                                          .outputs = {(layout_kind)i},
+                                          .non_temporal = i % 3 == 0});
             }
         }
         builder_free(&b);
@@ -271,8 +286,10 @@ static void wide_expressions_keep_all_their_values(void **state) {
     add_result(&b, sum);
     nx_vm_program *program = compile(&b);
     for (int i = 0; i < LAYOUT_COUNT; i++) {
-        check_program(&b, program, &(run_case){.count = {3, 600}, .inputs = {(layout_kind)i, (layout_kind)((i + 5) % LAYOUT_COUNT)}});
-        check_program(&b, program, &(run_case){.count = {90, 4}, .inputs = {(layout_kind)i, (layout_kind)((i + 5) % LAYOUT_COUNT)}});
+        check_program(&b, program,
+                      &(run_case){.count = {3, 600}, .inputs = {(layout_kind)i, (layout_kind)((i + 5) % LAYOUT_COUNT)}});
+        check_program(&b, program,
+                      &(run_case){.count = {90, 4}, .inputs = {(layout_kind)i, (layout_kind)((i + 5) % LAYOUT_COUNT)}});
     }
     builder_free(&b);
 }
@@ -320,7 +337,8 @@ static void check_random_program(uint64_t seed) {
     }
     memcpy(c.count, shapes[next_random(&seed) % SHAPES], sizeof c.count);
     c.block_items = blocks[next_random(&seed) % BLOCKS];
-    if (next_random(&seed) % 4 == 0) c.piece[0] = 1 + (int64_t)(next_random(&seed) % 4), c.piece[1] = 1 + (int64_t)(next_random(&seed) % 300);
+    if (next_random(&seed) % 4 == 0)
+        c.piece[0] = 1 + (int64_t)(next_random(&seed) % 4), c.piece[1] = 1 + (int64_t)(next_random(&seed) % 300);
     check_program(&b, compile(&b), &c);
     builder_free(&b);
 }
