@@ -40,8 +40,11 @@ def kind_rank(value):
 
 
 def strong_dtypes(values):
-    """The dtypes that choose the loop: a weak operand counts only if its kind is above that of all others."""
+    """The dtypes that choose the loop. A weak operand takes the dtype that the strong ones promote to, or its own if its
+    kind is above theirs."""
     dtypes = [v.dtype for v in values if not is_weak(v)]
+    if dtypes and any(is_weak(v) and type(v) is not bool for v in values):
+        dtypes.append(np.result_type(*dtypes))
     top = max([kind_rank(v) for v in values if not is_weak(v)], default=-1)
     for value in values:
         if is_weak(value) and kind_rank(value) > top:
@@ -224,6 +227,11 @@ def saturate(x, dtype):
     return result
 
 
+def ldexp(x, n):
+    """DIFFERS: a literal before the exponent is a float64; NumPy lets the exponent choose and computes in float16."""
+    return np.ldexp(float(x) if is_weak(x) and type(x) is int else x, n)
+
+
 def part(pick):
     """real and imag of a Python bool are ints."""
     return lambda z: pick(strong(z))
@@ -239,7 +247,7 @@ def clip(x, low, high):
 MEANING = {
     "erf": by_element(math.erf), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
     "exp10": exp10, "complex": make_complex, "fma": fma, "copysign": copysign, "signbit": signbit, "reciprocal": reciprocal,
-    "power": power_by(np.power), "where": where, "clip": clip,
+    "power": power_by(np.power), "where": where, "clip": clip, "ldexp": ldexp,
     "real": part(np.real), "imag": part(np.imag),
     "maximum": choose(np.maximum), "minimum": choose(np.minimum), "fmax": choose(np.fmax), "fmin": choose(np.fmin),
 }
@@ -330,7 +338,8 @@ def widened(args, result):
     wide = np.dtype(WIDER[result.dtype.name])
     for arg in args:
         if is_weak(arg):
-            yield arg if isinstance(arg, complex) else np.float64(arg).astype(result.real.dtype).astype(wide)
+            rounded = result.dtype.type(arg)
+            yield arg if rounded == arg and not all(map(is_weak, args)) else rounded.astype(wide)
         elif arg.dtype.kind == "c" and result.dtype.kind == "f":
             yield arg.astype(np.result_type(wide, np.complex64))
         else:
@@ -338,10 +347,10 @@ def widened(args, result):
 
 
 def condition(name, args, result):
-    """How much less exact the wider power is, in eps of the wider dtype."""
-    if name not in ("power", "float_power") or result.dtype.kind != "c":
+    """How much less exact a complex power is in the wider dtype: that grows with the exponent."""
+    if name not in ("power", "float_power", "exp2") or result.dtype.kind != "c":
         return 0
-    x, y = [strong(a).astype(np.complex128) for a in args]
+    x, y = [strong(a).astype(np.complex128) for a in ([2] * (len(args) == 1) + list(args))]
     return np.nan_to_num(8 * np.abs(y) * np.abs(np.log(x)), nan=np.inf) * 2.0 ** (-63 if result.dtype == np.complex128 else -52)
 
 
