@@ -7,8 +7,6 @@
 #ifndef NX_MATH_REAL_CORE_H
 #define NX_MATH_REAL_CORE_H
 
-typedef uint64_t vu64 __attribute__((vector_size(VEC_BYTES)));
-
 typedef struct pair {
     vf64 hi, lo;
 } pair;
@@ -66,7 +64,7 @@ VEC_FN pair add_pairs(pair a, pair b) {
 
 /* 2^n for integers n in [-1022, 1023]: n + 1023 becomes the exponent. */
 VEC_FN vf64 power_of_two(vf64 n) {
-    return (vf64)((vi64)(n + (0x1p52 + 1023)) << 52);
+    return (vf64)((vu64)(n + (0x1p52 + 1023)) << 52);
 }
 
 /* y * 2^n for |n| <= 2000 and y near 1, rounded once more if the result is subnormal. */
@@ -109,10 +107,9 @@ VEC_FN vf64 exp_scaled(vf64 x, vf64 tail, double k) {
 
 /* x = m * 2^e for positive finite x. */
 VEC_FN vf64 split_exponent(vf64 x, vf64 *ret_e) {
-    const int64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
+    const uint64_t root = 0x3fe6a09e667f3bcd; /* of 1/2 */
     vi64 subnormal = x < 0x1p-1022;
-    vi64 bits = (vi64)v_select(subnormal, x * 0x1p54, x);
-    vi64 field = (vi64)((vu64)(bits + (0x3ff0000000000000 - root)) >> 52);
+    vu64 bits = (vu64)v_select(subnormal, x * 0x1p54, x), field = (bits + (0x3ff0000000000000 - root)) >> 52;
     vf64 bias = v_select(subnormal, v_set1_f64(0x1p52 + 1023 + 54), v_set1_f64(0x1p52 + 1023));
     *ret_e = (vf64)(field + 0x4330000000000000) - bias;
     return (vf64)(bits - ((field - 1023) << 52));

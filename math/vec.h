@@ -4,7 +4,7 @@
  * NX_PRECISION (32 or 64) and NX_ISA (baseline, avx2 or avx512) for each object.
  *
  *   T V M WIDTH      element, vector, mask (all bits of a lane or none), lanes
- *   vf32 vf64        the vectors of both precisions, with masks vi32 vi64; V is one of them
+ *   vf32 vf64        the vectors of both precisions, with masks vi32 vi64 and bits vu32 vu64; V is one of them
  *   v_*(...)         functions on either; + - * / < <= == != on vectors and & | ~ on masks are the compiler's
  *   NX_MATH_REAL(op) name of the real kernel of this precision and instruction set
  *
@@ -42,8 +42,10 @@
 
 typedef float vf32 __attribute__((vector_size(VEC_BYTES)));
 typedef int32_t vi32 __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vu32 __attribute__((vector_size(VEC_BYTES)));
 typedef double vf64 __attribute__((vector_size(VEC_BYTES)));
 typedef int64_t vi64 __attribute__((vector_size(VEC_BYTES)));
+typedef uint64_t vu64 __attribute__((vector_size(VEC_BYTES)));
 typedef float vf32_half __attribute__((vector_size(VEC_BYTES / 2)));
 
 #define VEC_FN static inline __attribute__((always_inline, unused))
@@ -62,16 +64,20 @@ VEC_FN bool v_any_lane(vi32 m) {
 
 #define VEC_T float
 #define VEC_I int32_t
+#define VEC_U uint32_t
 #define VEC_S f32
 #define VEC_P ps
 #define VEC_MI vi32
+#define VEC_MU vu32
 #define VEC_MAGIC 0x1p23f
 #include "math/vec_tmpl.h"
 #define VEC_T double
 #define VEC_I int64_t
+#define VEC_U uint64_t
 #define VEC_S f64
 #define VEC_P pd
 #define VEC_MI vi64
+#define VEC_MU vu64
 #define VEC_MAGIC 0x1p52
 #include "math/vec_tmpl.h"
 

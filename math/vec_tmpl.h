@@ -117,9 +117,9 @@ VEC_FN VEC_V VEC_NAME(v_muladd)(VEC_V a, VEC_V b, VEC_V c) {
 
 /* Dekker: the fraction rounded to its upper half, and the rest, have exact products. */
 VEC_FN VEC_V VEC_NAME(v_mul_error)(VEC_V a, VEC_V b, VEC_V p) {
-    const VEC_I half = (VEC_I)1 << (sizeof(VEC_T) == 8 ? 26 : 11), upper = -2 * half;
-    VEC_V ah = (VEC_V)(((VEC_MI)a + half) & upper), al = a - ah;
-    VEC_V bh = (VEC_V)(((VEC_MI)b + half) & upper), bl = b - bh;
+    const VEC_U half = (VEC_U)1 << (sizeof(VEC_T) == 8 ? 26 : 11), upper = -2 * half;
+    VEC_V ah = (VEC_V)(((VEC_MU)a + half) & upper), al = a - ah;
+    VEC_V bh = (VEC_V)(((VEC_MU)b + half) & upper), bl = b - bh;
     return ((ah * bh - p) + ah * bl + al * bh) + al * bl;
 }
 #endif
@@ -132,7 +132,9 @@ VEC_FN VEC_V VEC_NAME(v_mul_error)(VEC_V a, VEC_V b, VEC_V p) {
 #undef VEC_ROUND
 #undef VEC_T
 #undef VEC_I
+#undef VEC_U
 #undef VEC_S
 #undef VEC_P
 #undef VEC_MI
+#undef VEC_MU
 #undef VEC_MAGIC
