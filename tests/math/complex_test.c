@@ -124,6 +124,14 @@ static void random_point(double *z, bool single) {
     for (int k = 0; k < 2; k++) z[k] = rounded(z[k], single);
 }
 
+/* An exponent that turns z by a large angle, and does not over- or underflow but for rounding. */
+static void random_turn(double *w, const double *z, bool single) {
+    double l = log(hypot(z[0], z[1])), a = atan2(z[1], z[0]), size = l * l + a * a;
+    double re = random_between(-80, 80), im = random_scaled(0, log2(POWER_LARGEST) - 2);
+    w[0] = rounded((re * l + im * a) / size, single);
+    w[1] = rounded((im * l - re * a) / size, single);
+}
+
 /* Signs and pairs of the edges of either precision: returns their number. */
 static size_t edge_points(pairs *z, bool single) {
     static const double edges[2][24] = {
@@ -253,8 +261,9 @@ static void every_function_is_within_8_eps_at_random(void **state) {
             for (size_t i = 0; i < n; i++) {
                 random_point(z.at[i], single);
                 random_point(w.at[i], single);
-                if (i % 3 == 0) w.at[i][0] = rounded(random_scaled(0, 8), single);
-                if (i % 3 == 1) w.at[i][0] = rint(random_scaled(0, 8)), w.at[i][1] = 0;
+                if (i % 4 == 0) w.at[i][0] = rounded(random_scaled(0, 8), single);
+                if (i % 4 == 2) random_turn(w.at[i], z.at[i], single);
+                if (i % 4 == 1) w.at[i][0] = rint(random_scaled(0, 8)), w.at[i][1] = 0;
             }
             measure(f, single, n, &z, &w, &worst);
         }
