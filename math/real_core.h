@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exp and log beyond float64: the core of what SLEEF lacks near the edges (real_f64.h). Numbers are sums hi + lo of two
- * float64 where a relative error of 2^-66 is needed. x is reduced to r with |r| <= log(2)/2, or to m in [1/sqrt(2), sqrt(2)),
- * and a Taylor polynomial follows.
+ * float64 where a relative error of 2^-65 is needed. x is reduced to r with |r| <= log(2)/2, or to m in
+ * [1/sqrt(2), sqrt(2)), and a Taylor polynomial follows.
  */
 #ifndef NX_MATH_REAL_CORE_H
 #define NX_MATH_REAL_CORE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ops in float64, within the bounds of ops.def. Where SLEEF is within them it is taken as it is; what follows each repair
- * says what it repairs. Repairs of rare values stand behind a test for any such lane, which changes no other lane.
+ * The ops in float64, within the bounds of ops.def. Where SLEEF is within them it is taken as it is; the comment over each
+ * repair says what is wrong. Repairs of rare values stand behind a test for any such lane and leave the other lanes alone.
  */
 #ifndef NX_MATH_REAL_F64_H
 #define NX_MATH_REAL_F64_H
@@ -150,7 +150,8 @@ VEC_FN vf64 real_arccosh(vf64 x) {
 /* sin(pi*f) for |f| <= 1/2 by Taylor: of the sine below 1/4, above it of the cosine of what is left. */
 VEC_FN pair sin_pi(vf64 f) {
     static const double sine[] = {-0x1.5555555555555p-3, 0x1.1111111111111p-7, -0x1.a01a01a01a01ap-13, 0x1.71de3a556c734p-19,
-                                  -0x1.ae64567f544e4p-26, 0x1.6124613a86d09p-33, -0x1.ae7f3e733b81fp-41, 0x1.952c77030ad4ap-49};
+                                  -0x1.ae64567f544e4p-26, 0x1.6124613a86d09p-33, -0x1.ae7f3e733b81fp-41,
+                                  0x1.952c77030ad4ap-49};
     static const double cosine[] = {0x1.5555555555555p-5, -0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-16,
                                     -0x1.27e4fb7789f5cp-22, 0x1.1eed8eff8d898p-29, -0x1.93974a8c07c9dp-37,
                                     0x1.ae7f3e733b81fp-45, -0x1.6827863b97d97p-53};
@@ -186,7 +187,7 @@ static __attribute__((noinline)) vf64 gamma_reflected(vf64 x) {
     return scale(v_abs(q), n);
 }
 
-/* SLEEF's is wrong near poles from -171 on, and its zeros have lost their sign: gamma is negative on (-1, 0), (-3, -2), ... */
+/* SLEEF's is wrong near poles below -171, and its zeros have lost their sign: negative on (-1, 0), (-3, -2), ... */
 VEC_FN vf64 real_gamma(vf64 x) {
     vf64 r = sleef_gamma(x);
     vi64 low = (x < -160) & (v_rint(x) != x);
