@@ -11,7 +11,8 @@
 
 #include "engine/kernel.h"
 
-/* Whether a row of ops.def has complex kernels: NX_MATH_COMPLEX_IF_C(tokens), where C is the row's word in the column math. */
+/* Whether a row of ops.def has complex kernels: NX_MATH_COMPLEX_IF_C(tokens), where C is the row's
+ * word in the column math. */
 #define NX_MATH_COMPLEX_IF_NONE(...)
 #define NX_MATH_COMPLEX_IF_F(...)
 #define NX_MATH_COMPLEX_IF_C(...) __VA_ARGS__

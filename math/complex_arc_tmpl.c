@@ -4,9 +4,9 @@
  * (math/complex_block.h).
  *
  * arcsin and arccos are Kahan's formulas: with sqrt(1 - z) = a - ib and sqrt(1 + z) = c + id, all parts >= 0 where z is in
- * the first quadrant, arcsin z = atan(x / (ac + bd)) + i arcsinh(ad + bc) and arccos z = 2 atan(a / c) - i (the same); no sum
- * cancels. Other quadrants follow by symmetry, from the sign bits, which settles the branch cuts. arccosh z has the parts of
- * arccos z; arcsinh, arctan are arcsin, arctanh with the parts of argument and result swapped.
+ * the first quadrant, arcsin z = atan(x / (ac + bd)) + i arcsinh(ad + bc) and arccos z = 2 atan(a / c) - i (the same);
+ * no sum cancels. Other quadrants follow by symmetry, from the sign bits, which settles the branch cuts. arccosh z has the
+ * parts of arccos z; arcsinh, arctan are arcsin, arctanh with the parts of argument and result swapped.
  */
 #include "math/complex_sqrt.h"
 

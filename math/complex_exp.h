@@ -37,8 +37,8 @@ VEC_FN void exp_reduced(nx_kernel *base_to, const exp_range *range, size_t n, do
     real_1(base_to, n, r, r);
 }
 
-/* x + iy becomes e^x (c + is), for e from exp_reduced, s and c those of the angle y. C99's special values. A part that is lost
- * in the noise of its angle, as happens in powers only, stays 0 even if e^x is infinite. */
+/* x + iy becomes e^x (c + is), for e from exp_reduced, s and c those of the angle y. C99's special values. A part that
+ * is lost in the noise of its angle, as happens in powers only, stays 0 even if e^x is infinite. */
 VEC_FN void exp_join(const exp_range *range, V e, V s, V c, V *x, V *y) {
     V f, g, x0 = *x, y0 = *y;
     exp_reduce_twice(range, x0, &f, &g);

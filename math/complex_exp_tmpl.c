@@ -103,7 +103,8 @@ static void c_cosh(size_t n, double *x, double *y) {
     }
 }
 
-/* sinh x cosh x / (sinh^2 x + cos^2 y) + i sin y cos y / (the same): no sum cancels. From 22 on 1 and 4 sin y cos y e^-2a. */
+/* sinh x cosh x / (sinh^2 x + cos^2 y) + i sin y cos y / (the same): no sum cancels.
+ * From 22 on 1 and 4 sin y cos y e^-2a. */
 static void c_tanh(size_t n, double *x, double *y) {
     block m, s, c;
     EACH_VECTOR(i, n) {

@@ -39,8 +39,9 @@ static void c_sqrt(size_t n, double *x, double *y) {
         V x0 = v_load(x + i), y0 = v_load(y + i), re, im, inf = v_set1(INFINITY);
         sqrt_parts(x0, y0, &re, &im);
         M yinf = is_inf(y0), down = x0 == -INFINITY, up = x0 == INFINITY;
-        re = v_select(yinf | up, inf, v_select(down, v_select(v_isnan(y0), y0, v_set1(0)), re));
-        im = v_select(yinf | down, v_copysign(inf, y0), v_select(up, v_select(v_isnan(y0), y0, v_copysign(v_set1(0), y0)), im));
+        V zero = v_select(v_isnan(y0), y0, v_set1(0));
+        re = v_select(yinf | up, inf, v_select(down, zero, re));
+        im = v_select(yinf | down, v_copysign(inf, y0), v_select(up, v_copysign(zero, y0), im));
         v_store(x + i, re);
         v_store(y + i, im);
     }

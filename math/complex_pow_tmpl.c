@@ -28,6 +28,11 @@ typedef struct vc {
     V x, y;
 } vc;
 
+/* z = x + iy, w = u + iv. */
+typedef struct operands {
+    const double *x, *y, *u, *v;
+} operands;
+
 typedef struct ddc {
     dd x, y;
 } ddc;
@@ -68,10 +73,10 @@ VEC_FN vc or_1(M keep, V x, V y) {
 }
 
 /* Powers z^1, z^2, z^3 of the lanes that ask for them, 0^w and z^0. */
-static void power_plain(size_t n, double *rx, double *ry, const double *x, const double *y, const double *u, const double *v) {
+static void power_plain(size_t n, double *rx, double *ry, const operands *o) {
     EACH_VECTOR(i, n) {
-        vc z = {v_load(x + i), v_load(y + i)}, square = vc_mul(z, z), cube = vc_mul(z, square);
-        V ui = v_load(u + i), vi = v_load(v + i), re = v_load(rx + i), im = v_load(ry + i);
+        vc z = {v_load(o->x + i), v_load(o->y + i)}, square = vc_mul(z, z), cube = vc_mul(z, square);
+        V ui = v_load(o->u + i), vi = v_load(o->v + i), re = v_load(rx + i), im = v_load(ry + i);
         M plain = is_plain_power(z.x, z.y, ui, vi), zero = (z.x == 0) & (z.y == 0), one = (ui == 0) & (vi == 0);
         re = v_select(plain, v_select(ui == 1, z.x, v_select(ui == 2, square.x, cube.x)), re);
         im = v_select(plain, v_select(ui == 1, z.y, v_select(ui == 2, square.y, cube.y)), im);
@@ -117,9 +122,9 @@ VEC_FN vc integer_power(vc z, V u) {
     return (vc){scale_power(x, exponent * u), scale_power(y, exponent * u)};
 }
 
-static void power_integer(size_t n, double *rx, double *ry, const double *x, const double *y, const double *u, const double *v) {
+static void power_integer(size_t n, double *rx, double *ry, const operands *o) {
     EACH_VECTOR(i, n) {
-        V xi = v_load(x + i), yi = v_load(y + i), ui = v_load(u + i), vi = v_load(v + i);
+        V xi = v_load(o->x + i), yi = v_load(o->y + i), ui = v_load(o->u + i), vi = v_load(o->v + i);
         M integer = is_integer_power(ui, vi), finite = is_finite(xi, yi), zero = (xi == 0) & (yi == 0);
         if (!v_any(integer)) continue;
         vc r = integer_power(or_1(integer & finite & ~zero, xi, yi), select1(~integer, 0, ui));
@@ -135,10 +140,9 @@ VEC_FN dd scale_angle(dd a, V back) {
 }
 
 /* w log z, from operands that are finite, z not 0. A huge w is scaled down on the way, for products may overflow. */
-static void power_exponent(size_t n, double *re, double *re_low, double *im, double *im_low, const double *x, const double *y,
-                           const double *u, const double *v) {
+static void power_exponent(size_t n, double *re, double *re_low, double *im, double *im_low, const operands *o) {
     EACH_VECTOR(i, n) {
-        V xi = v_load(x + i), yi = v_load(y + i), ui = v_load(u + i), vi = v_load(v + i);
+        V xi = v_load(o->x + i), yi = v_load(o->y + i), ui = v_load(o->u + i), vi = v_load(o->v + i);
         M regular = is_finite(xi, yi) & is_finite(ui, vi) & ((xi != 0) | (yi != 0));
         vc z = or_1(regular, xi, yi), w = or_1(regular, ui, vi);
         M huge = v_max(v_abs(w.x), v_abs(w.y)) > 0x1p1000;
@@ -156,9 +160,9 @@ static void power_exponent(size_t n, double *re, double *re_low, double *im, dou
     }
 }
 
-static void power_general(size_t n, double *rx, double *ry, const double *x, const double *y, const double *u, const double *v) {
+static void power_general(size_t n, double *rx, double *ry, const operands *o) {
     block re, re_low, im, im_low, e, s, c;
-    power_exponent(n, re, re_low, im, im_low, x, y, u, v);
+    power_exponent(n, re, re_low, im, im_low, o);
     exp_reduced(NX_MATH_REAL(exp), &range_e, n, e, re);
     sincos_sum(n, s, c, im, im_low);
     EACH_VECTOR(i, n) {
@@ -171,12 +175,12 @@ static void power_general(size_t n, double *rx, double *ry, const double *x, con
 }
 
 /* exp(w * log z) by the kernels and C's multiplication, for the lanes of the general case that are not finite. */
-static void power_special(size_t n, double *rx, double *ry, const double *x, const double *y, const double *u, const double *v) {
+static void power_special(size_t n, double *rx, double *ry, const operands *o) {
     part z[2 * BLOCK];
-    for (size_t i = 0; i < n; i++) z[2 * i] = (part)x[i], z[2 * i + 1] = (part)y[i];
+    for (size_t i = 0; i < n; i++) z[2 * i] = (part)o->x[i], z[2 * i + 1] = (part)o->y[i];
     NX_MATH_COMPLEX(log)(n, z, (const void *const[]){z});
     for (size_t i = 0; i < n; i++) {
-        const part exponent[2] = {(part)u[i], (part)v[i]};
+        const part exponent[2] = {(part)o->u[i], (part)o->v[i]};
         complex_part a, b;
         memcpy(&a, z + 2 * i, sizeof a);
         memcpy(&b, exponent, sizeof b);
@@ -185,7 +189,7 @@ static void power_special(size_t n, double *rx, double *ry, const double *x, con
     }
     NX_MATH_COMPLEX(exp)(n, z, (const void *const[]){z});
     for (size_t i = 0; i < n; i++) {
-        if (isfinite(x[i]) && isfinite(y[i]) && isfinite(u[i]) && isfinite(v[i])) continue;
+        if (isfinite(o->x[i]) && isfinite(o->y[i]) && isfinite(o->u[i]) && isfinite(o->v[i])) continue;
         rx[i] = (double)z[2 * i];
         ry[i] = (double)z[2 * i + 1];
     }
@@ -194,6 +198,7 @@ static void power_special(size_t n, double *rx, double *ry, const double *x, con
 /* x + iy to the power u + iv, in place. */
 static void c_power(size_t n, double *x, double *y, const double *u, const double *v) {
     block rx, ry;
+    const operands o = {x, y, u, v};
     M general = (M)v_set1(0), special = general, integer = general;
     EACH_VECTOR(i, n) {
         V xi = v_load(x + i), yi = v_load(y + i), ui = v_load(u + i), vi = v_load(v + i);
@@ -204,10 +209,10 @@ static void c_power(size_t n, double *x, double *y, const double *u, const doubl
         v_store(rx + i, v_set1(0));
         v_store(ry + i, v_set1(0));
     }
-    if (v_any(general)) power_general(n, rx, ry, x, y, u, v);
-    if (v_any(special)) power_special(n, rx, ry, x, y, u, v);
-    if (v_any(integer)) power_integer(n, rx, ry, x, y, u, v);
-    power_plain(n, rx, ry, x, y, u, v);
+    if (v_any(general)) power_general(n, rx, ry, &o);
+    if (v_any(special)) power_special(n, rx, ry, &o);
+    if (v_any(integer)) power_integer(n, rx, ry, &o);
+    power_plain(n, rx, ry, &o);
     memcpy(x, rx, n * sizeof *x);
     memcpy(y, ry, n * sizeof *y);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A row of ops.def with complex kernels has its function ref_<op> here, correct to nearly REFERENCE_BITS. Most are MPC's own;
- * the others are composed of MPC's with as many bits as cancel in between.
+ * A row of ops.def with complex kernels has its function ref_<op> here, correct to nearly REFERENCE_BITS: MPC's own, or
+ * composed of MPFR's with as many bits as cancel in between, where MPC takes for ever or loses small parts.
  */
 #include "complex_reference.h"
 
@@ -104,8 +104,7 @@ static void ref_log1p(mpc_ptr r, mpc_srcptr z, mpc_srcptr w) {
     mpfr_clear(sum);
 }
 
-/* sinh x cosh x / d + i sin y cos y / d, d = sinh^2 x + cos^2 y; where e^2x is above 2^2000, 1 + i 4 sin y cos y e^-2x. MPC's
- * takes as many bits as e^2x has. */
+/* sinh x cosh x / d + i sin y cos y / d, d = sinh^2 x + cos^2 y; from 1000 on 1 + i 4 sin y cos y e^-2x. */
 static void tanh_parts(mpfr_ptr re, mpfr_ptr im, mpfr_srcptr x, mpfr_srcptr y) {
     mpfr_t sh, ch, s, c, d;
     mpfr_inits2(2 * REFERENCE_BITS, sh, ch, s, c, d, (mpfr_ptr)0);

@@ -46,11 +46,13 @@ typedef struct pairs {
 
 static bool isa_is_here(nx_isa isa) {
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return isa == NX_ISA_BASELINE || (isa == NX_ISA_AVX2 && avx2) || (isa == NX_ISA_AVX512 && avx2 && __builtin_cpu_supports("avx512dq"));
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return isa == NX_ISA_AVX512 ? avx512 : isa == NX_ISA_AVX2 ? avx2 : true;
 }
 
 /* r = f(z, w) by the kernel; forms as in engine/kernel.h. */
-static void compute(const function *f, nx_isa isa, bool single, unsigned form, size_t n, pairs *r, const pairs *z, const pairs *w) {
+static void compute(const function *f, nx_isa isa, bool single, unsigned form, size_t n, pairs *r, const pairs *z,
+                    const pairs *w) {
     static float operands[2][2 * CAPACITY], result[2 * CAPACITY];
     nx_kernel *kernel = nx_math_kernel(isa, f->op, single ? NEXPR_COMPLEX64 : NEXPR_COMPLEX128, form);
     size_t parts = f->real_result ? 1 : 2;
@@ -242,7 +244,10 @@ static void every_function_is_within_8_eps_on_the_edges(void **state) {
         bool single = k % 2;
         error worst = {0};
         size_t n = edge_points(&z, single);
-        for (size_t i = 0; i < n; i++) w.at[i][0] = rounded(random_scaled(-3, 7), single), w.at[i][1] = rounded(random_scaled(-60, 3), single);
+        for (size_t i = 0; i < n; i++) {
+            w.at[i][0] = rounded(random_scaled(-3, 7), single);
+            w.at[i][1] = rounded(random_scaled(-60, 3), single);
+        }
         measure(f, single, n, &z, &w, &worst);
         check_error(f, single, &worst);
     }
@@ -314,7 +319,8 @@ static void check_special_row(const special *row, nx_isa isa, bool single, doubl
     for (size_t i = 0; i < 7; i++) {
         bool re = part_matches(r.at[i][0], &text), im = part_matches(r.at[i][1], &text);
         if (re && im) continue;
-        fail_msg("%s of %g %+gj is %g %+gj on ISA %d", function_of(row->op)->name, row->re, parts[i], r.at[i][0], r.at[i][1], (int)isa);
+        fail_msg("%s of %g %+gj is %g %+gj on ISA %d", function_of(row->op)->name, row->re, parts[i], r.at[i][0], r.at[i][1],
+                 (int)isa);
     }
 }
 
@@ -388,7 +394,8 @@ static void exact_values_are_exact(void **state) {
             if (!isa_is_here((nx_isa)isa)) continue;
             compute(function_of(rows[k / 2].op), (nx_isa)isa, k % 2, 0, 1, &r, &z, &w);
             if (same_bits(r.at[0][0], rounded(want[0], k % 2)) && same_bits(r.at[0][1], rounded(want[1], k % 2))) continue;
-            fail_msg("%s of %g %+gj: %a %+aj", function_of(rows[k / 2].op)->name, z.at[0][0], z.at[0][1], r.at[0][0], r.at[0][1]);
+            fail_msg("%s of %g %+gj: %a %+aj", function_of(rows[k / 2].op)->name, z.at[0][0], z.at[0][1], r.at[0][0],
+                     r.at[0][1]);
         }
     }
 }
@@ -515,7 +522,8 @@ static void conjugates_have_conjugate_results(void **state) {
         compute(f, NX_ISA_BASELINE, k % 2, 0, n, &s, &z, &z);
         for (size_t i = 0; i < n; i++) s.at[i][1] = -s.at[i][1];
         for (size_t i = 0; i < n; i++) {
-            bool undefined = isnan(r.at[i][1]) || isnan(s.at[i][1]) || (f->op == NX_OP_sign && z.at[i][0] == 0 && z.at[i][1] == 0);
+            bool no_sign = f->op == NX_OP_sign && z.at[i][0] == 0 && z.at[i][1] == 0;
+            bool undefined = no_sign || isnan(r.at[i][1]) || isnan(s.at[i][1]);
             if (undefined) r.at[i][1] = s.at[i][1] = 0;
         }
         assert_same(f, &r, &s, n, &z);
