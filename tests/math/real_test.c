@@ -549,7 +549,8 @@ static void powers_and_logarithms_of_10_are_exact(void **state) {
 
 static void powers_1_and_2_are_exact(void **state) {
     (void)state;
-    const double values[] = {DBL_MAX, -DBL_MAX, FLT_MAX, 0.1, -0.1, 0x1p-1074, 1e-160, -3e150, FLT_MIN, 1.9e19, 1 / 3.0, -0.0};
+    const double values[] = {DBL_MAX, -DBL_MAX, FLT_MAX, 0.1,    -0.1,    0x1p-1074,
+                             1e-160,  -3e150,   FLT_MIN, 1.9e19, 1 / 3.0, -0.0};
     for (size_t i = 0; i < LENGTH(values); i++) {
         for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
             if (!is_supported((nx_isa)isa)) continue;
@@ -601,7 +602,7 @@ static void check_parity(nx_op op, nexpr_dtype dtype, double parity) {
         for (size_t i = 0; i < b.n; i++) {
             double plus = element(&b, b.r, i), minus = element(&b, b.other, i);
             if (!isnan(plus) && (plus * parity != minus || !signbit(plus * parity) != !signbit(minus))) {
-                fail_msg("%s of %s, isa %d: symmetry fails at %a", name_of(op), nexpr_dtype_name(dtype), isa, b.values[0][i]);
+                fail_msg("%s of %s, isa %d: no symmetry at %a", name_of(op), nexpr_dtype_name(dtype), isa, b.values[0][i]);
             }
         }
     }
@@ -621,8 +622,16 @@ static void odd_and_even_functions_are_so_bit_for_bit(void **state) {
 
 /* -------------------------------------------------------------------------------------------------------- sincos -- */
 
-static nx_math_sincos_f64 *const sincos_f64[] = {nx_math_sincos_f64_baseline, nx_math_sincos_f64_avx2, nx_math_sincos_f64_avx512};
-static nx_math_sincos_f32 *const sincos_f32[] = {nx_math_sincos_f32_baseline, nx_math_sincos_f32_avx2, nx_math_sincos_f32_avx512};
+static nx_math_sincos_f64 *const sincos_f64[] = {
+    nx_math_sincos_f64_baseline,
+    nx_math_sincos_f64_avx2,
+    nx_math_sincos_f64_avx512,
+};
+static nx_math_sincos_f32 *const sincos_f32[] = {
+    nx_math_sincos_f32_baseline,
+    nx_math_sincos_f32_avx2,
+    nx_math_sincos_f32_avx512,
+};
 
 static void sincos_gives_the_bits_of_sin_and_cos(void **state) {
     (void)state;

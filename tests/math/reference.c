@@ -111,7 +111,8 @@ bool reference_has(nx_op op) {
 /* Log2 of the unit in the last place of ref. */
 static long ulp_exponent(nexpr_dtype dtype, mpfr_srcptr ref) {
     int digits = dtype == NEXPR_FLOAT32 ? FLT_MANT_DIG : DBL_MANT_DIG;
-    int least = dtype == NEXPR_FLOAT32 ? FLT_MIN_EXP : DBL_MIN_EXP, most = dtype == NEXPR_FLOAT32 ? FLT_MAX_EXP : DBL_MAX_EXP;
+    int least = dtype == NEXPR_FLOAT32 ? FLT_MIN_EXP : DBL_MIN_EXP;
+    int most = dtype == NEXPR_FLOAT32 ? FLT_MAX_EXP : DBL_MAX_EXP;
     long exponent = mpfr_zero_p(ref) ? least : (long)mpfr_get_exp(ref);
     exponent = exponent < least ? least : exponent > most ? most : exponent;
     return exponent - digits;
