@@ -227,9 +227,11 @@ def saturate(x, dtype):
     return result
 
 
-def ldexp(x, n):
-    """DIFFERS: a literal before the exponent is a float64; NumPy lets the exponent choose and computes in float16."""
-    return np.ldexp(float(x) if is_weak(x) and type(x) is int else x, n)
+def round_to_decimals(x, decimals=0):
+    """DIFFERS: an integer that leaves its dtype becomes the end of the range; in NumPy it wraps."""
+    if decimals < 0 and strong(x).dtype.kind in "iu":
+        return saturate(np.round(strong(x).astype(np.float64), decimals), strong(x).dtype)
+    return np.round(x, decimals)
 
 
 def part(pick):
@@ -247,7 +249,7 @@ def clip(x, low, high):
 MEANING = {
     "erf": by_element(math.erf), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
     "exp10": exp10, "complex": make_complex, "fma": fma, "copysign": copysign, "signbit": signbit, "reciprocal": reciprocal,
-    "power": power_by(np.power), "where": where, "clip": clip, "ldexp": ldexp,
+    "power": power_by(np.power), "where": where, "clip": clip, "round": round_to_decimals,
     "real": part(np.real), "imag": part(np.imag),
     "maximum": choose(np.maximum), "minimum": choose(np.minimum), "fmax": choose(np.fmax), "fmin": choose(np.fmin),
 }
@@ -309,7 +311,7 @@ WIDER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble,
 # NumPy has no wide version of these; Python's libm is off by so many ULP.
 ONLY_DOUBLE = {"erf": 2, "erfc": 4, "gamma": 20, "lgamma": 10, "exp10": 5, "sinc": 5}
 # Complex operations whose algorithm NumPy and nexpr share; a wider dtype would overflow later.
-SHARED_COMPLEX = set("multiply divide square reciprocal sign".split())
+SHARED_COMPLEX = set("multiply divide square reciprocal sign round".split())
 COMPLEX_EPS = 9      # eps of the modulus: 8 and the rounding of the reference
 INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 1.0, "angle": 1.0}
 # Exact for complex operands too.
@@ -338,8 +340,11 @@ def widened(args, result):
     wide = np.dtype(WIDER[result.dtype.name])
     for arg in args:
         if is_weak(arg):
+            if isinstance(arg, complex) and result.dtype.kind == "f":
+                yield arg
+                continue
             rounded = result.dtype.type(arg)
-            yield arg if rounded == arg and not all(map(is_weak, args)) else rounded.astype(wide)
+            yield arg if complex(rounded) == arg and not all(map(is_weak, args)) else rounded.astype(wide)
         elif arg.dtype.kind == "c" and result.dtype.kind == "f":
             yield arg.astype(np.result_type(wide, np.complex64))
         else:
