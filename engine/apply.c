@@ -96,6 +96,9 @@ static void resolve_args(const nx_builder *b, nx_op op, const nx_operand *args, 
     for (int i = 0; i < nx_op_rows[op].arity; i++) {
         ret[i] = is_loop_arg(op, i) && is_weak(&args[i]) ? adapt(args[i].literal, strong) : nx_operand_dtype(b, &args[i]);
     }
+    /* An int literal beside ldexp's integers is as weak as can be, in NumPy: any loop will do. */
+    bool is_exponent_int = nx_op_rows[op].sig == NX_SIG_TI_T && nx_dtype_class(ret[1]) == NX_CLASS_INT && !args[1].literal;
+    if (is_exponent_int && args[0].literal && args[0].literal->kind == NX_LITERAL_INT) ret[0] = NEXPR_BOOL;
 }
 
 static nx_class highest_class(nx_op op, const nexpr_dtype *dtypes) {

@@ -135,19 +135,41 @@ static nexpr_status expand_sinc(const expansion *x, nx_operand *ret) {
     return apply(x, NX_OP_divide, sine, y, ret);
 }
 
+/* A step of a calculation that NumPy leaves to Python if all operands are literals. */
+static nexpr_status calculate(const expansion *x, nx_op op, nx_operand first, nx_operand second, nx_operand *ret) {
+    if (!first.literal || !second.literal) return apply(x, op, first, second, ret);
+    nx_literal *literal = nx_arena_alloc(x->b->ir->arena, 1, sizeof *literal);
+    if (!literal) return nx_fail_memory(x->err);
+    NX_TRY(nx_literal_apply(op, (nx_literal[]){*first.literal, *second.literal}, 2, x->span, literal, x->err));
+    *ret = (nx_operand){.literal = literal, .span = x->span};
+    return NEXPR_OK;
+}
+
+/* b of isclose: inexact, a literal weak. Its size, and whether it is finite. */
+static nexpr_status prepare_b(const expansion *x, nx_operand *b, nx_operand *ret_size, nx_operand *ret_finite) {
+    const nx_literal *literal = x->args[1].literal;
+    *b = x->args[1];
+    if (!literal) {
+        nexpr_dtype dtype = nx_operand_dtype(x->b, b);
+        if (nx_dtype_class(dtype) < NX_CLASS_REAL) NX_TRY(cast(x, *b, NEXPR_FLOAT64, b));
+        NX_TRY(apply1(x, NX_OP_absolute, *b, ret_size));
+        return apply1(x, NX_OP_isfinite, *b, ret_finite);
+    }
+    if (literal->kind <= NX_LITERAL_INT) NX_TRY(number(x, nx_bigint_to_double(&literal->integer), false, b));
+    double size = hypot(b->literal->re, b->literal->im);
+    NX_TRY(number(x, size, false, ret_size));
+    return apply1(x, NX_OP_isfinite, *b, ret_finite);
+}
+
 /* abs(a - b) <= atol + rtol*abs(b) & isfinite(b) | a == b */
 static nexpr_status expand_isclose(const expansion *x, nx_operand *ret) {
-    nx_operand a = x->args[0], b = x->args[1], distance, size, bound, finite, same;
-    nexpr_dtype dtype = nx_operand_dtype(x->b, &b);
-    if (b.literal || nx_dtype_class(dtype) < NX_CLASS_REAL) dtype = nx_dtype_promote(dtype, NEXPR_FLOAT64);
-    NX_TRY(cast(x, b, dtype, &b));
+    nx_operand a = x->args[0], b, distance, size, bound, finite, same;
+    NX_TRY(prepare_b(x, &b, &size, &finite));
     NX_TRY(apply(x, NX_OP_subtract, a, b, &distance));
     NX_TRY(apply1(x, NX_OP_absolute, distance, &distance));
-    NX_TRY(apply1(x, NX_OP_absolute, b, &size));
-    NX_TRY(apply(x, NX_OP_multiply, x->args[2], size, &bound));
-    NX_TRY(apply(x, NX_OP_add, x->args[3], bound, &bound));
+    NX_TRY(calculate(x, NX_OP_multiply, x->args[2], size, &bound));
+    NX_TRY(calculate(x, NX_OP_add, x->args[3], bound, &bound));
     NX_TRY(apply(x, NX_OP_less_equal, distance, bound, ret));
-    NX_TRY(apply1(x, NX_OP_isfinite, b, &finite));
     NX_TRY(apply(x, NX_OP_bitwise_and, *ret, finite, ret));
     NX_TRY(apply(x, NX_OP_equal, a, b, &same));
     return apply(x, NX_OP_bitwise_or, *ret, same, ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
 #include "parser/parse.h"
+#include "runtime/fpenv.h"
 #include "runtime/plan.h"
 
 #include <string.h>
@@ -138,7 +139,10 @@ static nexpr_status compile_text(nexpr_context *context, nx_arena *arena, const 
         inputs[i] = nexpr_input_init(names[i], arrays[i]->dtype, -1);
         pointers[i] = &inputs[i];
     }
-    NX_TRY(nx_parse(arena, text, strlen(text), options, &ast, err));
+    unsigned saved = nx_fpenv_enter();
+    nexpr_status status = nx_parse(arena, text, strlen(text), options, &ast, err);
+    nx_fpenv_leave(saved);
+    if (status) return status;
     return nx_expr_compile(context->memory.use, &ast, pointers, input_count, NULL, options, ret, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/infer.h"
 #include "parser/parse.h"
+#include "runtime/fpenv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,9 @@ nexpr_status nexpr_parse(nexpr_context *context, const char *text, size_t length
     *p = (nexpr_program){0};
     nx_memory_init(&p->memory, context->memory.use);
     nx_arena_init(&p->arena, p->memory.use);
+    unsigned saved = nx_fpenv_enter();
     nexpr_status status = nx_parse(&p->arena, text, length == SIZE_MAX ? strlen(text) : length, &options, &p->ast, err);
+    nx_fpenv_leave(saved);
     if (status) nexpr_program_free(&p);
     else *ret_program = p;
     return status;
@@ -165,7 +168,9 @@ nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast
     nx_memory_init(&e->memory, allocator);
     nx_arena_init(&e->arena, e->memory.use);
     e->ir.arena = &e->arena;
+    unsigned saved = nx_fpenv_enter();
     nexpr_status status = compile(e, ast, inputs, input_count, result_dtype, options, err);
+    nx_fpenv_leave(saved);
     if (status) nexpr_free(&e);
     else *ret = e;
     return status;

@@ -237,7 +237,9 @@ nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nex
                          .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
     nx_memory_init(&plan->memory, context->memory.use);
     nx_arena_init(&plan->arena, plan->memory.use);
+    unsigned saved = nx_fpenv_enter();
     nexpr_status status = make_plan(plan, inputs, outputs, err);
+    nx_fpenv_leave(saved);
     if (status) nexpr_plan_free(&plan);
     else *ret_plan = plan;
     return status;
@@ -357,12 +359,10 @@ static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error 
 static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
     const volatile int *cancel = run->plan->run.cancel;
     nexpr_status status = NEXPR_OK;
-    unsigned saved = nx_fpenv_enter();
     for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
         if (cancel && *cancel) status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
         else run_task(run, i, 0, err);
     }
-    nx_fpenv_leave(saved);
     return status;
 }
 
@@ -445,11 +445,18 @@ static nexpr_status run_spooled(nexpr_plan *plan, const void *const *in, void *c
     return status;
 }
 
-nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data, nexpr_error *err) {
-    NX_TRY(check_data(plan, input_data, output_data, err));
-    if (plan->output_count > 1) NX_TRY(check_outputs_apart(plan, output_data, err));
+static nexpr_status run_plan(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+    NX_TRY(check_data(plan, in, out, err));
+    if (plan->output_count > 1) NX_TRY(check_outputs_apart(plan, out, err));
     for (uint32_t i = 0; i < plan->output_count; i++) {
-        if (needs_spool(plan, i, input_data, output_data)) return run_spooled(plan, input_data, output_data, err);
+        if (needs_spool(plan, i, in, out)) return run_spooled(plan, in, out, err);
     }
-    return run_nests(plan, input_data, output_data, NULL, err);
+    return run_nests(plan, in, out, NULL, err);
+}
+
+nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data, nexpr_error *err) {
+    unsigned saved = nx_fpenv_enter();
+    nexpr_status status = run_plan(plan, input_data, output_data, err);
+    nx_fpenv_leave(saved);
+    return status;
 }

@@ -55,8 +55,8 @@ typedef struct nx_vm_args {
 
 /* Computes the rectangle of elements [first, first + count) of the two axes. Never fails. The signature of every backend's
  * kernels. The caller has set the floating-point environment. */
-typedef void nx_loop(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]);
-nx_loop nx_vm_run;
+typedef void nx_nest_body(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]);
+nx_nest_body nx_vm_run;
 
 /* Evaluates one node whose arguments are constants: for folding. */
 void nx_vm_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <xmmintrin.h>
 
 /* ---------------------------------------------------------------------------------------------------- plans -- */
 
@@ -160,6 +161,28 @@ static void refuses_structs_without_their_size(void **state) {
     run.threads = -1;
     assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_ARGUMENT);
     nexpr_free(&e);
+}
+
+/* A host that rounds upward and flushes subnormals gets the same bits, and its own environment back. */
+static void the_hosts_floating_point_environment_does_not_matter(void **state) {
+    (void)state;
+    enum { UPWARD_AND_FLUSHING = 0x1F80 | 0x4000 | 0x8000 | 0x0040 };
+    double x[3] = {1, 3, 0x1p-1060}, want[3], out[3];
+    nexpr_array a = array_of(x, F64, 1, DIMS(3), NULL), r = array_of(want, F64, 1, DIMS(3), NULL), *outputs[] = {&r};
+    const nexpr_array *inputs[] = {&a};
+    nexpr_error err = nexpr_error_init();
+    static const char *const text = "a/3 + 0.1 * sin(1.0/3) * a";
+    assert_ok(nexpr_evaluate_text(NULL, text, (const char *[]){"a"}, inputs, 1, outputs, 1, NULL, NULL, &err), &err);
+    r.data = out;
+    unsigned saved = _mm_getcsr();
+    _mm_setcsr(UPWARD_AND_FLUSHING);
+    nexpr_status status = nexpr_evaluate_text(NULL, "  a/3 + 0.1 * sin(1.0/3) * a", (const char *[]){"a"}, inputs, 1, outputs, 1,
+                                              NULL, NULL, &err);
+    unsigned after = _mm_getcsr();
+    _mm_setcsr(saved);
+    assert_ok(status, &err);
+    assert_int_equal(after, UPWARD_AND_FLUSHING);
+    assert_memory_equal(out, want, sizeof out);
 }
 
 /* -------------------------------------------------------------------------------------------------- streams -- */
@@ -338,6 +361,7 @@ int main(void) {
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
         cmocka_unit_test(reports_progress_and_is_cancelled),
         cmocka_unit_test(refuses_structs_without_their_size),
+        cmocka_unit_test(the_hosts_floating_point_environment_does_not_matter),
         cmocka_unit_test(streams_in_chunks_of_any_size_with_broadcast_arrays),
         cmocka_unit_test(hands_on_the_failures_of_callbacks),
         cmocka_unit_test(one_expression_serves_many_threads),
