@@ -53,7 +53,6 @@ static const struct { const char *name, *advice; } expected_elsewhere[] = {
     {"float", "write float64(x)"},
     {"double", "write float64(x)"},
     {"half", "write float16(x)"},
-    {"tgamma", "write gamma(x)"},
     {"sqr", "write square(x) or x**2"},
     {"select", "write where(condition, x, y)"},
     {"iif", "write where(condition, x, y)"},

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <xmmintrin.h>
 
 /* ---------------------------------------------------------------------------------------------------- plans -- */
@@ -337,6 +339,30 @@ static void one_expression_serves_many_threads(void **state) {
     nexpr_free(&e);
 }
 
+static int evaluates_right(void) {
+    static double x[SHARED_N];
+    nexpr_array a = array_of(x, F64, 1, DIMS(SHARED_N), NULL), r = nexpr_array_init(), *out = &r;
+    const nexpr_array *in = &a;
+    int bad = nexpr_evaluate_text(NULL, "exp(a) + sin(a)", (const char *[]){"a"}, &in, 1, &out, 1, NULL, NULL, NULL) != NEXPR_OK;
+    for (int i = 0; !bad && i < SHARED_N; i++) bad = ((double *)r.data)[i] != 1;
+    nexpr_array_free(&r);
+    return !bad;
+}
+
+static void a_forked_child_evaluates_and_so_does_its_parent(void **state) {
+    (void)state;
+    assert_true(evaluates_right());
+    for (int i = 0; i < 10; i++) {
+        int status;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child) _exit(evaluates_right() && evaluates_right() ? 0 : 1);
+        assert_true(evaluates_right());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
 static void arrays_and_expressions_outlive_their_context(void **state) {
     (void)state;
     double x[2] = {1, 2};
@@ -365,6 +391,7 @@ int main(void) {
         cmocka_unit_test(streams_in_chunks_of_any_size_with_broadcast_arrays),
         cmocka_unit_test(hands_on_the_failures_of_callbacks),
         cmocka_unit_test(one_expression_serves_many_threads),
+        cmocka_unit_test(a_forked_child_evaluates_and_so_does_its_parent),
         cmocka_unit_test(arrays_and_expressions_outlive_their_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
