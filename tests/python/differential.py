@@ -48,8 +48,8 @@ def wrong_inexact(expected, found, slack):
         off = np.clip(parts(expected).astype(np.float64), -limit, limit) - np.clip(parts(found).astype(np.float64), -limit, limit)
         if expected.dtype.kind == "c":
             both = ~np.isfinite(expected) & ~np.isfinite(found)
-            return ~both & ~(np.hypot(off[..., 0], off[..., 1]) <= slack)
-        return ~(np.abs(off) <= slack) & ~(np.isnan(expected) & np.isnan(found))
+            return ~both & ~(np.hypot(off[..., 0], off[..., 1]) <= slack) & ~np.isinf(slack)
+        return ~(np.abs(off) <= slack) & ~(np.isnan(expected) & np.isnan(found)) & ~np.isinf(slack)
 
 
 def expected_output(node, output):

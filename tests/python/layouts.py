@@ -42,7 +42,14 @@ def draw_floats(rng, count, dtype):
         elif choice == 4:
             pick = rng.random(count) < 0.5
             bits = rng.integers(0, 256, (int(pick.sum()), dtype.itemsize), np.uint8)
-            values[pick] = bits.reshape(-1).view(dtype)
+            values[pick] = quiet(bits.reshape(-1).view(dtype))
+    return values
+
+
+def quiet(values):
+    """Makes signalling NaNs quiet: what NumPy does with them depends on the path it takes."""
+    bits = values.view(f"u{values.itemsize}")
+    bits[np.isnan(values)] |= bits.dtype.type(1 << (np.finfo(values.dtype).nmant - 1))
     return values
 
 

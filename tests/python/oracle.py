@@ -311,7 +311,7 @@ WIDER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble,
 # NumPy has no wide version of these; Python's libm is off by so many ULP.
 ONLY_DOUBLE = {"erf": 2, "erfc": 4, "gamma": 20, "lgamma": 10, "exp10": 5, "sinc": 5}
 # Complex operations whose algorithm NumPy and nexpr share; a wider dtype would overflow later.
-SHARED_COMPLEX = set("multiply divide square reciprocal sign round".split())
+SHARED_COMPLEX = set("multiply divide square reciprocal round".split())
 COMPLEX_EPS = 9      # eps of the modulus: 8 and the rounding of the reference
 INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 1.0, "angle": 1.0}
 # Exact for complex operands too.
@@ -319,6 +319,7 @@ EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real
                     "greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite".split())
 # The error of an operand passes through these; operands of all others have to be exact.
 PASSES = set("negative positive fabs where conjugate maximum minimum fmax fmin".split())
+PASSES_COMPLEX = set("negative positive where conjugate".split())
 
 
 def bound_of(name, info, args, result):
@@ -352,11 +353,18 @@ def widened(args, result):
 
 
 def condition(name, args, result):
-    """How much less exact a complex power is in the wider dtype: that grows with the exponent."""
-    if name not in ("power", "float_power", "exp2") or result.dtype.kind != "c":
+    """What the wider complex result itself may be off by, as a part of its modulus; inf: it tells nothing."""
+    if result.dtype.kind != "c":
+        return 0
+    wide_eps = 2.0 ** (-63 if result.dtype == np.complex128 else -52)
+    if name == "log1p":  # log(1 + z)
+        return 4 * wide_eps / modulus(result)
+    if name not in ("power", "float_power", "exp2"):
         return 0
     x, y = [strong(a).astype(np.complex128) for a in ([2] * (len(args) == 1) + list(args))]
-    return np.nan_to_num(8 * np.abs(y) * np.abs(np.log(x)), nan=np.inf) * 2.0 ** (-63 if result.dtype == np.complex128 else -52)
+    growth = 8 * np.abs(y) * np.abs(np.log(x)) * wide_eps
+    known = np.isfinite(x) & np.isfinite(y) & np.isfinite(result)
+    return np.where(known, np.nan_to_num(growth, nan=np.inf, posinf=np.inf), np.inf)
 
 
 def reference(name, info, function, args, result):
@@ -369,7 +377,8 @@ def reference(name, info, function, args, result):
             result = strong(function(*widened(args, result))).astype(result.dtype)
         if result.dtype.kind == "c":
             info = np.finfo(result.dtype)
-            return result, (bound * info.eps + condition(name, args, result)) * modulus(result) + 4 * float(info.smallest_subnormal)
+            slack = (bound * info.eps + condition(name, args, result)) * modulus(result) + 4 * float(info.smallest_subnormal)
+            return result, np.nan_to_num(slack, nan=np.inf, posinf=np.inf)
         absolute = info.abs64 if result.dtype == np.float64 else info.abs32
         if any(np.iscomplexobj(a) for a in args):
             return result, bound * float(np.finfo(result.dtype).eps) * modulus(result)
@@ -377,8 +386,9 @@ def reference(name, info, function, args, result):
 
 
 def modulus(x):
+    """As float64, the largest one if it is larger; 0 for NaN."""
     with np.errstate(all="ignore"):
-        return np.nan_to_num(np.abs(x.astype(np.complex128)), nan=0, posinf=0)
+        return np.nan_to_num(np.abs(x.astype(np.clongdouble)).astype(np.float64), nan=0)
 
 
 def spacing(x):

@@ -73,21 +73,24 @@ class Table:
 
 def passes_on(name, args, value):
     """The slack of a value made of inexact operands by an operation that they may pass through."""
-    slack = 0
-    for arg in args:
-        if arg.slack is not None:
-            slack = slack + arg.slack
-    return np.broadcast_to(np.where(np.isfinite(value), slack, 0), value.shape)
+    slacks = [0 if arg.slack is None else arg.slack for arg in args]
+    slack = np.where(args[0].value, slacks[1], slacks[2]) if name == "where" else sum(slacks)
+    return np.broadcast_to(slack, value.shape)
 
 
 def judged(name, table, function, args, value):
     """(value, slack) of an operation: those of the reference, if it is not exact."""
     if any(arg.slack is not None for arg in args):
-        if name not in oracle.PASSES or value.dtype.kind not in "fc":
+        allowed = {"f": oracle.PASSES, "c": oracle.PASSES_COMPLEX}.get(value.dtype.kind, ())
+        if name not in allowed or name == "where" and args[0].slack is not None:
             raise Reject("an inexact operand")
         return value, passes_on(name, args, value)
     if is_weak(value):
         return value, None
+    if name == "isclose" and any(np.iscomplexobj(arg.value) for arg in args):
+        raise Reject("it compares inexact moduli")
+    if name == "clip" and value.dtype.kind == "f" and np.any(value == 0):
+        return value, np.zeros(value.shape)  # which zero it is depends on the path that NumPy takes
     return oracle.reference(name, table.info[name], function, [arg.value for arg in args], value)
 
 
@@ -134,8 +137,11 @@ def compute_cast(node, table):
 def compute_attribute(node, table):
     if is_weak(node.args[0].value):
         raise Reject("an attribute of a literal")
-    value = oracle.apply(oracle.meaning_of(node.detail), [node.args[0].value])
-    return value, node.args[0].slack
+    whole, slack = node.args[0].value, node.args[0].slack
+    value = oracle.apply(oracle.meaning_of(node.detail), [whole])
+    if slack is not None and whole.dtype.kind == "c":
+        slack = np.where(np.isfinite(whole), slack, np.inf)
+    return value, slack
 
 
 def compute_ternary(node, table):
