@@ -296,9 +296,11 @@ static nexpr_status prepare_literals(nx_builder *b, nx_op op, nx_operand *args, 
         if (is_condition && args[i].literal) NX_TRY(to_bool_literal(b, &args[i], err));
     }
     if (op != NX_OP_clip) return NEXPR_OK;
-    nexpr_dtype strong = promote_strong(b, op, args);
-    for (int i = 1; i < 3 && strong != NO_DTYPE; i++) {
-        if (is_weak(&args[i])) NX_TRY(limit_bound(b, &args[i], adapt(args[i].literal, strong), err));
+    nexpr_dtype dtypes[NX_MAX_ARITY];
+    resolve_args(b, op, args, dtypes);
+    if (promote_strong(b, op, args) == NO_DTYPE || highest_class(op, dtypes) > NX_CLASS_INT) return NEXPR_OK;
+    for (int i = 1; i < 3; i++) {
+        if (is_weak(&args[i])) NX_TRY(limit_bound(b, &args[i], dtypes[i], err));
     }
     return NEXPR_OK;
 }

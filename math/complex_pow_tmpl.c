@@ -174,6 +174,22 @@ static void power_general(size_t n, double *rx, double *ry, const operands *o) {
     }
 }
 
+/* log *= w, by C's multiplication, which finds infinities; but a product that overflows beside a NaN is no infinity. */
+static void multiply_log(part log[2], const part w[2]) {
+    if (isinf(log[0]) || isinf(log[1]) || isinf(w[0]) || isinf(w[1])) {
+        complex_part a, b;
+        memcpy(&a, log, sizeof a);
+        memcpy(&b, w, sizeof b);
+        a = b * a;
+        memcpy(log, &a, sizeof a);
+    } else {
+        /* volatile: gcc 12 fuses alternating sums of products in spite of -ffp-contract=off */
+        const volatile part re[2] = {w[0] * log[0], w[1] * log[1]}, im[2] = {w[0] * log[1], w[1] * log[0]};
+        log[0] = re[0] - re[1];
+        log[1] = im[0] + im[1];
+    }
+}
+
 /* exp(w * log z) by the kernels and C's multiplication, for the lanes of the general case that are not finite. */
 static void power_special(size_t n, double *rx, double *ry, const operands *o) {
     part z[2 * BLOCK];
@@ -181,11 +197,7 @@ static void power_special(size_t n, double *rx, double *ry, const operands *o) {
     NX_MATH_COMPLEX(log)(n, z, (const void *const[]){z});
     for (size_t i = 0; i < n; i++) {
         const part exponent[2] = {(part)o->u[i], (part)o->v[i]};
-        complex_part a, b;
-        memcpy(&a, z + 2 * i, sizeof a);
-        memcpy(&b, exponent, sizeof b);
-        a = b * a;
-        memcpy(z + 2 * i, &a, sizeof a);
+        multiply_log(z + 2 * i, exponent);
     }
     NX_MATH_COMPLEX(exp)(n, z, (const void *const[]){z});
     for (size_t i = 0; i < n; i++) {

@@ -136,9 +136,10 @@ static inline double ldexp_f64(double x, int64_t e) {
 #define MAXIMUM(x, y) (isunordered(x, y) ? (T)NAN : (x) > (y) ? (x) : (y))
 #define FMIN(x, y) ((y) != (y) ? (x) : (x) < (y) ? (x) : (y))
 #define FMAX(x, y) ((y) != (y) ? (x) : (x) > (y) ? (x) : (y))
+/* As NumPy's clip with scalar bounds: x stays if it compares equal to a bound. */
 static inline T clip(T x, T low, T high) {
-    const T raised = MAXIMUM(x, low);
-    return MINIMUM(raised, high);
+    const T raised = x < low ? low : x;
+    return (isunordered(x, low) | ((high) != (high))) ? (T)NAN : raised > high ? high : raised;
 }
 #define CLIP(x, low, high) clip(x, low, high)
 

@@ -228,6 +228,13 @@ static double upper(double x, double y) {
     return x != x || y != y ? NAN : greatest_float(x, y);
 }
 
+/* x, where it compares equal to a bound. */
+static double clip_float(double x, double low, double high) {
+    if (x != x || low != low || high != high) return NAN;
+    if (x < low) x = low;
+    return x > high ? high : x;
+}
+
 /* What float64 results rounded to float32 would get wrong. */
 static bool real_single(nx_op op, float x, float y, float z, double *ret) {
     static const double pi = 3.14159265358979323846;
@@ -277,7 +284,7 @@ static bool real_arithmetic(nx_op op, double x, double y, double z, double *ret)
     case NX_OP_maximum: *ret = upper(x, y); return true;
     case NX_OP_fmin: *ret = x != x ? y : y != y ? x : least_float(x, y); return true;
     case NX_OP_fmax: *ret = x != x ? y : y != y ? x : greatest_float(x, y); return true;
-    case NX_OP_clip: *ret = lower(upper(x, y), z); return true;
+    case NX_OP_clip: *ret = clip_float(x, y, z); return true;
     default: return false;
     }
 }
