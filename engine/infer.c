@@ -244,7 +244,11 @@ static nexpr_status infer_result(const inference *inf, const nx_ast_statement *l
     x.span = node->span;
     if (node->kind == NX_AST_STRING) return fail_text_value(inf, node);
     if (dtype) NX_TRY(nx_apply_cast(inf->b, &x, *dtype, node->span, &x, inf->err));
-    ret->name = last->name ? last->name : node->kind == NX_AST_NAME ? node->name : NULL;
+    const char *name = last->name ? last->name : node->kind == NX_AST_NAME ? node->name : NULL;
+    if (name) {
+        ret->name = nx_arena_text(inf->b->ir->arena, name, strlen(name)); /* the AST does not last as long */
+        if (!ret->name) return nx_fail_memory(inf->err);
+    }
     return nx_operand_to_node(inf->b, &x, &ret->node, inf->err);
 }
 

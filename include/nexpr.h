@@ -294,8 +294,9 @@ typedef struct nexpr_run_options {
     int threads;              /* of this call; 0: all of the context's */
     int block_items;          /* elements per block; 0: chosen for the L1 cache. For tests and experiments: the result does
                                  not depend on it. */
-    const volatile int *cancel; /* looked at between blocks; not 0 ends the call with CANCELLED. May be NULL. The outputs
-                                 then hold undefined values. */
+    const volatile int *cancel; /* looked at between blocks; not 0 ends the call with CANCELLED. May be NULL. Set it from a
+                                 signal handler, or from any thread by an atomic store. The outputs of a cancelled
+                                 call hold undefined values. */
     nexpr_progress *progress; /* may be NULL */
     void *progress_user;
     size_t chunk_bytes;       /* of nexpr_stream: bytes of all buffers together; 0: 16 MiB */

@@ -345,12 +345,17 @@ static nexpr_status list_free_name(parser *p, nx_symbol *symbol) {
     return NEXPR_OK;
 }
 
+enum { MAX_ARGUMENTS = 255 };
+
 /* argument -> [NAME "="] expression: reads what stands before the expression. */
 static nexpr_status begin_argument(parser *p) {
     frame *call = top_frame(p);
     const nx_span span = p->token.span;
     const bool has_keyword = p->token.kind == NX_TOKEN_NAME && mark_follows(p, '=', NX_TOKEN_ASSIGN);
     p->state = BEFORE_OPERAND;
+    if (p->item_count - call->first_item >= MAX_ARGUMENTS) {
+        return nx_fail(p->err, NEXPR_LIMIT, span, "a call has more than %d arguments", MAX_ARGUMENTS);
+    }
     if (!has_keyword && call->keyword) {
         return nx_fail(p->err, NEXPR_SYNTAX, token_place(p), "arguments without a keyword come before those with one");
     }

@@ -37,7 +37,7 @@ static void record(nx_loop *loop, int64_t index, nexpr_status status, nexpr_erro
 
 bool nx_loop_step(nx_loop *loop, int64_t index, int worker, nexpr_error *scratch) {
     if (index > atomic_load_explicit(&loop->stop, memory_order_relaxed)) return false;
-    if (loop->cancel && __atomic_load_n(loop->cancel, __ATOMIC_RELAXED)) {
+    if (nx_is_cancelled(loop->cancel)) {
         nx_fail(scratch, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
         record(loop, -1, NEXPR_CANCELLED, scratch);
         return false;

@@ -357,10 +357,9 @@ static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error 
 }
 
 static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
-    const volatile int *cancel = run->plan->run.cancel;
     nexpr_status status = NEXPR_OK;
     for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
-        if (cancel && *cancel) status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+        if (nx_is_cancelled(run->plan->run.cancel)) status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
         else run_task(run, i, 0, err);
     }
     return status;

@@ -250,7 +250,7 @@ static nexpr_status run_stream(stream *s, nexpr_error *err) {
     NX_TRY(check_sources(s, err));
     NX_TRY(make_buffers(s, err));
     for (int64_t first = 0, end; first < s->shape.count; first = end) {
-        if (s->run.cancel && *s->run.cancel) return nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+        if (nx_is_cancelled(s->run.cancel)) return nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
         end = s->shape.count - first < s->chunk_items ? s->shape.count : first + s->chunk_items;
         NX_TRY(run_chunk(s, first, end, err));
         if (s->run.progress) s->run.progress(s->run.progress_user, end, s->shape.count);

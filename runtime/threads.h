@@ -18,6 +18,11 @@ typedef nexpr_status nx_task(void *user, int64_t index, int worker, nexpr_error 
 
 typedef struct nx_threads nx_threads;
 
+/* Whether the cancel flag of a call (NULL: there is none), which any thread or signal handler may set, is set. */
+static inline bool nx_is_cancelled(const volatile int *cancel) {
+    return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED);
+}
+
 /* `threads`: at most so many in a loop, with the caller's; 0: NEXPR_NUM_THREADS, else the CPUs that affinity and cgroup
  * allow (with OpenMP: what OMP_* says). backend as in nexpr_context_options. Starts no thread yet. The allocator is
  * copied. Errors: MEMORY, ARGUMENT. */

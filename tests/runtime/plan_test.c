@@ -124,7 +124,7 @@ static void note_progress(void *user, int64_t done, int64_t total) {
     record->last = done;
     record->total = total;
     record->calls++;
-    if (record->cancel && done > total / 2) *record->cancel = 1;
+    if (record->cancel && done > total / 2) __atomic_store_n(record->cancel, 1, __ATOMIC_RELAXED);
 }
 
 static void reports_progress_and_is_cancelled(void **state) {
