@@ -118,10 +118,11 @@ def build_with_clang(tally):
 
 
 def sanitize(tally):
-    """The C tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer."""
+    """The C tests and those of the command under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer."""
     if build_with_clang(tally):
-        run_tests("build-sanitize", tally, "--suite", "unit", "--suite", "library", "--timeout-multiplier", "5",
-                  **SANITIZER_ENVIRONMENT)
+        slowly = ["--timeout-multiplier", "5"]
+        run_tests("build-sanitize", tally, "--suite", "unit", "--suite", "library", *slowly, **SANITIZER_ENVIRONMENT)
+        run_tests("build-sanitize", tally, "cli", "io roundtrip", *slowly, **SANITIZER_ENVIRONMENT)
 
 
 def without_address_randomisation():
