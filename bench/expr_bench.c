@@ -80,7 +80,7 @@ static void check_answer(const measurement *m) {
     }
 }
 
-static void measure(measurement *m, int threads) {
+static void measure(const measurement *m) {
     double ours[PAIRS], theirs[PAIRS], ratios[PAIRS];
     check_answer(m);
     for (int i = 0; i < PAIRS; i++) {
@@ -90,8 +90,8 @@ static void measure(measurement *m, int threads) {
     }
     size_t item = m->row->is_float32 ? sizeof(float) : sizeof(double);
     double ns = median(ours, PAIRS);
-    printf("%-44s %9zu %2d %9.3f %9.3f %8.1f %7.2f\n", m->row->text, m->n, threads, ns / (double)m->n,
-           median(theirs, PAIRS) / (double)m->n, 3 * (double)(item * m->n) / ns, median(ratios, PAIRS));
+    printf("%-36s %-8s %9zu %9.3f %9.3f %8.1f %7.2f\n", m->row->text, m->row->is_float32 ? "float32" : "float64", m->n,
+           ns / (double)m->n, median(theirs, PAIRS) / (double)m->n, 3 * (double)(item * m->n) / ns, median(ratios, PAIRS));
     fflush(stdout);
 }
 
@@ -103,7 +103,7 @@ static void fill(void *data, size_t n, bool is_float32, double offset) {
     }
 }
 
-static nexpr_plan *make_plan(const bench_row *row, size_t n, int threads) {
+static nexpr_plan *make_plan(const bench_row *row, size_t n) {
     nexpr_error err = nexpr_error_init();
     nexpr_dtype dtype = row->is_float32 ? NEXPR_FLOAT32 : NEXPR_FLOAT64;
     nexpr_input a = nexpr_input_init("a", dtype, 1), b = nexpr_input_init("b", dtype, 1);
@@ -116,7 +116,7 @@ static nexpr_plan *make_plan(const bench_row *row, size_t n, int threads) {
     array.dtype = dtype;
     array.ndim = 1;
     array.shape = shape;
-    run.threads = threads;
+    run.threads = 1;
     if (nexpr_parse(NULL, row->text, SIZE_MAX, NULL, &program, &err)) die(row->text, &err);
     if (nexpr_compile(NULL, program, (const nexpr_input *[]){&a, &b}, 2, NULL, NULL, &expr, &err)) die(row->text, &err);
     if (nexpr_plan_new(expr, NULL, (const nexpr_array *[]){&array, &array}, (const nexpr_array *[]){&array}, &run, &plan, &err)) {
@@ -127,16 +127,16 @@ static nexpr_plan *make_plan(const bench_row *row, size_t n, int threads) {
     return plan;
 }
 
-static void bench_size(size_t n, int threads) {
+static void bench_size(size_t n) {
     size_t bytes = (n * sizeof(double) + 63) / 64 * 64;
     void *a = aligned_alloc(64, bytes), *b = aligned_alloc(64, bytes), *x = aligned_alloc(64, bytes), *y = aligned_alloc(64, bytes);
     if (!a || !b || !x || !y) exit(1);
     for (int i = 0; i < bench_row_count; i++) {
         const bench_row *row = &bench_rows[i];
-        measurement m = {make_plan(row, n, threads), row, {a, b}, x, y, n};
+        measurement m = {make_plan(row, n), row, {a, b}, x, y, n};
         fill(a, n, row->is_float32, 0.25);
         fill(b, n, row->is_float32, 0.5);
-        measure(&m, threads);
+        measure(&m);
         nexpr_plan_free(&m.plan);
     }
     free(a);
@@ -147,9 +147,9 @@ static void bench_size(size_t n, int threads) {
 
 int main(int argc, char **argv) {
     static const size_t sizes[] = {4096, 65536, 1 << 24};
-    printf("%-44s %9s %2s %9s %9s %8s %7s\n", "expression", "n", "th", "ns/item", "C ns/item", "GB/s", "ratio");
-    for (int i = 1; i < argc; i++) bench_size(strtoull(argv[i], NULL, 10), 1);
-    for (size_t i = 0; argc < 2 && i < sizeof sizes / sizeof *sizes; i++) bench_size(sizes[i], 1);
+    printf("%-36s %-8s %9s %9s %9s %8s %7s\n", "expression", "dtype", "n", "ns/item", "C ns/item", "GB/s", "ratio");
+    for (int i = 1; i < argc; i++) bench_size(strtoull(argv[i], NULL, 10));
+    for (size_t i = 0; argc < 2 && i < sizeof sizes / sizeof *sizes; i++) bench_size(sizes[i]);
     nexpr_context_free_default();
     return 0;
 }
