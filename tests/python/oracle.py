@@ -183,16 +183,20 @@ def integer_power(x, y, dtype):
     return np.where(negative, inverse, result).astype(dtype)
 
 
+def literal_power(x, y):
+    """Python's, of literals that do not grow beyond reason."""
+    if isinstance(x, int) and (abs(y) > 60 or abs(x) > 1000):
+        raise Reject("too large")
+    return x ** y
+
+
 def power_by(function):
     def apply_to(x, y):
         if is_weak(x) and is_weak(y):
-            if function is operator.pow:
-                if isinstance(x, int) and (abs(y) > 60 or abs(x) > 1000):
-                    raise Reject("too large")
-                return x ** y
-            x, y = strong(x), strong(y)
-        exponent = y if is_weak(y) and y == 2 else one_like(y)  # NumPy squares: bool**2 is int8, bool**3 is int64
-        dtype = strong(function(one_like(x), exponent)).dtype
+            return literal_power(x, y) if function is operator.pow else function(strong(x), strong(y))
+        if is_weak(y) and (isinstance(y, (float, complex)) or y >= 0):  # an operator has its own ways with some of them
+            return function(x, y)
+        dtype = strong(function(one_like(x), one_like(y))).dtype
         return integer_power(x, y, dtype) if dtype.kind in "iu" else function(x, y)
     return apply_to
 
