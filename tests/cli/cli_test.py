@@ -323,7 +323,8 @@ class Files(InFolder):
 
 class Signals(InFolder):
     def interrupt(self, number, arguments, start=lambda: None):
-        process = subprocess.Popen([NEXPR, *arguments, '-o', 'out.npy'], stderr=subprocess.PIPE)
+        process = subprocess.Popen([NEXPR, *arguments, '-o', 'out.npy'], stderr=subprocess.PIPE,
+                                   preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))  # nohup and & ignore some
         start()
         limit = time.monotonic() + 30
         while not os.path.exists('.out.npy.nexpr-tmp'):
