@@ -119,7 +119,8 @@ static nexpr_plan *make_plan(const bench_row *row, size_t n) {
     run.threads = 1;
     if (nexpr_parse(NULL, row->text, SIZE_MAX, NULL, &program, &err)) die(row->text, &err);
     if (nexpr_compile(NULL, program, (const nexpr_input *[]){&a, &b}, 2, NULL, NULL, &expr, &err)) die(row->text, &err);
-    if (nexpr_plan_new(expr, NULL, (const nexpr_array *[]){&array, &array}, (const nexpr_array *[]){&array}, &run, &plan, &err)) {
+    if (nexpr_plan_new(expr, NULL, (const nexpr_array *[]){&array, &array}, (const nexpr_array *[]){&array}, &run, &plan,
+                       &err)) {
         die(row->text, &err);
     }
     nexpr_program_free(&program);
@@ -129,7 +130,8 @@ static nexpr_plan *make_plan(const bench_row *row, size_t n) {
 
 static void bench_size(size_t n) {
     size_t bytes = (n * sizeof(double) + 63) / 64 * 64;
-    void *a = aligned_alloc(64, bytes), *b = aligned_alloc(64, bytes), *x = aligned_alloc(64, bytes), *y = aligned_alloc(64, bytes);
+    void *a = aligned_alloc(64, bytes), *b = aligned_alloc(64, bytes), *x = aligned_alloc(64, bytes),
+         *y = aligned_alloc(64, bytes);
     if (!a || !b || !x || !y) exit(1);
     for (int i = 0; i < bench_row_count; i++) {
         const bench_row *row = &bench_rows[i];

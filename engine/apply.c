@@ -39,8 +39,10 @@ nexpr_status nx_apply_cast(nx_builder *b, const nx_operand *x, nexpr_dtype dtype
     nx_ref node;
     nexpr_dtype from = nx_operand_dtype(b, x);
     if (nx_dtype_class(from) == NX_CLASS_COMPLEX && nx_dtype_class(dtype) != NX_CLASS_COMPLEX && dtype != NEXPR_BOOL) {
-        return nx_fail(err, NEXPR_TYPE, span, "a %s cannot be cast to %s; write real(...), imag(...) or abs(...) for the part that "
-                       "is meant", nexpr_dtype_name(from), nexpr_dtype_name(dtype));
+        return nx_fail(err, NEXPR_TYPE, span,
+                       "a %s cannot be cast to %s; write real(...), imag(...) or abs(...) for the part that "
+                       "is meant",
+                       nexpr_dtype_name(from), nexpr_dtype_name(dtype));
     }
     if (x->literal && dtype != NEXPR_BOOL && literal_class(x->literal) <= nx_dtype_class(dtype)) {
         NX_TRY(build_literal(b, x, dtype, &node, err));
@@ -143,7 +145,8 @@ static void describe_args(const nx_builder *b, nx_op op, const nx_operand *args,
             used += (size_t)snprintf(buffer + used, capacity - used, "%sthe literal %s", join,
                                      nx_literal_text(args[i].literal, text, sizeof text));
         } else {
-            used += (size_t)snprintf(buffer + used, capacity - used, "%s%s", join, nexpr_dtype_name(nx_operand_dtype(b, &args[i])));
+            used += (size_t)snprintf(buffer + used, capacity - used, "%s%s", join,
+                                     nexpr_dtype_name(nx_operand_dtype(b, &args[i])));
         }
     }
 }
@@ -159,13 +162,14 @@ static const char *hint(nx_op op, const nexpr_dtype *dtypes) {
     if (op == NX_OP_invert && highest >= NX_CLASS_REAL) return "; ~ is for bool and integers, not is for any dtype";
     if (highest == NX_CLASS_COMPLEX) return "; it is not defined for complex numbers";
     if (nx_op_rows[op].domain == NX_DOMAIN_I || nx_op_rows[op].domain == NX_DOMAIN_BI) {
-        return highest >= NX_CLASS_REAL ? "; it is for integers, cast with int64(...)" : "; no integer dtype holds both, cast one";
+        return highest >= NX_CLASS_REAL ? "; it is for integers, cast with int64(...)"
+                                        : "; no integer dtype holds both, cast one";
     }
     return "";
 }
 
-static nexpr_status fail_no_loop(const nx_builder *b, nx_op op, const nx_operand *args, const nexpr_dtype *dtypes, nx_span word,
-                                 nexpr_error *err) {
+static nexpr_status fail_no_loop(const nx_builder *b, nx_op op, const nx_operand *args, const nexpr_dtype *dtypes,
+                                 nx_span word, nexpr_error *err) {
     char list[200], name[NX_NAME_MAX];
     describe_args(b, op, args, list, sizeof list);
     const char *spelling = nx_op_rows[op].spelling;
@@ -290,7 +294,8 @@ static nexpr_status limit_bound(nx_builder *b, nx_operand *x, nexpr_dtype dtype,
 
 /* Rewrites literals where an op does not take them as weak numbers. */
 static nexpr_status prepare_literals(nx_builder *b, nx_op op, nx_operand *args, nexpr_error *err) {
-    bool is_logical = op == NX_OP_logical_and || op == NX_OP_logical_or || op == NX_OP_logical_xor || op == NX_OP_logical_not;
+    bool is_logical =
+        op == NX_OP_logical_and || op == NX_OP_logical_or || op == NX_OP_logical_xor || op == NX_OP_logical_not;
     for (int i = 0; i < nx_op_rows[op].arity; i++) {
         bool is_condition = is_logical || (nx_op_rows[op].sig == NX_SIG_BTT_T && i == 0);
         if (is_condition && args[i].literal) NX_TRY(to_bool_literal(b, &args[i], err));

@@ -74,8 +74,8 @@ static nexpr_status intern(nx_builder *b, nx_node *node, const nx_value *value, 
         return NEXPR_OK;
     }
     if (ir->node_count >= b->max_nodes) {
-        return nx_fail(err, NEXPR_LIMIT, node->span, "the expression has more than %zu operations; raise max_nodes or split it",
-                       b->max_nodes);
+        return nx_fail(err, NEXPR_LIMIT, node->span,
+                       "the expression has more than %zu operations; raise max_nodes or split it", b->max_nodes);
     }
     ir->nodes = nx_arena_grow(ir->arena, ir->nodes, ir->node_count, &b->node_capacity, sizeof *ir->nodes);
     if (!ir->nodes) return nx_fail_memory(err);

@@ -65,7 +65,8 @@ static const struct { const char *name, *advice; } expected_elsewhere[] = {
 static nexpr_status fail_unknown(const nx_builder *b, const nx_ast_node *node, nexpr_error *err) {
     for (size_t i = 0; i < sizeof expected_elsewhere / sizeof *expected_elsewhere; i++) {
         if (strcmp(node->name, expected_elsewhere[i].name)) continue;
-        return nx_fail(err, NEXPR_NAME, node->word, "there is no function '%s'; %s", node->name, expected_elsewhere[i].advice);
+        return nx_fail(err, NEXPR_NAME, node->word, "there is no function '%s'; %s", node->name,
+                       expected_elsewhere[i].advice);
     }
     for (uint32_t i = 0; i < b->ir->input_count; i++) {
         if (strcmp(node->name, b->ir->inputs[i].name)) continue;
@@ -87,12 +88,12 @@ static nexpr_status fail_count(const nx_ast_node *node, const char *params, int 
         return nx_fail(err, NEXPR_TYPE, node->span, "'%s' takes %s%d argument%s (%s), but %u are given", node->name,
                        required < count ? "at most " : "", count, count == 1 ? "" : "s", params, node->arg_count);
     }
-    return nx_fail(err, NEXPR_TYPE, node->span, "'%s' takes %s%d argument%s (%s), but %u %s given", node->name, least, required,
-                   one ? "" : "s", params, node->arg_count, node->arg_count == 1 ? "is" : "are");
+    return nx_fail(err, NEXPR_TYPE, node->span, "'%s' takes %s%d argument%s (%s), but %u %s given", node->name, least,
+                   required, one ? "" : "s", params, node->arg_count, node->arg_count == 1 ? "is" : "are");
 }
 
-static nexpr_status fail_keyword(const nx_ast_node *node, const nx_ast_arg *arg, const char *params, const param *known, int count,
-                                 nexpr_error *err) {
+static nexpr_status fail_keyword(const nx_ast_node *node, const nx_ast_arg *arg, const char *params, const param *known,
+                                 int count, nexpr_error *err) {
     nx_suggestion suggestion = nx_suggest(arg->keyword, strlen(arg->keyword));
     char text[96];
     for (int i = 0; i < count; i++) nx_suggest_offer(&suggestion, known[i].name, known[i].length);

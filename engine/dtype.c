@@ -41,8 +41,10 @@ nexpr_status nexpr_dtype_find(const char *name, nexpr_dtype *ret_dtype, nexpr_er
         *ret_dtype = (nexpr_dtype)i;
         return NEXPR_OK;
     }
-    return nx_fail(err, NEXPR_NAME, NX_NOWHERE, "'%s' is no dtype; there are bool, int8 to int64, uint8 to uint64, float16 to "
-                   "float64, complex64 and complex128", name);
+    return nx_fail(err, NEXPR_NAME, NX_NOWHERE,
+                   "'%s' is no dtype; there are bool, int8 to int64, uint8 to uint64, float16 to "
+                   "float64, complex64 and complex128",
+                   name);
 }
 
 nx_class nx_dtype_class(nexpr_dtype dtype) {

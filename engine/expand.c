@@ -97,14 +97,16 @@ static nexpr_status expand_round(const expansion *x, nx_operand *ret) {
     int64_t n;
     nx_operand arg;
     if (!decimals || decimals->kind != NX_LITERAL_INT || !nx_bigint_to_i64(&decimals->integer, &n) || n < -400 || n > 400) {
-        return nx_fail(x->err, NEXPR_TYPE, x->args[1].span, "decimals of 'round' has to be an integer literal from -400 to 400");
+        return nx_fail(x->err, NEXPR_TYPE, x->args[1].span,
+                       "decimals of 'round' has to be an integer literal from -400 to 400");
     }
     NX_TRY(strong(x, x->args[0], &arg));
     nexpr_dtype dtype = nx_operand_dtype(x->b, &arg);
     switch (nx_dtype_class(dtype)) {
     case NX_CLASS_BOOL:
         if (!n) return apply1(x, NX_OP_rint, arg, ret);
-        return nx_fail(x->err, NEXPR_TYPE, x->word, "'round' with decimals is not defined for bool; cast it to an integer or float");
+        return nx_fail(x->err, NEXPR_TYPE, x->word,
+                       "'round' with decimals is not defined for bool; cast it to an integer or float");
     case NX_CLASS_INT:
         *ret = arg;
         if (n >= 0) return NEXPR_OK;

@@ -136,10 +136,12 @@ static nexpr_status check_chain(const inference *inf, const nx_ast_node *node) {
     if (!is_operator_of(left, NX_PROMOTE_COMPARE) || !is_operator_of(right, NX_PROMOTE_COMPARE)) return NEXPR_OK;
     const nx_ast_node *middle = arg_node(inf, left, 1);
     if (middle != arg_node(inf, right, 0) || middle->in_parentheses || middle->kind != NX_AST_OPERATOR) return NEXPR_OK;
-    if (middle->op != NX_OP_bitwise_and && middle->op != NX_OP_bitwise_or && middle->op != NX_OP_bitwise_xor) return NEXPR_OK;
-    return nx_fail(inf->err, NEXPR_TYPE, middle->span, "%s binds tighter than comparisons: write (a > 0) %s (b < 1) with parentheses "
-                   "around each comparison, or around this if it is meant", nx_op_rows[middle->op].spelling,
-                   nx_op_rows[middle->op].spelling);
+    if (middle->op != NX_OP_bitwise_and && middle->op != NX_OP_bitwise_or && middle->op != NX_OP_bitwise_xor)
+        return NEXPR_OK;
+    return nx_fail(inf->err, NEXPR_TYPE, middle->span,
+                   "%s binds tighter than comparisons: write (a > 0) %s (b < 1) with parentheses "
+                   "around each comparison, or around this if it is meant",
+                   nx_op_rows[middle->op].spelling, nx_op_rows[middle->op].spelling);
 }
 
 /* Operators on literals alone stay literals. */
@@ -167,7 +169,8 @@ static nexpr_status apply_power(const inference *inf, const nx_operand *args, nx
     else if (is_float && is_literal_value(&args[1], NX_LITERAL_INT, -1)) op = NX_OP_reciprocal;
     else if (is_float && is_literal_value(&args[1], NX_LITERAL_FLOAT, 0.5)) op = NX_OP_sqrt;
     else if (!is_float && exponent && exponent->kind == NX_LITERAL_INT && exponent->integer.negative) {
-        return nx_fail(inf->err, NEXPR_VALUE, args[1].span, "an integer to a negative integer power is no integer; write a float, "
+        return nx_fail(inf->err, NEXPR_VALUE, args[1].span,
+                       "an integer to a negative integer power is no integer; write a float, "
                        "such as -1.0, as the exponent");
     }
     return nx_apply(inf->b, op, args, span, word, ret, inf->err);

@@ -33,7 +33,8 @@ nexpr_status nx_literal_apply(nx_op op, const nx_literal *args, int arity, nx_sp
  *   VALUE  an int that does not fit the integer dtype: names the value, the dtype and its range;
  *          an int beyond float64 for a float dtype.
  */
-nexpr_status nx_literal_to_value(const nx_literal *literal, nexpr_dtype dtype, nx_span span, nx_value *ret, nexpr_error *err);
+nexpr_status nx_literal_to_value(const nx_literal *literal, nexpr_dtype dtype, nx_span span, nx_value *ret,
+                                 nexpr_error *err);
 
 /* -1 below the integer dtype's range, 1 above it, 0 inside. For literals of kind INT and BOOL. */
 int nx_literal_range(const nx_literal *literal, nexpr_dtype dtype);

@@ -28,7 +28,8 @@ static void escape(char *out, size_t capacity, const char *text) {
     out[used] = 0;
 }
 
-static nexpr_status fail(nexpr_error *err, nexpr_status status, nx_span span, int operand, const char *format, va_list args) {
+static nexpr_status fail(nexpr_error *err, nexpr_status status, nx_span span, int operand, const char *format,
+                         va_list args) {
     if (!err) return status;
     char raw[sizeof err->message];
     vsnprintf(raw, sizeof raw, format, args);

@@ -10,7 +10,8 @@
 
 enum { DEFAULT_EXPRESSIONS = 64, DEFAULT_BYTES = 64 << 20 };
 
-nexpr_status nx_read_struct(void *ret, const void *given, size_t size, size_t given_size, const char *what, nexpr_error *err) {
+nexpr_status nx_read_struct(void *ret, const void *given, size_t size, size_t given_size, const char *what,
+                            nexpr_error *err) {
     if (!given) return NEXPR_OK;
     if (given_size < sizeof(size_t) || given_size > 4096) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the size field of %s is %zu; set it with the _init function", what,

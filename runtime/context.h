@@ -35,6 +35,7 @@ nexpr_status nx_context_get(nexpr_context *context, nexpr_context **ret, nexpr_e
 /* Checks a public struct that the caller may have made with an older, smaller version of the header, and copies it over
  * the defaults in *ret. given may be NULL. */
 #define NX_READ_STRUCT(ret, given, err) nx_read_struct(ret, given, sizeof *(ret), (given) ? (given)->size : 0, #given, err)
-nexpr_status nx_read_struct(void *ret, const void *given, size_t size, size_t given_size, const char *what, nexpr_error *err);
+nexpr_status nx_read_struct(void *ret, const void *given, size_t size, size_t given_size, const char *what,
+                            nexpr_error *err);
 
 #endif

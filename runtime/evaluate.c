@@ -45,7 +45,8 @@ typedef struct call {
 } call;
 
 static size_t call_bytes(const call *c) {
-    return c->output_count * (sizeof *c->made + sizeof *c->outputs + sizeof *c->output_data) + c->input_count * sizeof *c->input_data;
+    return c->output_count * (sizeof *c->made + sizeof *c->outputs + sizeof *c->output_data) +
+           c->input_count * sizeof *c->input_data;
 }
 
 static void divide_memory(call *c, void *memory) {
@@ -55,7 +56,8 @@ static void divide_memory(call *c, void *memory) {
     c->input_data = (const void **)(c->output_data + c->output_count);
 }
 
-static nexpr_status prepare_outputs(call *c, const nexpr_array *const *inputs, nexpr_array *const *outputs, nexpr_error *err) {
+static nexpr_status prepare_outputs(call *c, const nexpr_array *const *inputs, nexpr_array *const *outputs,
+                                    nexpr_error *err) {
     for (uint32_t i = 0; i < c->output_count; i++) c->made[i] = (nexpr_array){0};
     for (uint32_t i = 0; i < c->output_count; i++) {
         if (!outputs || !outputs[i] || outputs[i]->size < sizeof **outputs) {
@@ -112,7 +114,8 @@ nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nex
 
 /* The key of a text with its types: every byte that the compiled expression depends on. */
 static nexpr_status make_key(nx_arena *arena, const char *text, const char *const *names, const nexpr_array *const *inputs,
-                             int input_count, const nexpr_options *options, char **ret_key, size_t *ret_length, nexpr_error *err) {
+                             int input_count, const nexpr_options *options, char **ret_key, size_t *ret_length,
+                             nexpr_error *err) {
     size_t length = sizeof *options + strlen(text) + 1;
     for (int i = 0; i < input_count; i++) length += strlen(names[i]) + 2;
     char *key = nx_arena_alloc(arena, length, 1), *at = key;
@@ -129,8 +132,8 @@ static nexpr_status make_key(nx_arena *arena, const char *text, const char *cons
 }
 
 static nexpr_status compile_text(nexpr_context *context, nx_arena *arena, const char *text, const char *const *names,
-                                 const nexpr_array *const *arrays, int input_count, const nexpr_options *options, nexpr **ret,
-                                 nexpr_error *err) {
+                                 const nexpr_array *const *arrays, int input_count, const nexpr_options *options,
+                                 nexpr **ret, nexpr_error *err) {
     nexpr_input *inputs = nx_arena_alloc(arena, (size_t)input_count, sizeof *inputs);
     const nexpr_input **pointers = nx_arena_alloc(arena, (size_t)input_count, sizeof *pointers);
     nx_ast ast;
@@ -146,7 +149,8 @@ static nexpr_status compile_text(nexpr_context *context, nx_arena *arena, const 
     return nx_expr_compile(context->memory.use, &ast, pointers, input_count, NULL, options, ret, err);
 }
 
-static nexpr_status check_names(const char *const *names, const nexpr_array *const *inputs, int input_count, nexpr_error *err) {
+static nexpr_status check_names(const char *const *names, const nexpr_array *const *inputs, int input_count,
+                                nexpr_error *err) {
     if (input_count < 0 || (input_count && (!names || !inputs))) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "names or inputs are NULL");
     }
@@ -173,7 +177,8 @@ static nexpr_status get_expr(nexpr_context *context, nx_arena *arena, const char
 
 nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *text, const char *const *names,
                                  const nexpr_array *const *inputs, int input_count, nexpr_array *const *outputs,
-                                 int output_count, const nexpr_options *given, const nexpr_run_options *run, nexpr_error *err) {
+                                 int output_count, const nexpr_options *given, const nexpr_run_options *run,
+                                 nexpr_error *err) {
     nexpr_options options = nexpr_options_init();
     nexpr *expr = NULL;
     NX_TRY(nx_context_get(context, &context, err));
@@ -186,8 +191,9 @@ nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *text, const
     nx_arena_free(&arena);
     if (status) return status;
     if ((uint32_t)output_count != expr->ir.result_count) {
-        status = nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the text has %u result%s, but %d output%s given", expr->ir.result_count,
-                         expr->ir.result_count == 1 ? "" : "s", output_count, output_count == 1 ? " is" : "s are");
+        status = nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the text has %u result%s, but %d output%s given",
+                         expr->ir.result_count, expr->ir.result_count == 1 ? "" : "s", output_count,
+                         output_count == 1 ? " is" : "s are");
     } else {
         status = nexpr_evaluate(expr, context, inputs, outputs, run, err);
     }

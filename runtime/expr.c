@@ -53,7 +53,8 @@ int nexpr_program_name_count(const nexpr_program *program) {
     return (int)program->ast.free_name_count;
 }
 
-const char *nexpr_program_name(const nexpr_program *program, int index, bool *ret_constant, size_t *ret_begin, size_t *ret_end) {
+const char *nexpr_program_name(const nexpr_program *program, int index, bool *ret_constant, size_t *ret_begin,
+                               size_t *ret_end) {
     if (index < 0 || (uint32_t)index >= program->ast.free_name_count) return NULL;
     const struct nx_ast_free_name *name = &program->ast.free_names[index];
     if (ret_constant) *ret_constant = nx_is_constant_name(name->name);
@@ -141,7 +142,9 @@ static double estimate(const nx_ir *ir) {
     for (nx_ref i = 0; i < ir->node_count; i++) {
         const nx_node *node = &ir->nodes[i];
         bool is_op = node->kind == NX_NODE_OP;
-        ns += is_op && nx_op_is_math((nx_op)node->op, (nexpr_dtype)node->loop) ? 2.0 : 0.02 * (double)nexpr_dtype_size((nexpr_dtype)node->dtype);
+        ns += is_op && nx_op_is_math((nx_op)node->op, (nexpr_dtype)node->loop)
+                  ? 2.0
+                  : 0.02 * (double)nexpr_dtype_size((nexpr_dtype)node->dtype);
     }
     return ns;
 }
@@ -150,18 +153,21 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                             const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr_error *err) {
     nx_builder builder;
     NX_TRY(copy_inputs(e, inputs, input_count, err));
-    nx_builder_init(&builder, &e->ir, nx_vm_evaluate, options->fp, options->max_nodes ? options->max_nodes : DEFAULT_MAX_NODES);
+    nx_builder_init(&builder, &e->ir, nx_vm_evaluate, options->fp,
+                    options->max_nodes ? options->max_nodes : DEFAULT_MAX_NODES);
     NX_TRY(nx_infer(ast, &builder, result_dtype, err));
     if (e->ir.result_count > MAX_RESULTS) {
-        return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "there are %u results, and at most %d are allowed", e->ir.result_count, MAX_RESULTS);
+        return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "there are %u results, and at most %d are allowed", e->ir.result_count,
+                       MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
     e->ns_per_element = estimate(&e->ir);
     return nx_vm_compile(&e->ir, &e->code, err);
 }
 
-nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs, int input_count,
-                             const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr **ret, nexpr_error *err) {
+nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs,
+                             int input_count, const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr **ret,
+                             nexpr_error *err) {
     nexpr *e = nx_allocate(allocator, 1, sizeof *e);
     if (!e) return nx_fail_memory(err);
     *e = (nexpr){.references = 1};

@@ -35,7 +35,8 @@ static inline const uint8_t *nx_expr_used(const nexpr *e, uint32_t result) {
 nexpr *nx_expr_ref(const nexpr *e);
 
 /* The program's text and types compiled; on failure nothing is kept. */
-nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs, int input_count,
-                             const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr **ret, nexpr_error *err);
+nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs,
+                             int input_count, const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr **ret,
+                             nexpr_error *err);
 
 #endif

@@ -50,8 +50,8 @@ nexpr_dtype nexpr_result_dtype(const nexpr *e, int index) {
     return result(e, index) ? (nexpr_dtype)e->ir.nodes[result(e, index)->node].dtype : NEXPR_DTYPE_COUNT;
 }
 
-nexpr_status nexpr_result_shape(const nexpr *e, const nexpr_array *const *inputs, int index, int *ret_ndim, int64_t *ret_shape,
-                                nexpr_error *err) {
+nexpr_status nexpr_result_shape(const nexpr *e, const nexpr_array *const *inputs, int index, int *ret_ndim,
+                                int64_t *ret_shape, nexpr_error *err) {
     if (!result(e, index)) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "there is no result %d", index);
     nx_shape shape;
     NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, (uint32_t)index), &shape, err));
@@ -97,9 +97,18 @@ nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
     nexpr_op_info info = {.size = ret_info->size, .name = names[index], .spelling = ""};
     if (index < NX_OP_COUNT) {
         const nx_op_row *row = &nx_op_rows[index];
-        info = (nexpr_op_info){.size = ret_info->size, .name = names[index], .aliases = aliases(row->names), .spelling = row->spelling,
-                               .params = row->params, .group = row->group, .dtypes = domain_text(row->domain), .doc = row->doc,
-                               .ulp64 = row->ulp64, .ulp32 = row->ulp32, .abs64 = row->abs64, .abs32 = row->abs32};
+        info = (nexpr_op_info){.size = ret_info->size,
+                               .name = names[index],
+                               .aliases = aliases(row->names),
+                               .spelling = row->spelling,
+                               .params = row->params,
+                               .group = row->group,
+                               .dtypes = domain_text(row->domain),
+                               .doc = row->doc,
+                               .ulp64 = row->ulp64,
+                               .ulp32 = row->ulp32,
+                               .abs64 = row->abs64,
+                               .abs32 = row->abs32};
     } else {
         const nx_fun_row *row = &nx_fun_rows[index - NX_OP_COUNT];
         info.aliases = aliases(row->names);

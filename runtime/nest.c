@@ -264,7 +264,8 @@ static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const cha
 void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
     const nx_nest *nest = args->nest;
     int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
-    int64_t first[2] = {task / nest->col_tasks % nest->row_tasks * nest->task_rows, task % nest->col_tasks * nest->task_cols};
+    int64_t first[2] = {task / nest->col_tasks % nest->row_tasks * nest->task_rows,
+                        task % nest->col_tasks * nest->task_cols};
     int64_t count[2] = {nest->task_rows, nest->task_cols};
     int64_t position = task / nest->col_tasks / nest->row_tasks;
     if (count[0] > rows - first[0]) count[0] = rows - first[0];

@@ -75,11 +75,13 @@ static nexpr_status check_output(const nexpr_plan *plan, const nexpr_array *arra
     NX_TRY(nx_check_array(array, true, (int)index, err));
     if (!nx_shape_equals(shape, array)) {
         return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "output %u has shape %s, but the result has shape %s", index,
-                               nx_shape_text(array->ndim, array->shape, have), nx_shape_text(shape->ndim, shape->extent, want));
+                               nx_shape_text(array->ndim, array->shape, have),
+                               nx_shape_text(shape->ndim, shape->extent, want));
     }
     if (!nexpr_dtype_can_cast(dtype, array->dtype)) {
-        return nx_fail_operand(err, NEXPR_TYPE, (int)index, "output %u is %s, to which the result's %s may not be cast (same_kind)",
-                               index, nexpr_dtype_name(array->dtype), nexpr_dtype_name(dtype));
+        return nx_fail_operand(err, NEXPR_TYPE, (int)index,
+                               "output %u is %s, to which the result's %s may not be cast (same_kind)", index,
+                               nexpr_dtype_name(array->dtype), nexpr_dtype_name(dtype));
     }
     if (nx_array_overlaps_itself(array)) {
         return nx_fail_operand(err, NEXPR_OVERLAP, (int)index, "elements of output %u overlap each other", index);
@@ -96,7 +98,8 @@ static void set_operand(nx_nest_operand *x, const nx_plan_operand *given, const 
     x->swapped = given->array.byte_order == NEXPR_SWAPPED && nexpr_dtype_size(x->dtype) > 1;
     x->is_used = given->is_used;
     x->index = index;
-    for (int i = 0; i < shape->ndim && given->is_used; i++) x->stride[i] = nx_broadcast_stride(&given->array, shape->ndim, i);
+    for (int i = 0; i < shape->ndim && given->is_used; i++)
+        x->stride[i] = nx_broadcast_stride(&given->array, shape->ndim, i);
 }
 
 /* The bytecode of the members: the expression's own if these are all results. */
@@ -117,7 +120,8 @@ static nexpr_status compile_members(nexpr_plan *plan, const uint32_t *members, u
 }
 
 /* The nest of the results members[0..count), which have this shape. */
-static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_shape *shape, nexpr_error *err) {
+static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_shape *shape,
+                              nexpr_error *err) {
     nx_nest *nest = &plan->nests[plan->nest_count];
     const nexpr *e = plan->expr;
     uint32_t operands = plan->input_count + count;
@@ -203,10 +207,12 @@ static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
     plan->nest_inputs = take(plan, plan->input_count, sizeof *plan->nest_inputs);
     plan->nest_outputs = take(plan, plan->output_count, sizeof *plan->nest_outputs);
     plan->spools = take(plan, plan->output_count, sizeof *plan->spools);
-    return plan->inputs && plan->outputs && plan->nest_inputs && plan->nest_outputs && plan->spools ? NEXPR_OK : nx_fail_memory(err);
+    return plan->inputs && plan->outputs && plan->nest_inputs && plan->nest_outputs && plan->spools ? NEXPR_OK
+                                                                                                    : nx_fail_memory(err);
 }
 
-static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs, const nexpr_array *const *outputs, nexpr_error *err) {
+static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs, const nexpr_array *const *outputs,
+                              nexpr_error *err) {
     const nexpr *e = plan->expr;
     nx_shape *shapes = take(plan, plan->output_count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
@@ -359,7 +365,8 @@ static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error 
 static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
     nexpr_status status = NEXPR_OK;
     for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
-        if (nx_is_cancelled(run->plan->run.cancel)) status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+        if (nx_is_cancelled(run->plan->run.cancel))
+            status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
         else run_task(run, i, 0, err);
     }
     return status;
@@ -391,7 +398,8 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
     return status;
 }
 
-static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled, nexpr_error *err) {
+static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
+                              nexpr_error *err) {
     int64_t done = 0;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         if (!plan->nests[i].count) continue;

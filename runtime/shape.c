@@ -31,7 +31,8 @@ static nexpr_status fail_array(nexpr_error *err, nexpr_status status, bool is_ou
 
 nexpr_status nx_check_array(const nexpr_array *a, bool is_output, int index, nexpr_error *err) {
     if (!a) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "is NULL");
-    if (a->size < sizeof *a) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid size field; use nexpr_array_init");
+    if (a->size < sizeof *a)
+        return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid size field; use nexpr_array_init");
     if (!nexpr_dtype_name(a->dtype)) return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid dtype");
     if (a->byte_order != NEXPR_NATIVE && a->byte_order != NEXPR_SWAPPED) {
         return fail_array(err, NEXPR_ARGUMENT, is_output, index, "has no valid byte order");
@@ -93,11 +94,12 @@ static nexpr_status fail_broadcast(const nexpr *e, const nexpr_array *const *inp
     }
     nx_shape_text(inputs[index]->ndim, inputs[index]->shape, b);
     if (others == 1) {
-        return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "'%s' of shape %s and '%s' of shape %s do not broadcast together",
-                               e->ir.inputs[other].name, nx_shape_text(inputs[other]->ndim, inputs[other]->shape, a),
-                               e->ir.inputs[index].name, b);
+        return nx_fail_operand(err, NEXPR_SHAPE, (int)index,
+                               "'%s' of shape %s and '%s' of shape %s do not broadcast together", e->ir.inputs[other].name,
+                               nx_shape_text(inputs[other]->ndim, inputs[other]->shape, a), e->ir.inputs[index].name, b);
     }
-    return nx_fail_operand(err, NEXPR_SHAPE, (int)index, "'%s' of shape %s does not broadcast with shape %s of the inputs before it",
+    return nx_fail_operand(err, NEXPR_SHAPE, (int)index,
+                           "'%s' of shape %s does not broadcast with shape %s of the inputs before it",
                            e->ir.inputs[index].name, b, nx_shape_text(before->ndim, before->extent, a));
 }
 

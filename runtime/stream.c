@@ -60,9 +60,11 @@ static nexpr_status check_results(stream *s, nexpr_error *err) {
         if (!nexpr_dtype_can_cast(nexpr_result_dtype(s->expr, (int)i), s->sinks[i]->dtype)) {
             return nx_fail_operand(err, NEXPR_TYPE, (int)i, "sink %u wants a dtype to which the result may not be cast", i);
         }
-        if (i && (shape.ndim != s->shape.ndim || memcmp(shape.extent, s->shape.extent, (size_t)shape.ndim * sizeof(int64_t)))) {
-            return nx_fail_operand(err, NEXPR_SHAPE, (int)i, "results 0 and %u have shapes %s and %s, but one pass needs one shape", i,
-                                   nx_shape_text(s->shape.ndim, s->shape.extent, one), nx_shape_text(shape.ndim, shape.extent, other));
+        if (i &&
+            (shape.ndim != s->shape.ndim || memcmp(shape.extent, s->shape.extent, (size_t)shape.ndim * sizeof(int64_t)))) {
+            return nx_fail_operand(
+                err, NEXPR_SHAPE, (int)i, "results 0 and %u have shapes %s and %s, but one pass needs one shape", i,
+                nx_shape_text(s->shape.ndim, s->shape.extent, one), nx_shape_text(shape.ndim, shape.extent, other));
         }
         s->shape = shape;
     }
@@ -78,7 +80,8 @@ static nexpr_status check_sources(const stream *s, nexpr_error *err) {
             return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "source %u has no read function", i);
         }
         if (!nx_shape_equals(&s->shape, a)) {
-            return nx_fail_operand(err, NEXPR_SHAPE, (int)i, "'%s' comes from a source and has shape %s, but the result has shape %s",
+            return nx_fail_operand(err, NEXPR_SHAPE, (int)i,
+                                   "'%s' comes from a source and has shape %s, but the result has shape %s",
                                    s->expr->ir.inputs[i].name, nx_shape_text(a->ndim, a->shape, have),
                                    nx_shape_text(s->shape.ndim, s->shape.extent, want));
         }
@@ -177,8 +180,8 @@ static void view_array(const stream *s, const nexpr_array *a, const box *b, nexp
 }
 
 /* A piece of a buffer that holds the chunk from flat index `first` on. */
-static void view_buffer(const stream *s, char *buffer, int64_t offset, nexpr_dtype dtype, nexpr_byte_order order, const box *b,
-                        nexpr_array *ret) {
+static void view_buffer(const stream *s, char *buffer, int64_t offset, nexpr_dtype dtype, nexpr_byte_order order,
+                        const box *b, nexpr_array *ret) {
     *ret = (nexpr_array){.size = sizeof *ret, .data = buffer + offset * (int64_t)nexpr_dtype_size(dtype), .dtype = dtype,
                          .byte_order = order, .ndim = s->shape.ndim, .shape = b->extent};
 }
@@ -190,7 +193,8 @@ static nexpr_status evaluate_box(stream *s, int64_t chunk_first, int64_t first, 
         const nexpr_sink *sink = is_output ? s->sinks[i - s->input_count] : NULL;
         s->view_pointers[i] = view;
         if (is_output) view_buffer(s, s->input_buffers[i], first - chunk_first, sink->dtype, sink->byte_order, b, view);
-        else if (is_streamed(s, i)) view_buffer(s, s->input_buffers[i], first - chunk_first, s->inputs[i]->dtype, s->inputs[i]->byte_order, b, view);
+        else if (is_streamed(s, i))
+            view_buffer(s, s->input_buffers[i], first - chunk_first, s->inputs[i]->dtype, s->inputs[i]->byte_order, b, view);
         else if (is_used(s, i)) view_array(s, s->inputs[i], b, view, s->view_shapes + (size_t)i * 2 * NEXPR_MAX_NDIM);
         if (is_output) s->output_data[i - s->input_count] = view->data;
         else s->input_data[i] = view->data;
@@ -199,7 +203,8 @@ static nexpr_status evaluate_box(stream *s, int64_t chunk_first, int64_t first, 
         nexpr_plan_free(&s->plan);
         nexpr_run_options run = s->run;
         run.progress = NULL;
-        NX_TRY(nexpr_plan_new(s->expr, s->context, s->view_pointers, s->view_pointers + s->input_count, &run, &s->plan, err));
+        NX_TRY(
+            nexpr_plan_new(s->expr, s->context, s->view_pointers, s->view_pointers + s->input_count, &run, &s->plan, err));
         memcpy(s->plan_extent, b->extent, sizeof b->extent);
     }
     return nexpr_plan_run(s->plan, s->input_data, s->output_data, err);
@@ -208,8 +213,8 @@ static nexpr_status evaluate_box(stream *s, int64_t chunk_first, int64_t first, 
 /* --------------------------------------------------------------------------------------------------- chunks -- */
 
 /* Hands on a callback's failure, with a message if it made none. */
-static nexpr_status check_callback(nexpr_status status, const nexpr_error *made, const char *what, uint32_t index, int64_t first,
-                                   nexpr_error *err) {
+static nexpr_status check_callback(nexpr_status status, const nexpr_error *made, const char *what, uint32_t index,
+                                   int64_t first, nexpr_error *err) {
     if (!status || !err) return status;
     if (made->status) *err = *made;
     else nx_fail_operand(err, status, (int)index, "%s %u failed at element %lld", what, index, (long long)first);

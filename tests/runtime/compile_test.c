@@ -129,8 +129,9 @@ static void contracts_only_when_asked(void **state) {
         c.data = &z;
         bool fused = i % 2;
         options.fp = fused ? NEXPR_FP_CONTRACT : NEXPR_FP_STRICT;
-        assert_ok(nexpr_evaluate_text(NULL, texts[i / 2], (const char *[]){"a", "b", "c"}, (const nexpr_array *[]){&a, &b, &c}, 3, &out, 1,
-                                      &options, NULL, &err), &err);
+        assert_ok(nexpr_evaluate_text(NULL, texts[i / 2], (const char *[]){"a", "b", "c"},
+                                      (const nexpr_array *[]){&a, &b, &c}, 3, &out, 1, &options, NULL, &err),
+                  &err);
         double got = *(double *)r.data;
         if (i / 2 < 2) assert_true(got == (fused ? want[i / 2] : 0));
         else assert_true(got == want[i / 2]);

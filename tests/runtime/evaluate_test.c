@@ -119,7 +119,8 @@ static void refuses_shapes_that_do_not_broadcast(void **state) {
     nexpr_array a = array_of(x, F64, 1, DIMS(3), NULL), b = array_of(x, F64, 2, DIMS(2, 2), NULL), r = nexpr_array_init();
     nexpr *e = compile("a + b", F64, F64, NONE);
     nexpr_error err = nexpr_error_init();
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a, &b}, (nexpr_array *[]){&r}, NULL, &err), NEXPR_SHAPE);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a, &b}, (nexpr_array *[]){&r}, NULL, &err),
+                     NEXPR_SHAPE);
     assert_string_equal(err.message, "'a' of shape (3,) and 'b' of shape (2, 2) do not broadcast together");
     assert_int_equal(err.operand, 1);
     assert_null(r.data);
@@ -157,7 +158,8 @@ static void gives_several_results_that_overlap_their_inputs(void **state) {
     nexpr_error err = nexpr_error_init();
     assert_ok(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&r, &s}, NULL, &err), &err);
     for (int i = 0; i < N; i++) assert_true(a[i] == 2 * i && b[i] == i);
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&r, &r}, NULL, &err), NEXPR_OVERLAP);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&r, &r}, NULL, &err),
+                     NEXPR_OVERLAP);
     assert_int_equal(err.operand, 1);
     nexpr_free(&e);
 }
@@ -251,7 +253,8 @@ static void stores_a_canonical_nan(void **state) {
     (void)state;
     uint64_t odd[2] = {0xFFF8000000000123, 0x7FF0000000000001};
     nexpr_array a = array_of(odd, F64, 1, DIMS(2), NULL);
-    static const char *const texts[] = {"a", "-a", "abs(a)", "copysign(a, -1.0)", "where(a > 0, 1.0, a)", "float64(float32(a))"};
+    static const char *const texts[] = {
+        "a", "-a", "abs(a)", "copysign(a, -1.0)", "where(a > 0, 1.0, a)", "float64(float32(a))"};
     for (int i = 0; i < LENGTH(texts); i++) {
         nexpr_array r = evaluate2(texts[i], &a, NULL);
         for (int k = 0; k < 2; k++) assert_int_equal(((uint64_t *)r.data)[k], 0x7FF8000000000000);

@@ -144,8 +144,10 @@ static void reports_progress_and_is_cancelled(void **state) {
     assert_true(record.calls > 1);
     assert_true(record.last == N && record.total == N);
     record = (progress_record){.cancel = &cancel};
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_CANCELLED);
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_CANCELLED);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err),
+                     NEXPR_CANCELLED);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err),
+                     NEXPR_CANCELLED);
     nexpr_free(&e);
     free(x);
     free(y);
@@ -158,10 +160,12 @@ static void refuses_structs_without_their_size(void **state) {
     nexpr_run_options run = {0};
     nexpr_error err = nexpr_error_init();
     nexpr *e = compile("a", F64, NONE, NONE);
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err),
+                     NEXPR_ARGUMENT);
     run = nexpr_run_options_init();
     run.threads = -1;
-    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_evaluate(e, NULL, (const nexpr_array *[]){&a}, (nexpr_array *[]){&r}, &run, &err),
+                     NEXPR_ARGUMENT);
     nexpr_free(&e);
 }
 
@@ -178,8 +182,8 @@ static void the_hosts_floating_point_environment_does_not_matter(void **state) {
     r.data = out;
     unsigned saved = _mm_getcsr();
     _mm_setcsr(UPWARD_AND_FLUSHING);
-    nexpr_status status = nexpr_evaluate_text(NULL, "  a/3 + 0.1 * sin(1.0/3) * a", (const char *[]){"a"}, inputs, 1, outputs, 1,
-                                              NULL, NULL, &err);
+    nexpr_status status = nexpr_evaluate_text(NULL, "  a/3 + 0.1 * sin(1.0/3) * a", (const char *[]){"a"}, inputs, 1,
+                                              outputs, 1, NULL, NULL, &err);
     unsigned after = _mm_getcsr();
     _mm_setcsr(saved);
     assert_ok(status, &err);
@@ -252,8 +256,8 @@ static nexpr_status run_stream(stream_case *s, size_t chunk_bytes, nexpr_error *
     nexpr_run_options run = nexpr_run_options_init();
     run.chunk_bytes = chunk_bytes;
     s->source.next = s->sink.next = 0;
-    return nexpr_stream(s->e, NULL, (const nexpr_array *[]){&s->a, &s->b, &s->c}, (const nexpr_source *[]){&s->read, NULL, NULL},
-                        (const nexpr_sink *[]){&s->write}, &run, err);
+    return nexpr_stream(s->e, NULL, (const nexpr_array *[]){&s->a, &s->b, &s->c},
+                        (const nexpr_source *[]){&s->read, NULL, NULL}, (const nexpr_sink *[]){&s->write}, &run, err);
 }
 
 static void streams_in_chunks_of_any_size_with_broadcast_arrays(void **state) {
@@ -343,7 +347,8 @@ static int evaluates_right(void) {
     static double x[SHARED_N];
     nexpr_array a = array_of(x, F64, 1, DIMS(SHARED_N), NULL), r = nexpr_array_init(), *out = &r;
     const nexpr_array *in = &a;
-    int bad = nexpr_evaluate_text(NULL, "exp(a) + sin(a)", (const char *[]){"a"}, &in, 1, &out, 1, NULL, NULL, NULL) != NEXPR_OK;
+    int bad =
+        nexpr_evaluate_text(NULL, "exp(a) + sin(a)", (const char *[]){"a"}, &in, 1, &out, 1, NULL, NULL, NULL) != NEXPR_OK;
     for (int i = 0; !bad && i < SHARED_N; i++) bad = ((double *)r.data)[i] != 1;
     nexpr_array_free(&r);
     return !bad;
