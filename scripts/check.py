@@ -140,28 +140,31 @@ def thread(tally):
                   NEXPR_THREADING="pool", **SANITIZER_ENVIRONMENT)
 
 
+def start_fuzzer(program, found):
+    """(name, log, process) of one that runs from the corpus that is kept; what it finds goes to the folder `found`."""
+    (found / program.name).mkdir(parents=True, exist_ok=True)
+    log = found / f"{program.name}.log"
+    kept = ROOT / "tests" / "fuzz" / "corpus" / program.name.removeprefix("fuzz_")
+    command = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20", "-rss_limit_mb=4096", f"-artifact_prefix={found}/",
+               found / program.name, *([kept] if kept.is_dir() else [])]
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                   env={**os.environ, **SANITIZER_ENVIRONMENT})
+    return program.name, log, process
+
+
 def fuzz(tally):
     """Every fuzzer for a minute, all at once, from the corpus that is kept."""
     if not build_with_clang(tally):
         return
-    running = []
-    for program in sorted((ROOT / "build-sanitize" / "tests" / "fuzz").glob("fuzz_*")):
-        if program.is_file() and os.access(program, os.X_OK) and program.suffix == "":
-            found = ROOT / "build-sanitize" / "found" / program.name
-            found.mkdir(parents=True, exist_ok=True)
-            log = open(found.parent / f"{program.name}.log", "w", encoding="utf-8")
-            kept = [path for path in (ROOT / "tests" / "fuzz" / "corpus" / program.name.removeprefix("fuzz_"),) if path.is_dir()]
-            command = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20", "-rss_limit_mb=4096",
-                       f"-artifact_prefix={found.parent}/", found, *kept]
-            running.append((program.name, log, subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log,
-                                                                stderr=log, env={**os.environ, **SANITIZER_ENVIRONMENT})))
-    if not running:
+    programs = [path for path in sorted((ROOT / "build-sanitize" / "tests" / "fuzz").glob("fuzz_*"))
+                if path.is_file() and os.access(path, os.X_OK)]
+    if not programs:
         tally.add(0, 1)
         tally.lines.append("build-sanitize: there are no fuzzers")
-    for name, log, process in running:
+    for name, log, process in [start_fuzzer(program, ROOT / "build-sanitize" / "found") for program in programs]:
         status = process.wait()
-        log.close()
-        text = Path(log.name).read_text(encoding="utf-8", errors="replace")
+        text = log.read_text(encoding="utf-8", errors="replace")
         tally.add(status == 0, status != 0)
         say(f"{name}: {text.strip().splitlines()[-1] if text.strip() else 'no output'}")
         if status:

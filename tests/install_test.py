@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Installs nexpr into an empty folder and uses it as a stranger would: the README's program, built with pkg-config as C11 and
-as C++17, and the command. Nothing but nexpr_* may be visible in the libraries.
+"""Installs nexpr into an empty folder and uses it as a stranger would: the README's program, built with pkg-config as C11
+and as C++17, and the command. Nothing but nexpr_* may be visible in the libraries.
 
 Usage: install_test.py ROOT BUILD
 """
@@ -61,18 +61,23 @@ def check_files(installed):
     assert not missing, f"not installed: {missing}"
 
 
+def exported_by(library):
+    return [line.split()[-1] for line in capture("nm", "-D", "--defined-only", library).splitlines()]
+
+
 def check_symbols(installed):
     for name, path in installed.files.items():
         if ".so" in name and not path.is_symlink():
-            symbols = [line.split()[-1] for line in capture("nm", "-D", "--defined-only", path).splitlines()]
+            symbols = exported_by(path)
             foreign = [symbol for symbol in symbols if not symbol.startswith("nexpr_")]
             assert symbols and not foreign, f"{name} exports {foreign}"
 
 
 def check_header(installed):
     """Every function of the header is in the library, and the library has no others."""
-    declared = set(re.findall(r"^NEXPR_API\s[^;(]*?\b(nexpr_\w+)\s*\(", installed.files["nexpr.h"].read_text(), re.MULTILINE))
-    exported = {line.split()[-1] for line in capture("nm", "-D", "--defined-only", installed.files["libnexpr.so"]).splitlines()}
+    header = installed.files["nexpr.h"].read_text(encoding="utf-8")
+    declared = set(re.findall(r"^NEXPR_API\s[^;(]*?\b(nexpr_\w+)\s*\(", header, re.MULTILINE))
+    exported = set(exported_by(installed.files["libnexpr.so"]))
     assert declared == exported, f"differ: {sorted(declared ^ exported)}"
 
 

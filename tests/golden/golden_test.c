@@ -121,8 +121,10 @@ static void store_element(array *a, int i) {
 }
 
 static long double load_part(const char *p, nexpr_dtype dtype) {
-    union { uint8_t b; int8_t i8; uint8_t u8; int16_t i16; uint16_t u16; int32_t i32; uint32_t u32; int64_t i64; uint64_t u64;
-            float f32; double f64; } v = {0};
+    union {
+        int8_t i8; uint8_t u8; int16_t i16; uint16_t u16; int32_t i32; uint32_t u32; int64_t i64; uint64_t u64;
+        float f32; double f64;
+    } v = {0};
     memcpy(&v, p, is_complex(dtype) ? nexpr_dtype_size(dtype) / 2 : nexpr_dtype_size(dtype));
     switch (dtype) {
     case NEXPR_BOOL: case NEXPR_UINT8: return v.u8;
@@ -246,8 +248,8 @@ static bool check_array(golden *g, int index, const nexpr_array *found) {
         bool fits = expected->is_near ? is_near(x, y, found->dtype)
                                       : is_same(x.part[0], y.part[0]) && is_same(x.part[1], y.part[1]);
         if (!fits) {
-            complain(g, "result %d, element %d is %.21Lg %.21Lg, not %.21Lg %.21Lg", index, i, y.part[0], y.part[1], x.part[0],
-                     x.part[1]);
+            complain(g, "result %d, element %d is %.21Lg %.21Lg, not %.21Lg %.21Lg", index, i, y.part[0], y.part[1],
+                     x.part[0], x.part[1]);
             return false;
         }
     }
@@ -292,8 +294,8 @@ static bool run_case(golden *g) {
     }
     nexpr_error err = nexpr_error_init();
     int output_count = g->wants_error ? 1 : g->expected_count;
-    nexpr_status status = nexpr_evaluate_text(NULL, g->text, names, input_list, g->input_count, output_list, output_count, NULL,
-                                              NULL, &err);
+    nexpr_status status = nexpr_evaluate_text(NULL, g->text, names, input_list, g->input_count, output_list, output_count,
+                                              NULL, NULL, &err);
     bool good = true;
     if (g->wants_error) {
         good = check_error(g, status, &err);

@@ -45,7 +45,7 @@ def wrong_inexact(expected, found, slack):
     complex numbers only have to be non-finite: there NumPy depends on how it was compiled."""
     with np.errstate(all="ignore"):
         limit = float(np.finfo(expected.dtype).max) * 0.999
-        off = np.clip(parts(expected).astype(np.float64), -limit, limit) - np.clip(parts(found).astype(np.float64), -limit, limit)
+        off = np.subtract(*[np.clip(parts(x).astype(np.float64), -limit, limit) for x in (expected, found)])
         if expected.dtype.kind == "c":
             both = ~np.isfinite(expected) & ~np.isfinite(found)
             return ~both & ~(np.hypot(off[..., 0], off[..., 1]) <= slack) & ~np.isinf(slack)
@@ -73,7 +73,8 @@ def explain(program, index, expected, found, slack, wrong):
     inputs = []
     for name in program.used_arrays():
         try:
-            inputs.append(f"{name}={np.broadcast_to(programs.native_copy(program.originals[name]), expected.shape)[place]!r}")
+            array = programs.native_copy(program.originals[name])
+            inputs.append(f"{name}={np.broadcast_to(array, expected.shape)[place]!r}")
         except ValueError:  # an input of another result
             continue
     allowed = "" if slack is None else f" (may differ by {np.broadcast_to(slack, expected.shape)[place]:g})"

@@ -58,7 +58,8 @@ def cases(table):
     for name in oracle.CASTS:
         yield name, oracle.CASTS[name], lambda words, name=name: f"{name}({words[0]})", 1
     for decimals in (-1, 0, 2):
-        yield "round", lambda x, d=decimals: oracle.meaning_of("round")(x, d), lambda words, d=decimals: f"round({words[0]}, {d})", 1
+        yield ("round", lambda x, d=decimals: oracle.meaning_of("round")(x, d),
+               lambda words, d=decimals: f"round({words[0]}, {d})", 1)
     yield "if", oracle.MEANING["where"], lambda words: f"{words[1]} if {words[0]} else {words[2]}", 3
     yield "and", np.logical_and, " and ".join, 2
     yield "not", np.logical_not, lambda words: f"not {words[0]}", 1
@@ -77,7 +78,8 @@ def main():
             else:
                 failed += 1
                 if failed <= 100:
-                    print(f"{text} of {', '.join(operands)}: {expected or 'an error'} in NumPy, {found or 'an error'} in nexpr")
+                    print(f"{text} of {', '.join(operands)}: {expected or 'an error'} in NumPy, "
+                          f"{found or 'an error'} in nexpr")
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

@@ -61,7 +61,8 @@ def main():
             if wrong.any():
                 first = int(np.argmax(wrong))
                 values = {name: value[first] for name, value in inputs.items()}
-                print(f"{dtype} {text} at {values}: {expected[first]!r} expected, {found[first]!r} found ({wrong.sum()} wrong)")
+                print(f"{dtype} {text} at {values}: {expected[first]!r} expected, {found[first]!r} found "
+                      f"({wrong.sum()} wrong)")
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

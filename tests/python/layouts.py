@@ -22,8 +22,8 @@ def edge_values(dtype):
         result.real, result.imag = parts[:, None], parts
         return result.ravel()
     info = np.finfo(dtype)
-    positive = [0, info.smallest_subnormal, info.tiny, info.eps, 0.1, 0.5, 1, 1 + info.eps, 1.5, 2, 2.5, np.pi, 10, 100.5, info.max,
-                np.inf, np.nan]
+    positive = [0, info.smallest_subnormal, info.tiny, info.eps, 0.1, 0.5, 1, 1 + info.eps, 1.5, 2, 2.5, np.pi, 10, 100.5,
+                info.max, np.inf, np.nan]
     with np.errstate(all="ignore"):
         return np.array(positive + [-v for v in positive], dtype)
 

@@ -170,7 +170,7 @@ class Expression:
         return buffer.value.decode()
 
     def evaluate(self, arrays, outputs=None, threads=0, block_items=0):
-        """Results: those given as `outputs` (None for one that the library shall allocate), or copies of what it allocated."""
+        """Results: those given as `outputs` (None: the library shall allocate it), or copies of what it allocated."""
         given = outputs or [None] * len(self.result_dtypes)
         inputs = [describe_array(array) for array in arrays]
         results = [Array() if array is None else describe_array(array) for array in given]

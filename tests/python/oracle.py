@@ -320,8 +320,8 @@ SHARED_COMPLEX = set("multiply divide square reciprocal round".split())
 COMPLEX_EPS = 9      # eps of the modulus: 8 and the rounding of the reference
 INEXACT_FUNCTIONS = {"sinc": 4.0, "float_power": 1.0, "angle": 1.0}
 # Exact for complex operands too.
-EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real imag rint equal not_equal less less_equal greater "
-                    "greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite".split())
+EXACT_COMPLEX = set("add subtract negative positive conjugate where complex real imag rint equal not_equal less less_equal "
+                    "greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite".split())
 # The error of an operand passes through these; operands of all others have to be exact.
 PASSES = set("negative positive fabs where conjugate maximum minimum fmax fmin".split())
 PASSES_COMPLEX = set("negative positive where conjugate".split())

@@ -24,7 +24,10 @@ def layouts_in(buffer, n):
 def square_layouts_in(buffer, n):
     side = int(n ** 0.5)
     square = buffer[:side * side].reshape(side, side)
-    yield from {"square": square, "transposed": square.T, "flipped": square[::-1, ::-1], "rows flipped": square[::-1]}.items()
+    yield "square", square
+    yield "transposed", square.T
+    yield "flipped", square[::-1, ::-1]
+    yield "rows flipped", square[::-1]
 
 
 def check(library, text, function, dtype, source_view, target_view, n, threads):

@@ -18,8 +18,8 @@ TERNARY, OR, AND, NOT, COMPARE, BIT_OR, BIT_XOR, BIT_AND, SHIFT, SUM, PRODUCT, U
 INFIX = {"|": BIT_OR, "^": BIT_XOR, "&": BIT_AND, "<<": SHIFT, ">>": SHIFT, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
          "//": PRODUCT, "%": PRODUCT, "**": POWER, "==": COMPARE, "!=": COMPARE, "<": COMPARE, "<=": COMPARE, ">": COMPARE,
          ">=": COMPARE}
-LITERALS = ["0", "1", "2", "3", "7", "10", "100", "255", "1000", "0x1f", "0b101", "1_000", "0.0", "0.5", "1.0", "1.5", "2.0", "0.1", "3.25",
-            "1e3", "1e-3", ".5", "2.", "1e300", "1j", "2.5j", "True", "False"]
+LITERALS = ["0", "1", "2", "3", "7", "10", "100", "255", "1000", "0x1f", "0b101", "1_000", "0.0", "0.5", "1.0", "1.5", "2.0", "0.1",
+            "3.25", "1e3", "1e-3", ".5", "2.", "1e300", "1j", "2.5j", "True", "False"]
 NEGATIVE_LITERALS = ["-1", "-2", "-128", "-1.0", "-0.5", "-0.0", "-2j"]
 CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf, "nan": np.nan}
 
@@ -130,7 +130,8 @@ def compute_cast(node, table):
     if slack is not None:
         if value.dtype.kind not in "fc":
             raise Reject("an inexact operand")
-        slack = slack + (oracle.spacing(value) if value.dtype.kind == "f" else 4 * np.finfo(value.dtype).eps * oracle.modulus(value))
+        is_real = value.dtype.kind == "f"
+        slack = slack + (oracle.spacing(value) if is_real else 4 * np.finfo(value.dtype).eps * oracle.modulus(value))
     return value, slack
 
 
@@ -261,8 +262,8 @@ class Drawer:
         return self.leaf()
 
     def inner(self, depth):
-        draw = self.pick([self.infix] * 10 + [self.call] * 12 + [self.prefix, self.cast, self.ternary, self.words, self.chain,
-                                                                 self.attribute])
+        others = [self.prefix, self.cast, self.ternary, self.words, self.chain, self.attribute]
+        draw = self.pick([self.infix] * 10 + [self.call] * 12 + others)
         return draw(depth)
 
     def infix(self, depth):
@@ -427,4 +428,5 @@ def draw_program(seed, index, table, depth=4, dtypes=None):
     count = 1 if rng.integers(0, 6) else int(rng.integers(2, 4))
     results = [drawer.node(int(rng.integers(1, depth + 1))) for _ in range(count)]
     outputs = [draw_output(rng, node, arrays, count == 1) for node in results]
-    return Program(arrays, statements, results, outputs, int(rng.choice([0, 0, 1, 2, 3, 8])), int(rng.choice([0, 0, 1, 7, 64, 1000])))
+    threads, block_items = int(rng.choice([0, 0, 1, 2, 3, 8])), int(rng.choice([0, 0, 1, 7, 64, 1000]))
+    return Program(arrays, statements, results, outputs, threads, block_items)
