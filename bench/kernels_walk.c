@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/kernels_walk.h"
+
+#include <stdio.h>
+
+typedef struct walk {
+    bench_kernel_visit *visit;
+    void *user;
+} walk;
+
+static void visit_op(const walk *w, nx_op op, nexpr_dtype loop, unsigned form) {
+    bench_kernel k = {.kind = BENCH_OP, .op = op, .dtype = loop, .arity = nx_op_rows[op].arity};
+    nx_op_name(op, k.name);
+    k.result = nx_op_result_dtype(op, loop);
+    for (int i = 0; i < k.arity; i++) {
+        k.args[i] = nx_op_arg_dtype(op, loop, i);
+        k.form[i] = form >> i & 1 ? 's' : 'v';
+    }
+    for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
+        if (!nx_isa_is_supported(k.isa)) continue;
+        k.kernel = nx_vm_kernel(k.isa, op, loop, form);
+        w->visit(&k, w->user);
+    }
+}
+
+static void walk_ops(const walk *w, bool all_forms) {
+    for (nx_op op = 0; op < NX_OP_COUNT; op++) {
+        const int arity = nx_op_rows[op].arity;
+        const unsigned forms = all_forms && arity > 1 ? (1u << arity) - 1 : 1;
+        for (nexpr_dtype loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+            if (!nx_op_has_kernel(op, loop)) continue;
+            for (unsigned form = 0; form < forms; form++) visit_op(w, op, loop, form);
+        }
+    }
+}
+
+static void walk_casts(const walk *w) {
+    for (nexpr_dtype from = 0; from < NEXPR_DTYPE_COUNT; from++) {
+        for (nexpr_dtype to = 0; to < NEXPR_DTYPE_COUNT; to++) {
+            if (!nx_vm_cast_kernel(NX_ISA_BASELINE, from, to)) continue;
+            bench_kernel k = {.kind = BENCH_CAST, .dtype = to, .arity = 1, .args = {from}, .result = to};
+            snprintf(k.name, sizeof k.name, "cast_%s", nexpr_dtype_name(from));
+            for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
+                if (!nx_isa_is_supported(k.isa)) continue;
+                k.kernel = nx_vm_cast_kernel(k.isa, from, to);
+                w->visit(&k, w->user);
+            }
+        }
+    }
+}
+
+/* Whether a lesser dtype has the same pair of functions. */
+static bool moves_are_known(nexpr_dtype dtype, bool swapped) {
+    for (nexpr_dtype other = 0; other < NEXPR_DTYPE_COUNT; other++) {
+        for (int turned = 0; turned < 2; turned++) {
+            if (other == dtype && turned == swapped) return false;
+            if (nx_vm_load_kernel(NX_ISA_BASELINE, other, turned) == nx_vm_load_kernel(NX_ISA_BASELINE, dtype, swapped)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void walk_moves(const walk *w, bench_kernel_kind kind, bool swapped) {
+    for (nexpr_dtype dtype = 0; dtype < NEXPR_DTYPE_COUNT; dtype++) {
+        if (moves_are_known(dtype, swapped)) continue;
+        bench_kernel k = {.kind = kind, .dtype = dtype, .arity = 1, .args = {dtype}, .result = dtype};
+        snprintf(k.name, sizeof k.name, "%s%s", swapped ? "swapped_" : "", kind == BENCH_LOAD ? "load" : "store");
+        for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
+            if (!nx_isa_is_supported(k.isa)) continue;
+            k.load = kind == BENCH_LOAD ? nx_vm_load_kernel(k.isa, dtype, swapped) : NULL;
+            k.store = kind == BENCH_STORE ? nx_vm_store_kernel(k.isa, dtype, swapped) : NULL;
+            w->visit(&k, w->user);
+        }
+    }
+}
+
+void bench_walk_kernels(bool all_forms, bench_kernel_visit *visit, void *user) {
+    const walk w = {visit, user};
+    walk_ops(&w, all_forms);
+    walk_casts(&w);
+    for (int swapped = 0; swapped < 2; swapped++) {
+        walk_moves(&w, BENCH_LOAD, swapped);
+        walk_moves(&w, BENCH_STORE, swapped);
+    }
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All kernels that this machine can run, one after another: those of engine/ops.def in all forms, the casts, and the loads
+ * and stores of each kind of item. Whoever wants to time or look at each of them visits them here.
+ */
+#ifndef BENCH_KERNELS_WALK_H
+#define BENCH_KERNELS_WALK_H
+
+#include "vm/kernels.h"
+
+typedef enum bench_kernel_kind { BENCH_OP, BENCH_CAST, BENCH_LOAD, BENCH_STORE } bench_kernel_kind;
+
+typedef struct bench_kernel {
+    bench_kernel_kind kind;
+    char name[NX_NAME_MAX + 8];     /* "add", "cast_uint8", "load", "swapped_load" */
+    char form[NX_MAX_ARITY + 1];    /* a letter per operand, v or s, of an op; else "" */
+    nexpr_dtype dtype;              /* of the loop, of the item moved, or what is cast to */
+    nx_isa isa;
+    int arity;
+    nexpr_dtype args[NX_MAX_ARITY], result;
+    nx_op op;                       /* if kind is BENCH_OP */
+    nx_kernel *kernel;              /* of an op or a cast */
+    nx_load_kernel *load;
+    nx_store_kernel *store;
+} bench_kernel;
+
+typedef void bench_kernel_visit(const bench_kernel *kernel, void *user);
+
+/* Visits kernels in the order of name, dtype, form, instruction set, baseline first. all_forms: else the first of each. */
+void bench_walk_kernels(bool all_forms, bench_kernel_visit *visit, void *user);
+
+#endif
