@@ -1,18 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of expr_bench: an expression of a and b, and the loop one would write for it. */
+/*
+ * The rows of expr_rows.def and their loops in C. Each row has two: strict, compiled without any licence and with the math
+ * functions of nexpr, and fast, compiled with -ffast-math and the vector functions of libm. See README.md.
+ */
 #ifndef BENCH_EXPR_REFERENCE_H
 #define BENCH_EXPR_REFERENCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "nexpr.h"
+
+/* item_f64 and so on: what an element is in C; dtype_f64 and so on: its dtype. */
+#define BENCH_ITEM_BOOL(ctype) ctype
+#define BENCH_ITEM_INT(ctype) ctype
+#define BENCH_ITEM_REAL(ctype) ctype
+#define BENCH_ITEM_COMPLEX(ctype) struct { ctype re, im; }
+#define X(id, suffix, name, class, ctype) typedef BENCH_ITEM_##class(ctype) item_##suffix;
+NEXPR_DTYPE_MAP(X)
+#undef X
+typedef uint8_t item_none;
+
+enum {
+#define X(id, suffix, name, class, ctype) dtype_##suffix = NEXPR_##id,
+    NEXPR_DTYPE_MAP(X)
+#undef X
+    dtype_none = -1
+};
+
+enum { BENCH_MAX_INPUTS = 3 };
+
+/* Where the elements lie: all arrays are contiguous but for what is said here. The result is always contiguous. */
+typedef enum bench_layout {
+    LAYOUT_FLAT,
+} bench_layout;
+
+/* Computes rows * columns elements, in all threads if `parallel`. Inputs that the row does not have are any address with a
+ * byte per element. */
+typedef void bench_loop(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs);
+
+/* A row of the table. */
 typedef struct bench_row {
-    const char *text;
-    void (*loop)(size_t n, void *r, const void *a, const void *b);
-    bool is_float32; /* else float64 */
+    const char *name, *text;
+    bench_layout layout;
+    size_t columns;
+    bool has_math;
+    int result, inputs[BENCH_MAX_INPUTS]; /* dtypes, dtype_none for no input */
+    bench_loop *strict, *fast;
 } bench_row;
 
-extern const bench_row bench_rows[];
-extern const int bench_row_count;
+#define ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
+#include "bench/expr_rows.def"
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The arrays of one row at one size: where they lie in memory, and what is in them. */
+#ifndef BENCH_EXPR_ARRAYS_H
+#define BENCH_EXPR_ARRAYS_H
+
+#include "bench/expr_reference.h"
+
+typedef struct bench_operand {
+    nexpr_array array;
+    int64_t shape[2], strides[2];
+    void *region; /* what was mapped */
+    size_t region_bytes;
+} bench_operand;
+
+typedef struct bench_arrays {
+    const bench_row *row;
+    size_t rows, columns, n; /* n = rows * columns */
+    int input_count;
+    bench_operand input[BENCH_MAX_INPUTS], output;
+    const void *data[BENCH_MAX_INPUTS]; /* of the inputs; the first one's where there is none */
+    size_t bytes;                       /* of the elements that are read and written */
+} bench_arrays;
+
+/* Maps and fills the arrays for about n elements. Exits if there is no memory. */
+void bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n);
+void bench_arrays_free(bench_arrays *arrays);
+
+#endif
