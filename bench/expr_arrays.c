@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arrays lie as a user's do: large ones in huge pages of their own, each 64 bytes behind the beginning of a page. All of
- * their memory is touched before anything is timed. Elements are spread over (0, 1), integers over all of their values.
+ * their memory is touched before anything is timed. Floats are spread over (0, 1), integers over all of their values.
  */
 #include "bench/expr_arrays.h"
 
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { OFFSET = 64, HUGE_PAGE = 2 << 20 };
+enum { OFFSET = 64, STAGGER = 4096 + 192, HUGE_PAGE = 2 << 20 };
 
 /* The same number for the same i and k, always; its bits look random. */
 static uint64_t scrambled(uint64_t i, uint64_t k) {
@@ -37,8 +37,9 @@ static void put_element(char *p, nexpr_dtype dtype, uint64_t i, uint64_t k) {
     }
 }
 
-static void map_region(bench_operand *operand, size_t bytes) {
-    operand->region_bytes = bytes + OFFSET + HUGE_PAGE;
+/* `bytes` bytes that begin `offset` bytes behind the beginning of a huge page. */
+static void *map_region(bench_operand *operand, size_t bytes, size_t offset) {
+    operand->region_bytes = bytes + offset + HUGE_PAGE;
     operand->region = mmap(NULL, operand->region_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (operand->region == MAP_FAILED) {
         fprintf(stderr, "expr_bench: no memory for %zu bytes\n", bytes);
@@ -46,42 +47,142 @@ static void map_region(bench_operand *operand, size_t bytes) {
     }
     if (bytes >= HUGE_PAGE) madvise(operand->region, operand->region_bytes, MADV_HUGEPAGE);
     uintptr_t page = ((uintptr_t)operand->region + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    operand->array.data = (char *)page + OFFSET;
-    memset(operand->array.data, 0, bytes);
+    return memset((char *)page + offset, 0, bytes);
 }
 
-static void make_operand(bench_operand *operand, int dtype, size_t n) {
+static void unmap_region(bench_operand *operand) {
+    if (operand->region) munmap(operand->region, operand->region_bytes);
+}
+
+/* `count` elements in one dimension; the layout may see them otherwise. `place` tells the arrays of a row apart. */
+static void make_operand(const bench_arrays *arrays, bench_operand *operand, int dtype, size_t count, int place, bool stagger) {
+    size_t item = nexpr_dtype_size((nexpr_dtype)dtype), offset = OFFSET;
+    if (stagger) offset += (size_t)place * STAGGER;
+    if (arrays->row->layout == LAYOUT_UNALIGNED) offset += item;
     operand->array = nexpr_array_init();
     operand->array.dtype = (nexpr_dtype)dtype;
     operand->array.ndim = 1;
-    operand->shape[0] = (int64_t)n;
     operand->array.shape = operand->shape;
-    map_region(operand, n * nexpr_dtype_size((nexpr_dtype)dtype));
+    operand->array.data = map_region(operand, count * item, offset);
+    operand->shape[0] = (int64_t)count;
 }
 
-static void fill(bench_operand *operand, size_t n, uint64_t k) {
+static void fill(bench_operand *operand, size_t count, int k) {
     size_t item = nexpr_dtype_size(operand->array.dtype);
-    for (size_t i = 0; i < n; i++) put_element((char *)operand->array.data + i * item, operand->array.dtype, i, k);
-}
-
-void bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n) {
-    *arrays = (bench_arrays){.row = row, .rows = 1, .columns = n, .n = n};
-    make_operand(&arrays->output, row->result, n);
-    arrays->bytes = n * nexpr_dtype_size((nexpr_dtype)row->result);
-    for (int k = 0; k < BENCH_MAX_INPUTS; k++) {
-        if (row->inputs[k] == dtype_none) {
-            arrays->data[k] = arrays->data[0];
-            continue;
-        }
-        make_operand(&arrays->input[k], row->inputs[k], n);
-        fill(&arrays->input[k], n, (uint64_t)k);
-        arrays->bytes += n * nexpr_dtype_size((nexpr_dtype)row->inputs[k]);
-        arrays->data[k] = arrays->input[k].array.data;
-        arrays->input_count = k + 1;
+    for (size_t i = 0; i < count; i++) {
+        put_element((char *)operand->array.data + i * item, operand->array.dtype, i, (uint64_t)k);
     }
 }
 
+static void swap_bytes(bench_operand *operand, size_t count) {
+    size_t item = nexpr_dtype_size(operand->array.dtype);
+    for (char *p = operand->array.data, *end = p + count * item; p < end; p += item) {
+        for (size_t i = 0; i < item / 2; i++) {
+            char byte = p[i];
+            p[i] = p[item - 1 - i];
+            p[item - 1 - i] = byte;
+        }
+    }
+    operand->array.byte_order = NEXPR_SWAPPED;
+}
+
+static void set_matrix(bench_operand *operand, size_t rows, size_t columns) {
+    operand->array.ndim = 2;
+    operand->shape[0] = (int64_t)rows;
+    operand->shape[1] = (int64_t)columns;
+}
+
+static void set_strides(bench_operand *operand, int64_t first, int64_t second) {
+    int64_t item = (int64_t)nexpr_dtype_size(operand->array.dtype);
+    operand->strides[0] = first * item;
+    operand->strides[1] = second * item;
+    operand->array.strides = operand->strides;
+}
+
+/* How many elements input k has in memory. */
+static size_t count_elements(const bench_arrays *arrays, int k) {
+    switch (arrays->row->layout) {
+    case LAYOUT_STRIDED: return 2 * arrays->n;
+    case LAYOUT_ROW: return k ? arrays->columns : arrays->n;
+    case LAYOUT_COLUMN: return k ? arrays->rows : arrays->n;
+    default: return arrays->n;
+    }
+}
+
+/* Makes what nexpr sees of input k out of its `count` elements. */
+static void lay_out(bench_arrays *arrays, int k, size_t count) {
+    bench_operand *operand = &arrays->input[k];
+    switch (arrays->row->layout) {
+    case LAYOUT_STRIDED:
+        operand->shape[0] = (int64_t)arrays->n;
+        set_strides(operand, 2, 0);
+        break;
+    case LAYOUT_SWAPPED: swap_bytes(operand, count); break;
+    case LAYOUT_ROW:
+        if (k == 0) set_matrix(operand, arrays->rows, arrays->columns);
+        break;
+    case LAYOUT_COLUMN: set_matrix(operand, arrays->rows, k ? 1 : arrays->columns); break;
+    case LAYOUT_TRANSPOSED:
+    case LAYOUT_TRANSPOSED_PLAIN:
+        set_matrix(operand, arrays->rows, arrays->columns);
+        if (k == 0) set_strides(operand, 1, (int64_t)arrays->rows);
+        break;
+    default: break;
+    }
+}
+
+/* The first input, float64, in C order. */
+static void make_plain(bench_arrays *arrays, bool stagger) {
+    make_operand(arrays, &arrays->plain, NEXPR_FLOAT64, arrays->n, BENCH_MAX_INPUTS + 1, stagger);
+    const double *from = arrays->input[0].array.data;
+    double *to = arrays->plain.array.data;
+    for (size_t i = 0; i < arrays->columns; i++) {
+        for (size_t j = 0; j < arrays->rows; j++) to[j * arrays->columns + i] = from[i * arrays->rows + j];
+    }
+    arrays->c_data[0] = to;
+}
+
+static bool is_matrix(bench_layout layout) {
+    return layout >= LAYOUT_ROW && layout <= LAYOUT_TRANSPOSED_PLAIN;
+}
+
+static bool choose_shape(bench_arrays *arrays, size_t n) {
+    arrays->rows = 1;
+    arrays->columns = n;
+    if (is_matrix(arrays->row->layout)) {
+        size_t root = 1;
+        while ((root + 1) * (root + 1) <= n) root++;
+        arrays->columns = arrays->row->columns ? arrays->row->columns : root;
+        arrays->rows = n / arrays->columns;
+        if (arrays->rows < 2) return false;
+    }
+    arrays->n = arrays->rows * arrays->columns;
+    return true;
+}
+
+bool bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n, bool stagger) {
+    *arrays = (bench_arrays){.row = row};
+    if (!choose_shape(arrays, n)) return false;
+    make_operand(arrays, &arrays->output, row->result, arrays->n, BENCH_MAX_INPUTS, stagger);
+    if (is_matrix(row->layout)) set_matrix(&arrays->output, arrays->rows, arrays->columns);
+    arrays->bytes = arrays->n * nexpr_dtype_size((nexpr_dtype)row->result);
+    for (int k = 0; k < BENCH_MAX_INPUTS && row->inputs[k] != dtype_none; k++) {
+        size_t count = count_elements(arrays, k), read = row->layout == LAYOUT_STRIDED ? arrays->n : count;
+        make_operand(arrays, &arrays->input[k], row->inputs[k], count, k, stagger);
+        fill(&arrays->input[k], count, k);
+        lay_out(arrays, k, count);
+        arrays->bytes += read * nexpr_dtype_size((nexpr_dtype)row->inputs[k]);
+        arrays->input_count = k + 1;
+    }
+    for (int k = 0; k < BENCH_MAX_INPUTS; k++) {
+        arrays->data[k] = arrays->c_data[k] = arrays->input[k < arrays->input_count ? k : 0].array.data;
+    }
+    if (row->layout == LAYOUT_TRANSPOSED_PLAIN) make_plain(arrays, stagger);
+    return true;
+}
+
 void bench_arrays_free(bench_arrays *arrays) {
-    for (int k = 0; k < arrays->input_count; k++) munmap(arrays->input[k].region, arrays->input[k].region_bytes);
-    munmap(arrays->output.region, arrays->output.region_bytes);
+    for (int k = 0; k < arrays->input_count; k++) unmap_region(&arrays->input[k]);
+    unmap_region(&arrays->output);
+    unmap_region(&arrays->plain);
 }

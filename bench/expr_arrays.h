@@ -17,12 +17,15 @@ typedef struct bench_arrays {
     size_t rows, columns, n; /* n = rows * columns */
     int input_count;
     bench_operand input[BENCH_MAX_INPUTS], output;
-    const void *data[BENCH_MAX_INPUTS]; /* of the inputs; the first one's where there is none */
-    size_t bytes;                       /* of the elements that are read and written */
+    bench_operand plain;                  /* LAYOUT_TRANSPOSED_PLAIN: the first input in C order */
+    const void *data[BENCH_MAX_INPUTS];   /* of the inputs; the first one's where there is none */
+    const void *c_data[BENCH_MAX_INPUTS]; /* the same, for the loops in C */
+    size_t bytes;                         /* of the elements that are read and written */
 } bench_arrays;
 
-/* Maps and fills the arrays for about n elements. Exits if there is no memory. */
-void bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n);
+/* Maps and fills the arrays for about n elements; false if the row has no such size: less than two rows. Exits if there is
+ * no memory. `stagger`: each array begins at another offset within a page. */
+bool bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n, bool stagger);
 void bench_arrays_free(bench_arrays *arrays);
 
 #endif

@@ -2,10 +2,12 @@
 /*
  * The rows as loops that one would write in C, for the compiler to vectorise. Compiled twice: with BENCH_BUILD strict, which
  * leaves out the rows with math functions (expr_math.c has these), and with BENCH_BUILD fast. The loop in all threads is a
- * function of its own, because `omp parallel for simd if(...)` would take the vector code from the serial case too.
+ * function of its own: `omp parallel for simd if(...)` would take the vector code from the serial case too, and without
+ * the pragma the serial case pays nothing for a region that it does not need.
  */
 #include "bench/expr_reference.h"
 
+#include <string.h>
 #include <tgmath.h>
 
 #define IS_strict 0
@@ -14,23 +16,6 @@
 #define CAT(a, b, c) CAT_(a, b, c)
 #define LOOP_NAME(name) CAT(bench_, BENCH_BUILD, _##name)
 
-#define ARGUMENTS(R, A, B, C) \
-    size_t rows, size_t columns, R *restrict r, const A *restrict a, const B *restrict b, const C *restrict c
-
-/* An element of each input, wherever it lies. */
-#define ELEMENTS(A, B, C, a_at, b_at, c_at) \
-    A x = a_at;                             \
-    B y = b_at;                             \
-    C z = c_at;                             \
-    (void)x, (void)y, (void)z
-
-#define NEST_FLAT(pragma, A, B, C, formula)            \
-    size_t n = rows * columns;                         \
-    pragma for (size_t i = 0; i < n; i++) {            \
-        ELEMENTS(A, B, C, a[i], b[i], c[i]);           \
-        r[i] = formula;                                \
-    }
-
 /* gcc 12 makes fused operations of products whose sums and differences alternate, whatever -ffp-contract says. */
 #if !CAT(IS_, BENCH_BUILD, ) && defined __GNUC__ && __GNUC__ >= 12
 #define APART(product) __builtin_assoc_barrier(product)
@@ -38,16 +23,81 @@
 #define APART(product) (product)
 #endif
 
+/* What stands before a loop over elements and before one over rows, in one thread and in all. */
+#define SERIAL_ELEMENTS
+#define SERIAL_ROWS
+#define PARALLEL_ELEMENTS _Pragma("omp parallel for simd")
+#define PARALLEL_ROWS _Pragma("omp parallel for")
+
+static inline double swapped(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = __builtin_bswap64(bits);
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* What the formula works on, wherever it comes from. */
+#define ELEMENTS(A, B, C, a_at, b_at, c_at) \
+    A x = a_at;                             \
+    B y = b_at;                             \
+    C z = c_at;                             \
+    (void)x, (void)y, (void)z
+
+#define FLAT_LOOP(threads, A, B, C, formula, a_at, b_at, c_at)                    \
+    size_t n = rows * columns;                                                    \
+    threads##_ELEMENTS for (size_t i = 0; i < n; i++) {                           \
+        ELEMENTS(A, B, C, a_at, b_at, c_at);                                      \
+        r[i] = formula;                                                           \
+    }
+#define MATRIX_LOOP(threads, A, B, C, formula, b_at)                              \
+    threads##_ROWS for (size_t j = 0; j < rows; j++) {                            \
+        for (size_t i = 0; i < columns; i++) {                                    \
+            ELEMENTS(A, B, C, a[j * columns + i], b_at, *c);                      \
+            r[j * columns + i] = formula;                                         \
+        }                                                                         \
+    }
+/* Tiles whose columns of a and rows of b stay in the first cache. */
+enum { TILE = 16 };
+#define TILED_LOOP(threads, A, B, C, formula)                                     \
+    threads##_ROWS for (size_t j0 = 0; j0 < rows; j0 += TILE) {                   \
+        size_t j1 = j0 + TILE < rows ? j0 + TILE : rows;                          \
+        for (size_t i0 = 0; i0 < columns; i0 += TILE) {                           \
+            size_t i1 = i0 + TILE < columns ? i0 + TILE : columns;                \
+            for (size_t j = j0; j < j1; j++) {                                    \
+                for (size_t i = i0; i < i1; i++) {                                \
+                    ELEMENTS(A, B, C, a[i * rows + j], b[j * columns + i], *c);   \
+                    r[j * columns + i] = formula;                                 \
+                }                                                                 \
+            }                                                                     \
+        }                                                                         \
+    }
+
+#define LOOP_FLAT(threads, ...) FLAT_LOOP(threads, __VA_ARGS__, a[i], b[i], c[i])
+#define LOOP_STRIDED(threads, ...) FLAT_LOOP(threads, __VA_ARGS__, a[2 * i], b[2 * i], c[i])
+#define LOOP_SWAPPED(threads, ...) FLAT_LOOP(threads, __VA_ARGS__, swapped(a[i]), swapped(b[i]), c[i])
+#define LOOP_ROW(threads, ...) MATRIX_LOOP(threads, __VA_ARGS__, b[i])
+#define LOOP_COLUMN(threads, ...) MATRIX_LOOP(threads, __VA_ARGS__, b[j])
+#define LOOP_TRANSPOSED TILED_LOOP
+#define LOOP_TRANSPOSED_PLAIN LOOP_FLAT
+#define LOOP_UNALIGNED LOOP_FLAT
+#define LOOP_FRESH LOOP_FLAT
+#define LOOP_FRESH_REUSED LOOP_FLAT
+#define LOOP_FRESH_CACHED LOOP_FLAT
+
+#define ARGUMENTS(R, A, B, C) \
+    size_t rows, size_t columns, R *restrict r, const A *restrict a, const B *restrict b, const C *restrict c
+
 /* row_item is the type of the row's literals. */
 #define L(c) ((row_item)(c))
 #define LOOPS(name, layout, R, A, B, C, formula)                                                               \
     static void name##_serial(ARGUMENTS(R, A, B, C)) {                                                         \
         typedef R row_item __attribute__((unused));                                                            \
-        NEST_##layout(, A, B, C, formula)                                                                      \
+        LOOP_##layout(SERIAL, A, B, C, formula)                                                                \
     }                                                                                                          \
     static void name##_parallel(ARGUMENTS(R, A, B, C)) {                                                       \
         typedef R row_item __attribute__((unused));                                                            \
-        NEST_##layout(_Pragma("omp parallel for simd"), A, B, C, formula)                                      \
+        LOOP_##layout(PARALLEL, A, B, C, formula)                                                              \
     }                                                                                                          \
     void LOOP_NAME(name)(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) {     \
         (parallel ? name##_parallel : name##_serial)(rows, columns, r, inputs[0], inputs[1], inputs[2]);       \
@@ -62,6 +112,6 @@
 #define LOOPS_MATH32(...)
 #endif
 
-#define ROW(name, text, layout, columns, kind, result, a, b, c, formula) \
+#define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula) \
     LOOPS_##kind(name, layout, item_##result, item_##a, item_##b, item_##c, (formula))
 #include "bench/expr_rows.def"

@@ -81,5 +81,5 @@ VEC_FN void compute_tail(row_formula *f, size_t n, T *r, const T *a, const T *b)
 #define LOOPS_MATH64 LOOPS
 #endif
 
-#define ROW(name, text, layout, columns, kind, result, a, b, c, formula) LOOPS_##kind(name, formula)
+#define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula) LOOPS_##kind(name, formula)
 #include "bench/expr_rows.def"

@@ -31,9 +31,19 @@ enum {
 
 enum { BENCH_MAX_INPUTS = 3 };
 
-/* Where the elements lie: all arrays are contiguous but for what is said here. The result is always contiguous. */
+/* Where the elements lie. What is not said here is contiguous; the result always is. */
 typedef enum bench_layout {
     LAYOUT_FLAT,
+    LAYOUT_STRIDED,          /* a and b: every second element */
+    LAYOUT_SWAPPED,          /* a and b: the other byte order */
+    LAYOUT_ROW,              /* a matrix and b a row of it */
+    LAYOUT_COLUMN,           /* a matrix and b a column of it */
+    LAYOUT_TRANSPOSED,       /* a square in Fortran order, b in C order */
+    LAYOUT_TRANSPOSED_PLAIN, /* the same; the loops in C have a in C order too */
+    LAYOUT_UNALIGNED,        /* everything is one element behind a multiple of 64 bytes */
+    LAYOUT_FRESH,            /* a new output for every call, freed behind it; in C from malloc */
+    LAYOUT_FRESH_REUSED,     /* the same; the loops in C write to one output again and again */
+    LAYOUT_FRESH_CACHED,     /* the same with nexpr's cache of buffers */
 } bench_layout;
 
 /* Computes rows * columns elements, in all threads if `parallel`. Inputs that the row does not have are any address with a
@@ -42,7 +52,7 @@ typedef void bench_loop(bool parallel, size_t rows, size_t columns, void *r, con
 
 /* A row of the table. */
 typedef struct bench_row {
-    const char *name, *text;
+    const char *name, *text, *note;
     bench_layout layout;
     size_t columns;
     bool has_math;

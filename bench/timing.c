@@ -37,6 +37,7 @@ void bench_compare(const bench_call *calls, int count, int repeats, double least
     static double ns[MAX_CALLS][BENCH_MAX_REPEATS], ratio[MAX_CALLS][BENCH_MAX_REPEATS];
     for (int turn = 0; turn < repeats; turn++) {
         for (int i = 0; i < count; i++) {
+            if (calls[i].prepare) calls[i].prepare(calls[i].user);
             ns[i][turn] = bench_time_calls(calls[i], least_ns);
             ratio[i][turn] = ns[0][turn] / ns[i][turn];
         }

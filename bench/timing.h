@@ -7,10 +7,11 @@
 
 enum { BENCH_MAX_REPEATS = 101 };
 
-/* Something that is timed: run(user) is one call. */
+/* Something that is timed: run(user) is one call. prepare(user), if there is one, comes before each turn and is not timed. */
 typedef struct bench_call {
     void (*run)(void *user);
     void *user;
+    void (*prepare)(void *user);
 } bench_call;
 
 /* CLOCK_MONOTONIC in nanoseconds. */
