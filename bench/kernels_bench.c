@@ -172,9 +172,9 @@ static void measure_move(const bench_kernel *k, void *user) {
 
 static void measure_all(bench *b) {
     static const ptrdiff_t strides[] = {1, 2, -1, MAX_STRIDE};
-    bench_walk_kernels(b->options->all_forms, measure_op_or_cast, b);
+    bench_walk_kernels(b->options->all_forms ? BENCH_ALL_FORMS : 0, measure_op_or_cast, b);
     for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
-        bench_walk_kernels(false, measure_move, &(moves){b, strides[i]});
+        bench_walk_kernels(0, measure_move, &(moves){b, strides[i]});
     }
 }
 
@@ -184,7 +184,7 @@ static int find_load_address(struct dl_phdr_info *info, size_t size, void *user)
     return 1; /* the program comes first */
 }
 
-/* The place of each kernel in this program's file. */
+/* The place of a kernel in this program's file. */
 static void list(const bench_kernel *k, void *user) {
     bench *b = user;
     uintptr_t program = 0;
@@ -205,7 +205,7 @@ static const char help[] =
     "  --isa NAME     only this instruction set: baseline, avx2, avx512\n"
     "  --forms        all forms of the ops, not only that of arrays alone\n"
     "  --json FILE    write the figures to FILE as well\n"
-    "  --list         print name, dtype, form, instruction set and address of each kernel, time nothing\n"
+    "  --list         time nothing, print name, dtype, form, instruction set, address; even of what cannot run\n"
     "  --help         print this\n";
 
 static _Noreturn void misuse(const char *what, const char *value) {
@@ -248,7 +248,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < NX_MAX_ARITY; i++) b.operands[i] = registers[i];
     if (o.json && !(b.json = fopen(o.json, "w"))) die("cannot write the JSON file");
     if (b.json) fputs("[", b.json);
-    if (o.list) bench_walk_kernels(o.all_forms, list, &b);
+    if (o.list) bench_walk_kernels(BENCH_ALL_ISAS | (o.all_forms ? BENCH_ALL_FORMS : 0), list, &b);
     else measure_all(&b);
     if (b.json) fputs("\n]\n", b.json);
     if (b.json && fclose(b.json)) die("cannot write the JSON file");

@@ -6,7 +6,12 @@
 typedef struct walk {
     bench_kernel_visit *visit;
     void *user;
+    int flags;
 } walk;
+
+static bool is_wanted(const walk *w, nx_isa isa) {
+    return w->flags & BENCH_ALL_ISAS || nx_isa_is_supported(isa);
+}
 
 static void visit_op(const walk *w, nx_op op, nexpr_dtype loop, unsigned form) {
     bench_kernel k = {.kind = BENCH_OP, .op = op, .dtype = loop, .arity = nx_op_rows[op].arity};
@@ -17,16 +22,16 @@ static void visit_op(const walk *w, nx_op op, nexpr_dtype loop, unsigned form) {
         k.form[i] = form >> i & 1 ? 's' : 'v';
     }
     for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
-        if (!nx_isa_is_supported(k.isa)) continue;
+        if (!is_wanted(w, k.isa)) continue;
         k.kernel = nx_vm_kernel(k.isa, op, loop, form);
         w->visit(&k, w->user);
     }
 }
 
-static void walk_ops(const walk *w, bool all_forms) {
+static void walk_ops(const walk *w) {
     for (nx_op op = 0; op < NX_OP_COUNT; op++) {
         const int arity = nx_op_rows[op].arity;
-        const unsigned forms = all_forms && arity > 1 ? (1u << arity) - 1 : 1;
+        const unsigned forms = w->flags & BENCH_ALL_FORMS && arity > 1 ? (1u << arity) - 1 : 1;
         for (nexpr_dtype loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
             if (!nx_op_has_kernel(op, loop)) continue;
             for (unsigned form = 0; form < forms; form++) visit_op(w, op, loop, form);
@@ -41,7 +46,7 @@ static void walk_casts(const walk *w) {
             bench_kernel k = {.kind = BENCH_CAST, .dtype = to, .arity = 1, .args = {from}, .result = to};
             snprintf(k.name, sizeof k.name, "cast_%s", nexpr_dtype_name(from));
             for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
-                if (!nx_isa_is_supported(k.isa)) continue;
+                if (!is_wanted(w, k.isa)) continue;
                 k.kernel = nx_vm_cast_kernel(k.isa, from, to);
                 w->visit(&k, w->user);
             }
@@ -68,7 +73,7 @@ static void walk_moves(const walk *w, bench_kernel_kind kind, bool swapped) {
         bench_kernel k = {.kind = kind, .dtype = dtype, .arity = 1, .args = {dtype}, .result = dtype};
         snprintf(k.name, sizeof k.name, "%s%s", swapped ? "swapped_" : "", kind == BENCH_LOAD ? "load" : "store");
         for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
-            if (!nx_isa_is_supported(k.isa)) continue;
+            if (!is_wanted(w, k.isa)) continue;
             k.load = kind == BENCH_LOAD ? nx_vm_load_kernel(k.isa, dtype, swapped) : NULL;
             k.store = kind == BENCH_STORE ? nx_vm_store_kernel(k.isa, dtype, swapped) : NULL;
             w->visit(&k, w->user);
@@ -76,9 +81,9 @@ static void walk_moves(const walk *w, bench_kernel_kind kind, bool swapped) {
     }
 }
 
-void bench_walk_kernels(bool all_forms, bench_kernel_visit *visit, void *user) {
-    const walk w = {visit, user};
-    walk_ops(&w, all_forms);
+void bench_walk_kernels(int flags, bench_kernel_visit *visit, void *user) {
+    const walk w = {visit, user, flags};
+    walk_ops(&w);
     walk_casts(&w);
     for (int swapped = 0; swapped < 2; swapped++) {
         walk_moves(&w, BENCH_LOAD, swapped);

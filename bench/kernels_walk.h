@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All kernels that this machine can run, one after another: those of engine/ops.def in all forms, the casts, and the loads
+ * All kernels, one after another: those of engine/ops.def in all forms, the casts, and the loads
  * and stores of each kind of item. Whoever wants to time or look at each of them visits them here.
  */
 #ifndef BENCH_KERNELS_WALK_H
@@ -26,7 +26,10 @@ typedef struct bench_kernel {
 
 typedef void bench_kernel_visit(const bench_kernel *kernel, void *user);
 
-/* Visits kernels in the order of name, dtype, form, instruction set, baseline first. all_forms: else the first of each. */
-void bench_walk_kernels(bool all_forms, bench_kernel_visit *visit, void *user);
+/* ALL_FORMS: not only the first form of each op. ALL_ISAS: also instruction sets that this machine lacks. */
+enum { BENCH_ALL_FORMS = 1, BENCH_ALL_ISAS = 2 };
+
+/* Visits kernels in the order of name, dtype, form, instruction set, baseline first. */
+void bench_walk_kernels(int flags, bench_kernel_visit *visit, void *user);
 
 #endif
