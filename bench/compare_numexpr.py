@@ -18,11 +18,12 @@ import gc
 import json
 import math
 import os
+import re
 import statistics
 import sys
 import time
 from ctypes import byref, c_int, c_void_p
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 CPUS = len(os.sched_getaffinity(0))
@@ -31,11 +32,19 @@ os.environ["NUMEXPR_MAX_THREADS"] = str(CPUS)  # read when it is imported
 import numexpr  # noqa: E402
 import numpy as np  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "python"))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "python"))
 import nexpr  # noqa: E402
 
 SIZES = [1, 1000, 4096, 10000, 65536, 1 << 24]
 REST_S = 3e-4  # before each timing, so that the threads of the other library are asleep
+RTOL = {"float32": 1e-5, "float64": 1e-13, "complex128": 1e-13}  # both call math functions of their own; else equal
+
+# numexpr's literals are float64, so float32 rows have variables in their place.
+SPELLINGS = {
+    "wave32": ("(c0*a-c1*b)+c2*(sin(a)+cos(b))", {"c0": 2.0, "c1": 4.5, "c2": 1.1}),
+    "scaling": ("(a-c0)/c1", {"c0": 16.0, "c1": 219.0}),
+}
 
 
 @dataclass
@@ -44,34 +53,18 @@ class Row:
     text: str
     inputs: dict[str, str]  # name: dtype
     output: str
-    theirs: str = ""  # numexpr's spelling, where it differs
-    constants: dict[str, float] = field(default_factory=dict)  # of numexpr's spelling, in float32
-    rtol: float = 0.0
 
 
-F64 = {"a": "float64", "b": "float64"}
-F32 = {"a": "float32", "b": "float32"}
-WAVE = "(2.0*a-4.5*b)+1.1*(sin(a)+cos(b))"
-HORNER = "1.0"
-for _degree in range(2, 12):
-    HORNER = f"({HORNER})*a+{1 / _degree:.6f}"
-
-# numexpr computes int8 in int32 and is told to cast back. Its literals are float64: those of float32 rows are variables.
-ROWS = [
-    Row("linear", "2.0*a-4.5*b", F64, "float64", rtol=1e-14),
-    Row("wave", WAVE, F64, "float64", rtol=1e-13),
-    Row("polynomial", "(.25*a+.75)*a-1.5*a-2", {"a": "float64"}, "float64", rtol=1e-14),
-    Row("choice", "where(a>0.5, sqrt(a), b**2)", F64, "float64", rtol=1e-14),
-    Row("gauss", "log(a)+exp(-b*b/2)", F64, "float64", rtol=1e-13),
-    Row("angles", "arctan2(a,b)*tanh(a)+a**b", F64, "float64", rtol=1e-13),
-    Row("wave32", WAVE, F32, "float32", "(c0*a-c1*b)+c2*(sin(a)+cos(b))", {"c0": 2.0, "c1": 4.5, "c2": 1.1}, 1e-5),
-    Row("bits", "((a&255)<<2)|(b^a)", {"a": "int64", "b": "int64"}, "int64"),
-    Row("logic", "(a>0.2)&(b<0.7)|(c>0.9)", {**F64, "c": "float64"}, "bool"),
-    Row("horner", HORNER, {"a": "float64"}, "float64", rtol=1e-14),
-    Row("bytes", "a+b", {"a": "int8", "b": "int8"}, "int8"),
-    Row("complex", "a*b+conj(a)", {"a": "complex128", "b": "complex128"}, "complex128", rtol=1e-13),
-    Row("pixels", "(a-16.0)/219", {"a": "uint8"}, "float32", "(a-c0)/c1", {"c0": 16.0, "c1": 219.0}, 1e-6),
-]
+def read_rows():
+    """Those of expr_bench that are about an expression: flat arrays, and at most a word as their note."""
+    dtypes = dict(re.findall(r'X\(\w+, (\w+), "(\w+)"', (ROOT / "include" / "nexpr.h").read_text()))
+    table = (ROOT / "bench" / "expr_rows.def").read_text()
+    pattern = r'^ROW\((\w+), "(.*?)", "\w*", FLAT, 0,\s+\w+, (\w+), (\w+), (\w+), (\w+),'
+    rows = []
+    for name, text, output, *inputs in re.findall(pattern, table, re.MULTILINE):
+        given = {letter: dtypes[suffix] for letter, suffix in zip("abc", inputs) if suffix != "none"}
+        rows.append(Row(name, text, given, dtypes[output]))
+    return rows
 
 
 def make_array(dtype, size, seed):
@@ -109,9 +102,9 @@ class Ours:
 
 def their_calls(row, arrays, out):
     """The two ways to call numexpr."""
-    text = row.theirs or row.text
-    operands = {**arrays, **{name: np.float32(value) for name, value in row.constants.items()}}
-    casting = "unsafe" if row.name == "bytes" else "same_kind"
+    text, constants = SPELLINGS.get(row.name, (row.text, {}))
+    operands = {**arrays, **{name: np.float32(value) for name, value in constants.items()}}
+    casting = "unsafe" if row.output == "int8" else "same_kind"  # numexpr computes int8 in int32
     signature = [(name, numexpr.necompiler.getType(value)) for name, value in operands.items()]
     compiled = numexpr.NumExpr(text, signature)
     values = [np.asarray(value) for value in operands.values()]
@@ -122,7 +115,7 @@ def their_calls(row, arrays, out):
 def check_answers(row, ours, theirs):
     for start in range(0, len(ours), 1 << 20):
         x, y = ours[start:start + (1 << 20)], theirs[start:start + (1 << 20)]
-        good = x == y if not row.rtol else np.abs(x - y) <= row.rtol * (1 + np.abs(y))
+        good = np.abs(x - y) <= RTOL[row.output] * (1 + np.abs(y)) if row.output in RTOL else x == y
         if not good.all():
             at = int(np.argmin(good))
             sys.exit(f"compare_numexpr: {row.text}: element {start + at} is {x[at]!r}, but numexpr gives {y[at]!r}")
@@ -194,10 +187,10 @@ def summarise(results):
     return {"geometric_mean": means, "slower": [[r["row"], r["n"], r["threads"]] for r in slower]}
 
 
-def parse_arguments():
+def parse_arguments(rows):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--library", default=os.environ.get("NEXPR_LIBRARY", "build/runtime/libnexpr.so"))
-    parser.add_argument("--rows", nargs="*", default=[r.name for r in ROWS], help="names of rows: all")
+    parser.add_argument("--rows", nargs="*", default=[r.name for r in rows], help="names of rows: all")
     parser.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="elements")
     parser.add_argument("--threads", nargs="*", type=int, default=sorted({1, CPUS}), help="1 and all")
     parser.add_argument("--pairs", type=int, default=9, help="turns of each row")
@@ -207,9 +200,10 @@ def parse_arguments():
 
 
 def main():
-    arguments = parse_arguments()
+    rows = read_rows()
+    arguments = parse_arguments(rows)
     library = nexpr.Library(arguments.library)
-    unknown = set(arguments.rows) - {r.name for r in ROWS}
+    unknown = set(arguments.rows) - {r.name for r in rows}
     if unknown:
         sys.exit(f"compare_numexpr: no row is called {', '.join(sorted(unknown))}")
     print(f"nexpr {library.c.nexpr_version()}, numexpr {numexpr.__version__}{' with VML' if numexpr.use_vml else ''}, NumPy "
@@ -221,7 +215,7 @@ def main():
     for threads in arguments.threads:
         numexpr.set_num_threads(threads)
         context = library.context(threads=threads)
-        for row in [r for r in ROWS if r.name in arguments.rows]:
+        for row in [r for r in rows if r.name in arguments.rows]:
             for size in arguments.sizes:
                 results.append(measure(library, context, row, size, threads, arguments.pairs, arguments.least_ms / 1e3))
                 report(results[-1])
