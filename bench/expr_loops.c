@@ -44,33 +44,33 @@ static inline double swapped(double x) {
     C z = c_at;                             \
     (void)x, (void)y, (void)z
 
-#define FLAT_LOOP(threads, A, B, C, formula, a_at, b_at, c_at)                    \
-    size_t n = rows * columns;                                                    \
-    threads##_ELEMENTS for (size_t i = 0; i < n; i++) {                           \
-        ELEMENTS(A, B, C, a_at, b_at, c_at);                                      \
-        r[i] = formula;                                                           \
+#define FLAT_LOOP(threads, A, B, C, formula, a_at, b_at, c_at) \
+    size_t n = rows * columns;                                 \
+    threads##_ELEMENTS for (size_t i = 0; i < n; i++) {        \
+        ELEMENTS(A, B, C, a_at, b_at, c_at);                   \
+        r[i] = formula;                                        \
     }
-#define MATRIX_LOOP(threads, A, B, C, formula, b_at)                              \
-    threads##_ROWS for (size_t j = 0; j < rows; j++) {                            \
-        for (size_t i = 0; i < columns; i++) {                                    \
-            ELEMENTS(A, B, C, a[j * columns + i], b_at, *c);                      \
-            r[j * columns + i] = formula;                                         \
-        }                                                                         \
+#define MATRIX_LOOP(threads, A, B, C, formula, b_at)         \
+    threads##_ROWS for (size_t j = 0; j < rows; j++) {       \
+        for (size_t i = 0; i < columns; i++) {               \
+            ELEMENTS(A, B, C, a[j * columns + i], b_at, *c); \
+            r[j * columns + i] = formula;                    \
+        }                                                    \
     }
-/* Tiles whose columns of a and rows of b stay in the first cache. */
-enum { TILE = 16 };
-#define TILED_LOOP(threads, A, B, C, formula)                                     \
-    threads##_ROWS for (size_t j0 = 0; j0 < rows; j0 += TILE) {                   \
-        size_t j1 = j0 + TILE < rows ? j0 + TILE : rows;                          \
-        for (size_t i0 = 0; i0 < columns; i0 += TILE) {                           \
-            size_t i1 = i0 + TILE < columns ? i0 + TILE : columns;                \
-            for (size_t j = j0; j < j1; j++) {                                    \
-                for (size_t i = i0; i < i1; i++) {                                \
-                    ELEMENTS(A, B, C, a[i * rows + j], b[j * columns + i], *c);   \
-                    r[j * columns + i] = formula;                                 \
-                }                                                                 \
-            }                                                                     \
-        }                                                                         \
+/* The elements of a tile stay in the first cache though their rows may all be a power of two apart. */
+enum { TILE_ROWS = 32, TILE_COLUMNS = 8 };
+#define TILED_LOOP(threads, A, B, C, formula)                                      \
+    threads##_ROWS for (size_t j0 = 0; j0 < rows; j0 += TILE_ROWS) {               \
+        size_t j1 = j0 + TILE_ROWS < rows ? j0 + TILE_ROWS : rows;                 \
+        for (size_t i0 = 0; i0 < columns; i0 += TILE_COLUMNS) {                    \
+            size_t i1 = i0 + TILE_COLUMNS < columns ? i0 + TILE_COLUMNS : columns; \
+            for (size_t j = j0; j < j1; j++) {                                     \
+                for (size_t i = i0; i < i1; i++) {                                 \
+                    ELEMENTS(A, B, C, a[i * rows + j], b[j * columns + i], *c);    \
+                    r[j * columns + i] = formula;                                  \
+                }                                                                  \
+            }                                                                      \
+        }                                                                          \
     }
 
 #define LOOP_FLAT(threads, ...) FLAT_LOOP(threads, __VA_ARGS__, a[i], b[i], c[i])
@@ -90,17 +90,17 @@ enum { TILE = 16 };
 
 /* row_item is the type of the row's literals. */
 #define L(c) ((row_item)(c))
-#define LOOPS(name, layout, R, A, B, C, formula)                                                               \
-    static void name##_serial(ARGUMENTS(R, A, B, C)) {                                                         \
-        typedef R row_item __attribute__((unused));                                                            \
-        LOOP_##layout(SERIAL, A, B, C, formula)                                                                \
-    }                                                                                                          \
-    static void name##_parallel(ARGUMENTS(R, A, B, C)) {                                                       \
-        typedef R row_item __attribute__((unused));                                                            \
-        LOOP_##layout(PARALLEL, A, B, C, formula)                                                              \
-    }                                                                                                          \
-    void LOOP_NAME(name)(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) {     \
-        (parallel ? name##_parallel : name##_serial)(rows, columns, r, inputs[0], inputs[1], inputs[2]);       \
+#define LOOPS(name, layout, R, A, B, C, formula)                                                           \
+    static void name##_serial(ARGUMENTS(R, A, B, C)) {                                                     \
+        typedef R row_item __attribute__((unused));                                                        \
+        LOOP_##layout(SERIAL, A, B, C, formula)                                                            \
+    }                                                                                                      \
+    static void name##_parallel(ARGUMENTS(R, A, B, C)) {                                                   \
+        typedef R row_item __attribute__((unused));                                                        \
+        LOOP_##layout(PARALLEL, A, B, C, formula)                                                          \
+    }                                                                                                      \
+    void LOOP_NAME(name)(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) { \
+        (parallel ? name##_parallel : name##_serial)(rows, columns, r, inputs[0], inputs[1], inputs[2]);   \
     }
 
 #define LOOPS_PLAIN LOOPS
