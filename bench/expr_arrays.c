@@ -55,7 +55,8 @@ static void unmap_region(bench_operand *operand) {
 }
 
 /* `count` elements in one dimension; the layout may see them otherwise. `place` tells the arrays of a row apart. */
-static void make_operand(const bench_arrays *arrays, bench_operand *operand, int dtype, size_t count, int place, bool stagger) {
+static void make_operand(const bench_arrays *arrays, bench_operand *operand, int dtype, size_t count, int place,
+                         bool stagger) {
     size_t item = nexpr_dtype_size((nexpr_dtype)dtype), offset = OFFSET;
     if (stagger) offset += (size_t)place * STAGGER;
     if (arrays->row->layout == LAYOUT_UNALIGNED) offset += item;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the VM stands: each expression through a prepared plan, beside the loops that one would write in C for it, on the
- * same arrays, alternating in one process. The rows are in expr_rows.def. README.md explains the figures; --help the options.
+ * same arrays, alternating in one process. The rows are in expr_rows.def; README.md explains the figures.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -79,7 +79,7 @@ static void compile(measurement *m) {
         die(m->row->text, err.message);
     }
     nexpr_program_free(&program);
-    if ((int)nexpr_result_dtype(m->expr, 0) != m->row->result) die(m->row->text, "the result has another dtype than the table");
+    if ((int)nexpr_result_dtype(m->expr, 0) != m->row->result) die(m->row->text, "the result has another dtype");
 }
 
 static nexpr_run_options run_options(const measurement *m) {
@@ -227,13 +227,13 @@ static void settle_fast(void *user) {
 }
 
 static void time_calls(measurement *m, const bench_options *options, bench_report *report) {
-    double ns[3], ratio[3], n = (double)m->arrays.n;
+    double ns[3], ratio[3], n = (double)m->arrays.n, least_ns = options->is_quick ? QUICK_LEAST_NS : LEAST_NS;
     bench_call calls[] = {
         {m->plan ? run_plan : run_evaluate, m, settle_ours},
         {run_strict, m, settle_strict},
         {run_fast, m, settle_fast},
     };
-    bench_compare(calls, 3, options->is_quick ? QUICK_PAIRS : PAIRS, options->is_quick ? QUICK_LEAST_NS : LEAST_NS, ns, ratio);
+    bench_compare(calls, 3, options->is_quick ? QUICK_PAIRS : PAIRS, least_ns, ns, ratio);
     bench_report_row(report, &(bench_figures){
         .row = m->row, .n = m->arrays.n, .threads = m->threads ? m->threads : bench_cpu_count(),
         .gb_per_s = (double)m->arrays.bytes / ns[0], .ns = ns[0] / n,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The strict rows with math functions, for one precision (NX_PRECISION) on the instruction set of this machine (NX_ISA): each
- * row is one loop over vectors, and its functions are nexpr's own, from the template that its kernels are made of. So what
- * the ratio tells is the cost of going through a virtual machine, and both give the same bits.
+ * The strict rows with math functions, for one precision (NX_PRECISION) on the instruction set of this machine (NX_ISA).
+ * Each row is one loop over vectors, and its functions are nexpr's own, from the template that its kernels are made of: so
+ * the ratio is the price of the virtual machine alone, and both give the same bits.
  */
 #include "math/real_tmpl.c"
 

@@ -81,9 +81,10 @@ static void write_text(FILE *file, const bench_figures *f) {
     bool is_long = (int)strlen(row->text) > room;
     int printed = fprintf(file, "%.*s%s%s%s", is_long ? room - 3 : room, row->text, is_long ? "..." : "",
                           *row->note ? ", " : "", row->note);
-    fprintf(file, "%*s %-10s %8zu %3d %9.3f %6.1f %9.3f %6.2f %9.3f %6.2f\n", printed < NAME_WIDTH ? NAME_WIDTH - printed : 0,
-            "", nexpr_dtype_name((nexpr_dtype)row->result), f->n, f->threads, f->ns, f->gb_per_s, f->strict_ns,
-            f->strict_ratio, f->fast_ns, f->fast_ratio);
+    fprintf(file, "%*s %-10s %8zu %3d ", printed < NAME_WIDTH ? NAME_WIDTH - printed : 0, "",
+            nexpr_dtype_name((nexpr_dtype)row->result), f->n, f->threads);
+    fprintf(file, "%9.3f %6.1f %9.3f %6.2f %9.3f %6.2f\n", f->ns, f->gb_per_s, f->strict_ns, f->strict_ratio, f->fast_ns,
+            f->fast_ratio);
     fflush(file);
 }
 
