@@ -43,6 +43,7 @@ ELEMENT_WORK = [
     (re.compile(r"^i?div[bwlq]?$"), re.compile(r"^v?divp[sd]$|^v?pmul")),
     (re.compile(r"^(popcnt|lzcnt|tzcnt|bs[rf])[bwlq]?$"), re.compile(r"^vp|^p[as]")),
 ]
+VECTOR_STORE = re.compile(r"^v?(?!movs[sd]$)(p?mov|cvtps2ph|p?extract[fi]|p?maskmov|p?compress|p?scatter)")
 ELEMENT_MOVE = re.compile(r"^v?mov(s[sd]|d|q|[lh]p[sd])$")
 
 
@@ -146,8 +147,7 @@ def is_store(instruction):
     """Whether the last operand is memory beyond the stack, and a vector register goes there."""
     last = re.search(r"([^ ,]*\([^()]*\))(\{%k\d\})?$", instruction.operands)
     return bool(last and "%rsp" not in last[1] and "%rip" not in last[1] and width_of(instruction)
-                and re.match(r"^v?(mov|pmov|cvtps2ph|extract|pextr|maskmov|pmaskmov|compress|scatter|pscatter)", instruction.name)
-                and not re.match(r"^v?movs[sd]$|^v?pextr", instruction.name))
+                and VECTOR_STORE.match(instruction.name))
 
 
 def is_spread(instruction, block):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""No kernel is scalar but those of bench/unvectorised.txt, and those are. The verdict comes from machine_code.py, which reads
-the kernels in kernels_bench, for all instruction sets, whether this machine has them or not.
+"""No kernel is scalar but those of bench/unvectorised.txt, and those are. The verdict comes from machine_code.py, which
+reads the kernels in kernels_bench, for all instruction sets, whether this machine has them or not.
 
 Usage: vectorised_test.py KERNELS_BENCH LIST
        vectorised_test.py --test-itself     (see that a wrong list is found out)

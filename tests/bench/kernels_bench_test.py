@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""kernels_bench times what it is asked for, writes the same as JSON, and refuses what it does not know.
+
+Usage: kernels_bench_test.py KERNELS_BENCH
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def run(program, *arguments):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_rows(program):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.json"
+        result = run(program, "--op", "where", "--dtype", "float64", "--forms", "--json", path)
+        rows = json.loads(path.read_text())
+    assert result.returncode == 0 and result.stderr == "", result
+    assert len(result.stdout.splitlines()) == len(rows) + 1
+    assert {row["form"] for row in rows} == {"vvv", "svv", "vsv", "ssv", "vvs", "svs", "vss"}
+    assert rows[0]["isa"] == "baseline" and rows[0]["speedup"] == 1
+    for row in rows:
+        assert (row["kernel"], row["dtype"]) == ("where", "float64")
+        assert row["ns"] > 0 and abs(row["ratio"] - row["ns"] / row["memcpy_ns"]) < 0.01 * row["ratio"]
+
+
+def test_patterns_and_moves(program):
+    names = {line.split()[0] for line in run(program, "--op", "*load", "--isa", "baseline").stdout.splitlines()[1:]}
+    assert names == {f"{turn}load[::{stride}]" for turn in ("", "swapped_") for stride in (1, 2, -1, 3)}, names
+    casts = run(program, "--op", "cast_*", "--dtype", "int8", "--isa", "baseline").stdout.splitlines()[1:]
+    assert len(casts) == 12, casts  # all dtypes but the two complex ones
+
+
+def test_misuse(program):
+    for arguments in (["--op", "nothing"], ["--dtype", "float65"], ["--isa", "mmx"], ["extra"], ["--unknown"], ["--op"]):
+        result = run(program, *arguments)
+        assert result.returncode == 2 and result.stdout == "" and "kernels_bench" in result.stderr, (arguments, result)
+    help_text = run(program, "--help")
+    assert help_text.returncode == 0 and "--json FILE" in help_text.stdout
+
+
+def main(program):
+    test_rows(program)
+    test_patterns_and_moves(program)
+    test_misuse(program)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
