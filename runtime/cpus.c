@@ -8,13 +8,15 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/threads.h"
 
-enum { LARGEST_MASK = 1 << 16 }; /* CPUs */
+enum { LARGEST_MASK = 1 << 16 /* CPUs */, UNKNOWN_CACHE = 32 << 20 };
 
 static int affinity(void) {
     for (int cpus = CPU_SETSIZE; cpus <= LARGEST_MASK; cpus *= 2) {
@@ -109,4 +111,23 @@ int nx_cpus(void) {
     int cpus = affinity(), quota = nx_cpus_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     if (quota < cpus) cpus = quota;
     return cpus < 1 ? 1 : cpus < NX_MAX_THREADS ? cpus : NX_MAX_THREADS;
+}
+
+/* In a virtual machine CPUID, from which sysconf has its answer, may tell of the whole host; what the kernel made of it
+ * is the share of these CPUs. The file says "32768K". */
+static int64_t cache_bytes(void) {
+    long long kib = 0, rest;
+    int64_t told = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    read_numbers("/sys/devices/system/cpu/cpu0/cache/index3", "size", &kib, &rest);
+    if (kib > 0 && kib < LLONG_MAX >> 10 && (told <= 0 || kib << 10 < told)) told = kib << 10;
+    return told > 0 ? told : UNKNOWN_CACHE;
+}
+
+int64_t nx_cpus_cache_bytes(void) {
+    static _Atomic int64_t known;
+    int64_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bytes) return bytes;
+    bytes = cache_bytes();
+    atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    return bytes;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/nest.h"
 
+#include "runtime/cpus.h"
 #include "vm/kernels.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static uint32_t operand_count(const nx_nest *nest) {
     return nest->input_count + nest->output_count;
@@ -179,8 +178,7 @@ int64_t nx_nest_task_items(const nx_nest *nest) {
 
 /* Bytes from which an output is written past the caches: twice the last-level cache. */
 static int64_t streaming_bytes(void) {
-    long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    return 2 * (int64_t)(cache > 0 ? cache : 32 << 20);
+    return 2 * nx_cpus_cache_bytes();
 }
 
 /* Strides of a spooled output: contiguous in the order of the nest's axes. */

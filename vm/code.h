@@ -59,7 +59,7 @@ typedef struct nx_step {
         nx_load_kernel *load; /* and FILL */
         nx_store_kernel *store;
     } kernel;
-    uint32_t dst, src[NX_MAX_ARITY]; /* in the table of addresses; unused ones are 0 */
+    uint32_t dst, src[NX_MAX_OPERANDS]; /* in the table of addresses; unused ones are 0 */
     uint8_t kind, item_size;
 } nx_step;
 
@@ -73,6 +73,7 @@ struct nx_vm_code {
     size_t bytes; /* of this object and its arrays, which are one allocation */
     nx_isa isa;
     nx_blocks blocks;
+    bool is_non_temporal; /* some output is */
     const nx_step *steps;
     uint32_t phase_end[NX_PHASE_COUNT]; /* the steps of a phase begin where those of the phase before it end */
     nx_value *constants;
@@ -80,7 +81,9 @@ struct nx_vm_code {
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */
 };
 
-/* Layout of the scratch memory: the table, the slots, the registers. */
+/* Layout of the scratch memory: the table, the slots, the registers somewhere in the page behind. */
+enum { NX_PAGE = 4096 };
+
 static inline size_t nx_align64(size_t n) {
     return (n + 63) & ~(size_t)63;
 }

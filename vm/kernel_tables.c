@@ -3,6 +3,7 @@
  * The tables of what the templates were compiled to, by instruction set, dtype and kind of item. The names are those of
  * vm/meson.build.
  */
+#include "vm/fused.h"
 #include "vm/kernels.h"
 
 /* What there is once per instruction set: declarations and rows of a table. */
@@ -31,6 +32,21 @@ static forms *const kernels[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
 static kernel_const *const casts[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
 #define X(id, suffix, name, class, ctype) ROWS(nx_casts_##suffix, [NEXPR_##id])
     NEXPR_DTYPE_MAP(X)
+#undef X
+};
+
+/* Dtypes with superinstructions: kernel_dtypes in meson.build has the same. */
+#define FUSED_MAP(X) X(FLOAT32, f32) X(FLOAT64, f64)
+
+typedef nx_kernel *const fused_forms[NX_FUSED_FORMS];
+
+#define X(id, suffix) DECLARE(fused_forms, nx_fused_##suffix, [])
+FUSED_MAP(X)
+#undef X
+
+static fused_forms *const fused[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
+#define X(id, suffix) ROWS(nx_fused_##suffix, [NEXPR_##id])
+    FUSED_MAP(X)
 #undef X
 };
 
@@ -79,6 +95,10 @@ static kind kind_of(nexpr_dtype dtype, bool swapped) {
 
 nx_kernel *nx_vm_own_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned form) {
     return form < NX_MAX_FORMS ? kernels[isa][loop][op][form] : NULL;
+}
+
+nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form) {
+    return fused[isa][loop] ? fused[isa][loop][id][form] : NULL;
 }
 
 nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to) {

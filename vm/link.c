@@ -8,8 +8,7 @@
  * cast of its own, so that every result is a value of its output's dtype. With a single result, its output is written by
  * the last step of a block, which has read all inputs: the output may be exactly one of them.
  */
-#include "vm/code.h"
-#include "vm/registers.h"
+#include "vm/linker.h"
 
 /* Where something is while registers and slots are still counted: which part of the table, and the index there. */
 enum { IN_CONSTANTS, IN_MOVING, IN_SLOTS, IN_REGISTERS, PART_COUNT, PART_SHIFT = 30 };
@@ -26,53 +25,10 @@ static uint32_t index_of(uint32_t at) {
     return at & ((1u << PART_SHIFT) - 1);
 }
 
-/* `last` is the value that reads this one last; LASTS if its register is never free again. */
-#define LASTS UINT32_MAX
-
-/* An input, or what an instruction made. */
-typedef struct value {
-    uint8_t phase;
-    uint8_t size;
-    bool is_placed;
-    uint32_t at;
-    uint32_t last;
-    uint32_t result; /* first of its results, NX_VM_NONE if none */
-} value;
-
-typedef struct result {
-    uint32_t value;
-    uint32_t next; /* of the same value, or NX_VM_NONE */
-    bool is_plain, is_written;
-} result;
-
-typedef struct linker {
-    const nx_vm_program *program;
-    const nx_vm_layout *layout;
-    nx_vm_code *code;
-    nx_vm_instruction *instructions; /* those of the program and the casts of results; NX_VM_VALUE refs are into values */
-    value *values, *inputs;
-    result *results;
-    uint32_t value_count;
-    nx_step *steps;
-    uint32_t step_count;
-    nx_registers registers;
-    uint32_t slot_count;
-    const char *missing; /* a kernel that does not exist */
-} linker;
-
 /* ------------------------------------------------------------------------------------- values, phases, last uses -- */
 
 static nx_vm_ref value_ref(uint32_t i) {
     return (nx_vm_ref){NX_VM_VALUE, i & NX_VM_MAX_INDEX};
-}
-
-static value *value_of(linker *l, nx_vm_ref ref) {
-    return ref.kind == NX_VM_VALUE ? &l->values[ref.index] : ref.kind == NX_VM_INPUT ? &l->inputs[ref.index] : NULL;
-}
-
-static nx_phase phase_of(linker *l, nx_vm_ref ref) {
-    value *v = value_of(l, ref);
-    return v ? (nx_phase)v->phase : NX_PHASE_CALL;
 }
 
 static void add_value(linker *l, const nx_vm_instruction *instruction) {
@@ -146,6 +102,7 @@ static void describe_operands(linker *l) {
 static void find_last_uses(linker *l) {
     for (uint32_t i = 0; i < l->value_count; i++) {
         value *v = &l->values[i];
+        if (v->is_fused) continue;
         for (int k = 0; k < l->instructions[i].arity; k++) {
             value *arg = value_of(l, l->instructions[i].arg[k]);
             if (!arg || arg->last == LASTS) continue;
@@ -160,7 +117,7 @@ static void find_last_uses(linker *l) {
 static nx_step *add_step(linker *l, nx_step_kind kind, uint32_t dst, uint32_t src, size_t item_size) {
     nx_step *s = &l->steps[l->step_count++];
     uint32_t none = place(IN_CONSTANTS, 0);
-    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none}};
+    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none, none}};
     return s;
 }
 
@@ -227,6 +184,7 @@ static unsigned resolve_operands(linker *l, uint32_t i, uint32_t src[], nx_dying
 static nx_kernel *find_kernel(const linker *l, const nx_vm_instruction *instruction, unsigned form) {
     nexpr_dtype loop = (nexpr_dtype)instruction->loop;
     if (instruction->kind == NX_NODE_CAST) return nx_vm_cast_kernel(l->code->isa, loop, (nexpr_dtype)instruction->dtype);
+    if (instruction->kind == KIND_FUSED) return nx_vm_fused_kernel(l->code->isa, (nx_fused)instruction->op, loop, form);
     return nx_vm_kernel(l->code->isa, (nx_op)instruction->op, loop, form);
 }
 
@@ -264,6 +222,7 @@ static void store_block(linker *l, uint32_t r, uint32_t from) {
     size_t size = nexpr_dtype_size(operand->dtype);
     if (l->results[r].is_plain && operand->non_temporal) {
         add_step(l, NX_STEP_STORE_NT, output_at(l, r), from, size);
+        l->code->is_non_temporal = true;
     } else if (l->results[r].is_plain) {
         nx_step *s = add_step(l, NX_STEP_COMPUTE, output_at(l, r), from, size);
         set_kernel(l, s, nx_vm_cast_kernel(l->code->isa, operand->dtype, operand->dtype), nexpr_dtype_name(operand->dtype));
@@ -295,8 +254,8 @@ static void write_result(linker *l, uint32_t r) {
 
 static void emit_value(linker *l, uint32_t i) {
     value *v = &l->values[i];
-    uint32_t src[NX_MAX_ARITY] = {0};
-    nx_dying dying[NX_MAX_ARITY];
+    uint32_t src[NX_MAX_OPERANDS] = {0};
+    nx_dying dying[NX_MAX_OPERANDS];
     int count;
     unsigned form = resolve_operands(l, i, src, dying, &count);
     v->at = choose_place(l, i, dying, count);
@@ -312,7 +271,7 @@ static void emit_value(linker *l, uint32_t i) {
 static void emit_phase(linker *l, nx_phase phase) {
     if (phase != NX_PHASE_BLOCK) load_inputs(l, phase);
     for (uint32_t i = 0; i < l->value_count; i++) {
-        if (l->values[i].phase == phase) emit_value(l, i);
+        if (l->values[i].phase == phase && !l->values[i].is_fused) emit_value(l, i);
     }
     if (phase == NX_PHASE_BLOCK) {
         for (uint32_t r = 0; r < l->program->result_count; r++) write_result(l, r);
@@ -329,7 +288,7 @@ static void number_operands(linker *l) {
                                  code->constant_count + code->moving_count + code->slot_count};
     for (nx_step *s = l->steps; s != l->steps + l->step_count; s++) {
         s->dst = base[part_of(s->dst)] + index_of(s->dst);
-        for (int k = 0; k < NX_MAX_ARITY; k++) s->src[k] = base[part_of(s->src[k])] + index_of(s->src[k]);
+        for (int k = 0; k < NX_MAX_OPERANDS; k++) s->src[k] = base[part_of(s->src[k])] + index_of(s->src[k]);
     }
 }
 
@@ -377,6 +336,7 @@ static void link_code(linker *l, uint32_t *renumbered) {
     l->code->blocks = nx_blocks_choose(l->program, l->layout);
     describe_operands(l);
     add_values(l, renumbered);
+    nx_vm_fuse(l);
     find_last_uses(l);
     for (int phase = 0; phase < NX_PHASE_COUNT; phase++) emit_phase(l, (nx_phase)phase);
     number_operands(l);

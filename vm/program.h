@@ -2,12 +2,12 @@
 /*
  * Bytecode: a list of instructions, each of which makes one value from inputs, constants and values made before it. Nothing
  * in it depends on shapes or strides; whether an input is read in place or loaded, and what is computed once instead of
- * once per element, is decided in link.c. A pass that rewrites instructions (fusing two into one, say) belongs between
- * the two, in nx_vm_compile, before registers are given out.
+ * once per element, is decided in link.c, as is which instructions become one (fuse.c).
  */
 #ifndef NX_VM_PROGRAM_H
 #define NX_VM_PROGRAM_H
 
+#include "vm/fused.h"
 #include "vm/vm.h"
 
 typedef enum nx_vm_ref_kind {
@@ -29,7 +29,7 @@ typedef struct nx_vm_instruction {
     uint8_t loop;  /* NX_NODE_OP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
     uint8_t arity;
     uint16_t op;   /* NX_NODE_OP */
-    nx_vm_ref arg[NX_MAX_ARITY];
+    nx_vm_ref arg[NX_MAX_OPERANDS];
     uint32_t reg;    /* where the value is kept if every operand is read in place; link.c gives out registers anew */
     uint32_t result; /* the first result that the value is, NX_VM_NONE if it is none; the others by nx_vm_result.next */
 } nx_vm_instruction;

@@ -5,10 +5,19 @@
  */
 #include "vm/code.h"
 
-static void place_fixed(const nx_vm_code *code, char **at, char *scratch) {
+/* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
+ * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
+ * page, so that the output stands for all operands. */
+static char *place_registers(const nx_vm_code *code, char *scratch, const char *output) {
+    char *first = scratch + nx_scratch_registers(code);
+    return first + (((uintptr_t)output + NX_PAGE / 2 - (uintptr_t)first) & (NX_PAGE - 64));
+}
+
+static void place_fixed(const nx_vm_code *code, char **at, const nx_vm_args *args) {
+    char *scratch = args->scratch;
     for (uint32_t i = 0; i < code->constant_count; i++) *at++ = (char *)&code->constants[i];
     at += code->moving_count;
-    char *slot = scratch + nx_scratch_slots(code), *reg = scratch + nx_scratch_registers(code);
+    char *slot = scratch + nx_scratch_slots(code), *reg = place_registers(code, scratch, args->outputs[0]);
     for (uint32_t i = 0; i < code->slot_count; i++, slot += sizeof(nx_value)) *at++ = slot;
     for (uint32_t i = 0; i < code->register_count; i++, reg += code->blocks.register_bytes) *at++ = reg;
 }
@@ -58,7 +67,7 @@ static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, 
             move(code, s, at, (size_t)rows, (size_t)cols);
             continue;
         }
-        const void *x[NX_MAX_ARITY] = {at[s->src[0]], at[s->src[1]], at[s->src[2]]};
+        const void *x[NX_MAX_OPERANDS] = {at[s->src[0]], at[s->src[1]], at[s->src[2]], at[s->src[3]]};
         s->kernel.compute(n, at[s->dst], x);
     }
 }
@@ -74,7 +83,7 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
     if (count[0] <= 0 || count[1] <= 0) return;
     /* Parts of short rows are not contiguous beyond a row. */
     int64_t block_rows = count[1] == blocks->count[1] ? blocks->rows : 1;
-    place_fixed(code, at, args->scratch);
+    place_fixed(code, at, args);
     place_moving(code, args, at, first[0], first[1]);
     run_phase(code, NX_PHASE_CALL, at, 1, 1);
     if (blocks->is_tiled) run_phase(code, NX_PHASE_TILE, at, min_i64(block_rows, count[0]), count[1]);
@@ -87,10 +96,11 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
             run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->cols, count[1] - j));
         }
     }
+    if (code->is_non_temporal) __builtin_ia32_sfence();
 }
 
 size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
-    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes;
+    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes + NX_PAGE;
 }
 
 int nx_vm_block_items(const nx_vm_code *code) {

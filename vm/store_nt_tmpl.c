@@ -27,5 +27,4 @@ void STORE_NT(void *dst, const void *src, size_t bytes) {
     size_t i = head;
     for (; i + 64 <= bytes; i += 64) stream_line(r + i, x + i);
     memcpy(r + i, x + i, bytes - i);
-    _mm_sfence();
 }

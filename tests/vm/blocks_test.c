@@ -15,7 +15,7 @@ static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_
     assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL),
                      NEXPR_OK);
     int items = nx_vm_block_items(code);
-    assert_true(nx_vm_scratch_bytes(code) < 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
+    assert_true(nx_vm_scratch_bytes(code) < 2 * 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
     nx_vm_code_free(NULL, code);
     builder_free(&b);
     return items;

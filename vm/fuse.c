@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Superinstructions: from the last value to the first, the first row of fused.def whose formula the value's tree has, and
+ * for whose scalars there is a kernel, replaces the tree. Phases are known here, so what is computed once per row or call
+ * is an operand and never part of a tree; a value that is read twice, or is a result, is an operand too.
+ */
+#include "vm/linker.h"
+
+/* A formula in prefix order: an op's id, then its operands; a variable is LEAF + k. */
+enum { MAX_TOKENS = 12, LEAF = NX_OP_COUNT };
+
+typedef struct pattern {
+    int arity; /* variables */
+    uint16_t tokens[MAX_TOKENS];
+} pattern;
+
+static const pattern *pattern_of(int id) {
+    enum { x = LEAF, y, z, w };
+    static const pattern patterns[] = {
+#define OF(id, ...) NX_OP_##id, __VA_ARGS__
+#define FUSED(id, arity, formula) {arity, {formula}},
+#define FORM(id, form)
+#include "vm/fused.def"
+#undef FORM
+#undef FUSED
+#undef OF
+    };
+    return &patterns[id];
+}
+
+/* Whether exchanging the operands changes no bit. */
+static bool is_symmetric(nx_op op) {
+    return op == NX_OP_add || op == NX_OP_multiply;
+}
+
+/* One attempt at a pattern. The operands of the k-th symmetric op that is met are exchanged if bit k says so. */
+typedef struct attempt {
+    linker *l;
+    const nx_vm_instruction *root;
+    const uint16_t *token;
+    unsigned exchanged;
+    int symmetric_count, inner_count;
+    uint32_t inner[MAX_TOKENS]; /* values that the superinstruction makes superfluous */
+    bool is_bound[NX_MAX_OPERANDS];
+    nx_vm_ref operand[NX_MAX_OPERANDS];
+} attempt;
+
+static bool bind(attempt *m, int k, nx_vm_ref ref) {
+    if (m->is_bound[k]) return m->operand[k].kind == ref.kind && m->operand[k].index == ref.index;
+    m->is_bound[k] = true;
+    m->operand[k] = ref;
+    return true;
+}
+
+static bool match_operand(attempt *m, nx_vm_ref ref);
+
+static bool match_op(attempt *m, const nx_vm_instruction *instruction) {
+    nx_op op = (nx_op)*m->token++;
+    if (instruction->kind != NX_NODE_OP || instruction->op != op || instruction->loop != m->root->loop) return false;
+    bool exchange = is_symmetric(op) && m->exchanged >> m->symmetric_count++ & 1;
+    for (int k = 0; k < instruction->arity; k++) {
+        if (!match_operand(m, instruction->arg[exchange ? 1 - k : k])) return false;
+    }
+    return true;
+}
+
+/* The recursion is as deep as the pattern, not as the expression. */
+static bool match_operand(attempt *m, nx_vm_ref ref) {
+    if (*m->token >= LEAF) return bind(m, *m->token++ - LEAF, ref);
+    if (ref.kind != NX_VM_VALUE) return false;
+    const value *v = &m->l->values[ref.index], *root = &m->l->values[m->root - m->l->instructions];
+    if (v->uses != 1 || v->result != NX_VM_NONE || v->phase != root->phase) return false;
+    m->inner[m->inner_count++] = ref.index;
+    return match_op(m, &m->l->instructions[ref.index]);
+}
+
+static bool has_kernel(const attempt *m, int id, int arity) {
+    unsigned form = 0;
+    for (int k = 0; k < arity; k++) {
+        if (nx_phase_is_scalar(phase_of(m->l, m->operand[k]))) form |= 1u << k;
+    }
+    return nx_vm_fused_kernel(m->l->code->isa, (nx_fused)id, (nexpr_dtype)m->root->loop, form);
+}
+
+static void replace(attempt *m, int id, int arity) {
+    nx_vm_instruction *root = &m->l->instructions[m->root - m->l->instructions];
+    for (int k = 0; k < m->inner_count; k++) m->l->values[m->inner[k]].is_fused = true;
+    root->kind = KIND_FUSED;
+    root->op = (uint16_t)id;
+    root->arity = (uint8_t)arity;
+    for (int k = 0; k < arity; k++) root->arg[k] = m->operand[k];
+}
+
+/* Tries the exchanges in the order of a counter whose lowest digit is the op that is met last; those that differ only
+ * beyond the point of failure are left out. */
+static bool fuse_as(linker *l, uint32_t i, int id) {
+    const pattern *p = pattern_of(id);
+    unsigned exchanged = 0;
+    if (l->instructions[i].op != p->tokens[0]) return false;
+    for (;;) {
+        attempt m = {.l = l, .root = &l->instructions[i], .token = p->tokens, .exchanged = exchanged};
+        if (match_op(&m, m.root) && has_kernel(&m, id, p->arity)) {
+            replace(&m, id, p->arity);
+            return true;
+        }
+        int k = m.symmetric_count;
+        for (; k && exchanged >> (k - 1) & 1; k--) exchanged &= ~(1u << (k - 1));
+        if (!k) return false;
+        exchanged |= 1u << (k - 1);
+    }
+}
+
+static void count_uses(linker *l) {
+    for (uint32_t i = 0; i < l->value_count; i++) {
+        for (int k = 0; k < l->instructions[i].arity; k++) {
+            value *arg = value_of(l, l->instructions[i].arg[k]);
+            if (arg) arg->uses++;
+        }
+    }
+}
+
+void nx_vm_fuse(linker *l) {
+    count_uses(l);
+    for (uint32_t i = l->value_count; i-- > 0;) {
+        const value *v = &l->values[i];
+        if (v->is_fused || nx_phase_is_scalar((nx_phase)v->phase) || l->instructions[i].kind != NX_NODE_OP) continue;
+        for (int id = 0; id < NX_FUSED_COUNT && !fuse_as(l, i, id); id++) continue;
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Superinstructions by name: the rows of fused.def, and their kernels. */
+#ifndef NX_VM_FUSED_H
+#define NX_VM_FUSED_H
+
+#include "engine/kernel.h"
+#include "engine/ops.h"
+
+typedef enum nx_fused {
+#define FUSED(id, ...) NX_FUSED_##id,
+#define FORM(id, form)
+#include "vm/fused.def"
+#undef FUSED
+#undef FORM
+    NX_FUSED_COUNT
+} nx_fused;
+
+/* Operands of a kernel, superinstructions included; and their forms: bit k says that operand k is a scalar. */
+enum { NX_MAX_OPERANDS = 4, NX_FUSED_FORMS = 1 << NX_MAX_OPERANDS };
+
+/* NULL if there is no such form for this loop dtype. The contract is engine/kernel.h. */
+nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form);
+
+#endif

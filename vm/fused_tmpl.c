@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The superinstructions of one dtype on one instruction set: fused.def expanded to contiguous loops. Compiled like
+ * kernels_tmpl.c. An op inside a formula is the meaning that ops.def gives it, as a function; only the last result is
+ * made canonical, because no op cares which NaN an operand is.
+ */
+#include "vm/fused.h"
+#include "vm/template.h"
+
+#include CLASS
+
+#define FUNCTION_T_T(id, meaning)                                        \
+    static inline T CAT2(apply_, id)(const T x) {                        \
+        return meaning;                                                  \
+    }
+#define FUNCTION_TT_T(id, meaning)                                       \
+    static inline T CAT2(apply_, id)(const T x, const T y) {             \
+        return meaning;                                                  \
+    }
+#define FUNCTION_TT_B(id, meaning)                                       \
+    static inline int CAT2(apply_, id)(const T x, const T y) {           \
+        return meaning;                                                  \
+    }
+#define FUNCTION_BTT_T(id, meaning)                                      \
+    static inline T CAT2(apply_, id)(const int x, const T y, const T z) { \
+        return meaning;                                                  \
+    }
+#define FUNCTION_TTT_T DROP
+#define FUNCTION_T_B DROP
+#define FUNCTION_T_R DROP
+#define FUNCTION_T_U8 DROP
+#define FUNCTION_TI_T DROP
+#define FUNCTION_RR_T DROP
+
+#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, params, doc) \
+    IN_##domain(UNLESS_##math(FUNCTION_##sig(id, meaning)))
+#include "engine/ops.def"
+#undef OP
+
+#define OF(id, ...) CAT2(apply_, id)(__VA_ARGS__)
+
+/* The loop, inlined for each form. */
+#define FUSED(id, arity, formula)                                                                                       \
+    static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand,       \
+                                                                      unsigned form) {                                  \
+        const T *xs = operand[0], *ys = operand[1], *zs = operand[arity > 2 ? 2 : 0], *ws = operand[arity > 3 ? 3 : 0]; \
+        const T x0 = xs[0], y0 = ys[0], z0 = zs[0], w0 = ws[0];                                                         \
+        INDEPENDENT                                                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                                                \
+            const T x = form & 1 ? x0 : xs[i], y = form & 2 ? y0 : ys[i];                                               \
+            const T z = form & 4 ? z0 : zs[i], w = form & 8 ? w0 : ws[i];                                               \
+            (void)z, (void)w;                                                                                           \
+            r[i] = STORE_T(formula);                                                                                    \
+        }                                                                                                               \
+    }
+#define FORM(id, form)
+#include "vm/fused.def"
+#undef FUSED
+#undef FORM
+
+/* The letters of a form as bits. */
+enum {
+    /*     */ vv, sv, vs,
+    vvv = 0, svv, vsv, ssv, vvs, svs, vss,
+    vvvv = 0, svvv, vsvv, ssvv, vvsv, svsv, vssv, sssv, vvvs, svvs, vsvs, ssvs, vvss, svss, vsss,
+};
+
+#define FUSED(id, arity, formula)
+#define FORM(id, form)                                                                                \
+    static void CAT4(id, _, SUFFIX, _##form)(size_t n, void *result, const void *const *operand) {    \
+        CAT2(loop_, id)(n, result, operand, form);                                                    \
+    }
+#include "vm/fused.def"
+#undef FORM
+
+#define TABLE CAT4(nx_fused_, SUFFIX, _, ISA)
+extern nx_kernel *const TABLE[NX_FUSED_COUNT][NX_FUSED_FORMS];
+nx_kernel *const TABLE[NX_FUSED_COUNT][NX_FUSED_FORMS] = {
+#define FORM(id, form) [NX_FUSED_##id][form] = CAT4(id, _, SUFFIX, _##form),
+#include "vm/fused.def"
+};

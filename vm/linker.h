@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of a program while it is linked: shared by link.c and fuse.c. */
+#ifndef NX_VM_LINKER_H
+#define NX_VM_LINKER_H
+
+#include "vm/code.h"
+#include "vm/registers.h"
+
+/* In nx_vm_instruction.kind beside NX_NODE_CAST and NX_NODE_OP: a superinstruction, whose id is in `op`. */
+enum { KIND_FUSED = NX_NODE_OP + 1 };
+
+/* `last` is the value that reads this one last; LASTS if its register is never free again. */
+#define LASTS UINT32_MAX
+
+/* An input, or what an instruction made. */
+typedef struct value {
+    uint8_t phase;
+    uint8_t size;
+    bool is_placed;
+    bool is_fused; /* it is part of a superinstruction, and not made */
+    uint32_t at;
+    uint32_t last;
+    uint32_t uses;   /* operands that it is, before superinstructions are made */
+    uint32_t result; /* first of its results, NX_VM_NONE if none */
+} value;
+
+typedef struct result {
+    uint32_t value;
+    uint32_t next; /* of the same value, or NX_VM_NONE */
+    bool is_plain, is_written;
+} result;
+
+typedef struct linker {
+    const nx_vm_program *program;
+    const nx_vm_layout *layout;
+    nx_vm_code *code;
+    nx_vm_instruction *instructions; /* those of the program and the casts of results; NX_VM_VALUE refs are into values */
+    value *values, *inputs;
+    result *results;
+    uint32_t value_count;
+    nx_step *steps;
+    uint32_t step_count;
+    nx_registers registers;
+    uint32_t slot_count;
+    const char *missing; /* a kernel that does not exist */
+} linker;
+
+static inline value *value_of(linker *l, nx_vm_ref ref) {
+    return ref.kind == NX_VM_VALUE ? &l->values[ref.index] : ref.kind == NX_VM_INPUT ? &l->inputs[ref.index] : NULL;
+}
+
+static inline nx_phase phase_of(linker *l, nx_vm_ref ref) {
+    value *v = value_of(l, ref);
+    return v ? (nx_phase)v->phase : NX_PHASE_CALL;
+}
+
+/* Replaces values that are computed for every element by superinstructions, where fused.def has one. Follows the phases,
+ * goes before the last uses. */
+void nx_vm_fuse(linker *l);
+
+#endif
