@@ -189,10 +189,20 @@ static inline uint8_t popcount(U v) {
 typedef T CARRIER;
 #define FROM_BOOL(v, S) ((v) != 0)
 #define FROM_INT(v, S) ((T)(v))
-#define FROM_REAL(v, S)                                  \
-    ((v) != (v) ? 0                                      \
-     : (v) >= (S)SIGN_BIT * (IS_SIGNED ? 1 : 2) ? T_MAX  \
-     : (v) <= (S)T_MIN ? T_MIN                           \
+static inline int32_t clamped_float(float v) { /* T of at most 16 bits, whose limits are floats */
+    const float high = v > (float)T_MAX ? (float)T_MAX : v, both = high < (float)T_MIN ? (float)T_MIN : high;
+    return (int32_t)(v == v ? both : 0);
+}
+static inline T clamped_double(double v) { /* T of at most 32 bits */
+    const double high = v > (double)T_MAX ? (double)T_MAX : v, both = high < (double)T_MIN ? (double)T_MIN : high;
+    return (T)(sizeof(T) < 4 ? (T)(int32_t)(v == v ? both : 0) : (T)(v == v ? both : 0));
+}
+#define LIMITS_ARE_EXACT(S) (sizeof(T) < (sizeof(S) == 4 ? 4 : 8))
+#define FROM_REAL(v, S)                                                                                  \
+    (LIMITS_ARE_EXACT(S) ? (sizeof(S) == 4 ? (T)clamped_float((float)(v)) : clamped_double((double)(v))) \
+     : (v) != (v) ? 0                                                                                    \
+     : (v) >= (S)SIGN_BIT * (IS_SIGNED ? 1 : 2) ? T_MAX                                                  \
+     : (v) <= (S)T_MIN ? T_MIN                                                                           \
                        : (T)(v))
 #define IF_FROM_COMPLEX DROP
 

@@ -68,12 +68,20 @@ static inline T from_bits(S_BITS bits) {
 #define NEG(x) (-(x))
 #define POS(x) (x)
 #define ABS(x) M(fabs)(x)
-#define SIGN(x) ((x) > 0 ? 1 : (x) < 0 ? -1 : (x) == 0 ? 0 : (x))
+static inline T sign(T x) {
+    const T one = M(copysign)(1, x), r = x == 0 ? 0 : one;
+    return x != x ? x : r;
+}
+#define SIGN(x) sign(x)
 #define SQRT(x) M(sqrt)(x)
 #define RECIPROCAL(x) (1 / (x))
 #define FMA(x, y, z) M(fma)(x, y, z)
 #define COPYSIGN(x, y) M(copysign)(x, (y) == (y) ? (y) : 1)
-#define HEAVISIDE(x, y) ((x) > 0 ? 1 : (x) < 0 ? 0 : (x) == 0 ? (y) : (x))
+static inline T heaviside(T x, T y) {
+    const T step = x > 0 ? 1 : 0, r = x == 0 ? y : step;
+    return x != x ? x : r;
+}
+#define HEAVISIDE(x, y) heaviside(x, y)
 #define FLOOR(x) M(floor)(x)
 #define CEIL(x) M(ceil)(x)
 #define TRUNC(x) M(trunc)(x)
@@ -132,14 +140,25 @@ static inline double ldexp_f64(double x, int64_t e) {
 #define LDEXP CAT2(ldexp_, SUFFIX)
 
 /* If x and y compare equal, y. fmin and fmax take the other one for a NaN. */
-#define MINIMUM(x, y) (isunordered(x, y) ? (T)NAN : (x) < (y) ? (x) : (y))
-#define MAXIMUM(x, y) (isunordered(x, y) ? (T)NAN : (x) > (y) ? (x) : (y))
+static inline T minimum(T x, T y) {
+    const T r = x < y ? x : y;
+    return x != x ? x : r;
+}
+static inline T maximum(T x, T y) {
+    const T r = x > y ? x : y;
+    return x != x ? x : r;
+}
+#define MINIMUM(x, y) minimum(x, y)
+#define MAXIMUM(x, y) maximum(x, y)
 #define FMIN(x, y) ((y) != (y) ? (x) : (x) < (y) ? (x) : (y))
 #define FMAX(x, y) ((y) != (y) ? (x) : (x) > (y) ? (x) : (y))
 /* As NumPy's clip with scalar bounds: x stays if it compares equal to a bound. */
 static inline T clip(T x, T low, T high) {
     const T raised = x < low ? low : x;
-    return (isunordered(x, low) | ((high) != (high))) ? (T)NAN : raised > high ? high : raised;
+    T r = raised > high ? high : raised;
+    r = x != x ? x : r;
+    r = low != low ? low : r;
+    return high != high ? high : r;
 }
 #define CLIP(x, low, high) clip(x, low, high)
 
