@@ -18,8 +18,8 @@ static const pattern *pattern_of(int id) {
     enum { x = LEAF, y, z, w };
     static const pattern patterns[] = {
 #define OF(id, ...) NX_OP_##id, __VA_ARGS__
-#define FUSED(id, arity, formula) {arity, {formula}},
-#define FORM(id, form)
+#define FUSED(id, domain, arity, formula) {arity, {formula}},
+#define FORM(id, domain, form)
 #include "vm/fused.def"
 #undef FORM
 #undef FUSED
@@ -30,7 +30,8 @@ static const pattern *pattern_of(int id) {
 
 /* Whether exchanging the operands changes no bit. */
 static bool is_symmetric(nx_op op) {
-    return op == NX_OP_add || op == NX_OP_multiply;
+    return op == NX_OP_add || op == NX_OP_multiply || op == NX_OP_bitwise_and || op == NX_OP_bitwise_or ||
+           op == NX_OP_bitwise_xor;
 }
 
 /* One attempt at a pattern. The operands of the k-th symmetric op that is met are exchanged if bit k says so. */

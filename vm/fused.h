@@ -8,7 +8,7 @@
 
 typedef enum nx_fused {
 #define FUSED(id, ...) NX_FUSED_##id,
-#define FORM(id, form)
+#define FORM(...)
 #include "vm/fused.def"
 #undef FUSED
 #undef FORM

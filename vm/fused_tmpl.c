@@ -40,7 +40,8 @@
 #define OF(id, ...) CAT2(apply_, id)(__VA_ARGS__)
 
 /* The loop, inlined for each form. */
-#define FUSED(id, arity, formula)                                                                                       \
+#define FUSED(id, domain, arity, formula) IN_##domain(LOOP(id, arity, formula))
+#define LOOP(id, arity, formula)                                                                                        \
     static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand,       \
                                                                       unsigned form) {                                  \
         const T *xs = operand[0], *ys = operand[1], *zs = operand[arity > 2 ? 2 : 0], *ws = operand[arity > 3 ? 3 : 0]; \
@@ -53,7 +54,7 @@
             r[i] = STORE_T(formula);                                                                                    \
         }                                                                                                               \
     }
-#define FORM(id, form)
+#define FORM(id, domain, form)
 #include "vm/fused.def"
 #undef FUSED
 #undef FORM
@@ -65,8 +66,9 @@ enum {
     vvvv = 0, svvv, vsvv, ssvv, vvsv, svsv, vssv, sssv, vvvs, svvs, vsvs, ssvs, vvss, svss, vsss,
 };
 
-#define FUSED(id, arity, formula)
-#define FORM(id, form)                                                                                \
+#define FUSED(id, domain, arity, formula)
+#define FORM(id, domain, form) IN_##domain(KERNEL(id, form))
+#define KERNEL(id, form)                                                                              \
     static void CAT4(id, _, SUFFIX, _##form)(size_t n, void *result, const void *const *operand) {    \
         CAT2(loop_, id)(n, result, operand, form);                                                    \
     }
@@ -74,8 +76,9 @@ enum {
 #undef FORM
 
 #define TABLE CAT4(nx_fused_, SUFFIX, _, ISA)
-extern nx_kernel *const TABLE[NX_FUSED_COUNT][NX_FUSED_FORMS];
-nx_kernel *const TABLE[NX_FUSED_COUNT][NX_FUSED_FORMS] = {
-#define FORM(id, form) [NX_FUSED_##id][form] = CAT4(id, _, SUFFIX, _##form),
+extern nx_kernel *const TABLE[NX_FUSED_COUNT + 1][NX_FUSED_FORMS];
+nx_kernel *const TABLE[NX_FUSED_COUNT + 1][NX_FUSED_FORMS] = {
+#define FORM(id, domain, form) IN_##domain([NX_FUSED_##id][form] = CAT4(id, _, SUFFIX, _##form),)
 #include "vm/fused.def"
+    [NX_FUSED_COUNT] = {NULL}, /* for dtypes that have none */
 };
