@@ -109,7 +109,7 @@ static void pad_axes(nx_nest *nest) {
 static void note_alignment(nx_nest *nest) {
     for (uint32_t k = 0; k < operand_count(nest); k++) {
         nx_nest_operand *x = &nest->operands[k];
-        int64_t alignment = (int64_t)nexpr_dtype_size(nx_dtype_real(x->dtype));
+        int64_t alignment = x->alignment = (uint8_t)nexpr_dtype_size(nx_dtype_real(x->dtype));
         x->is_stride_aligned = true;
         for (int i = 0; i < nest->axes; i++) x->is_stride_aligned &= x->stride[i] % alignment == 0;
     }
@@ -209,6 +209,11 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
     };
 }
 
+/* A worker's memory: the operands' addresses, then the backend's scratch. */
+static size_t pointer_bytes(const nx_nest *nest) {
+    return (operand_count(nest) * sizeof(char *) + 63) / 64 * 64;
+}
+
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     const nexpr_allocator *allocator = nest->memory->use;
     uint32_t n = operand_count(nest);
@@ -227,6 +232,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     if (status) return status;
     nx_nest_free(nest);
     nest->code = code;
+    nest->worker_bytes = pointer_bytes(nest) + (nx_vm_scratch_bytes(code) + 63) / 64 * 64;
     cut_tasks(nest);
     return NEXPR_OK;
 }
@@ -237,15 +243,6 @@ void nx_nest_free(nx_nest *nest) {
 }
 
 /* -------------------------------------------------------------------------------------------------- running -- */
-
-/* A worker's memory: the operands' addresses, then the backend's scratch. */
-static size_t pointer_bytes(const nx_nest *nest) {
-    return (operand_count(nest) * sizeof(char *) + 63) / 64 * 64;
-}
-
-size_t nx_nest_worker_bytes(const nx_nest *nest) {
-    return pointer_bytes(nest) + (nx_vm_scratch_bytes(nest->code) + 63) / 64 * 64;
-}
 
 /* Address of an operand at a position of the outer axes, counted in C order. */
 static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const char *base, int64_t position) {
@@ -262,13 +259,15 @@ static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const cha
 void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
     const nx_nest *nest = args->nest;
     int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
-    int64_t first[2] = {task / nest->col_tasks % nest->row_tasks * nest->task_rows,
-                        task % nest->col_tasks * nest->task_cols};
-    int64_t count[2] = {nest->task_rows, nest->task_cols};
-    int64_t position = task / nest->col_tasks / nest->row_tasks;
+    int64_t first[2] = {0, 0}, count[2] = {nest->task_rows, nest->task_cols}, position = 0;
+    if (nest->task_count > 1) {
+        first[0] = task / nest->col_tasks % nest->row_tasks * nest->task_rows;
+        first[1] = task % nest->col_tasks * nest->task_cols;
+        position = task / nest->col_tasks / nest->row_tasks;
+    }
     if (count[0] > rows - first[0]) count[0] = rows - first[0];
     if (count[1] > cols - first[1]) count[1] = cols - first[1];
-    char *memory = args->workers + (size_t)worker * nx_nest_worker_bytes(nest);
+    char *memory = args->workers + (size_t)worker * nest->worker_bytes;
     char **inputs = (char **)(void *)memory, **outputs = inputs + nest->input_count;
     for (uint32_t k = 0; k < nest->input_count; k++) {
         const nx_nest_operand *x = &nest->operands[k];

@@ -18,6 +18,7 @@ typedef struct nx_nest_operand {
     nexpr_dtype dtype;
     bool is_used, swapped;
     bool is_stride_aligned; /* all strides are multiples of the alignment */
+    uint8_t alignment;      /* bytes */
     uint8_t state;          /* NX_MISALIGNED: not aligned; NX_SPOOLED: an output that goes to a buffer first */
     uint32_t index;         /* of the input, or of the result in the expression */
     int64_t offset;         /* bytes from element [0, 0, ...] to the nest's first element (axes run upward in memory) */
@@ -35,6 +36,7 @@ typedef struct nx_nest {
     int block_items;
     double ns_per_element;
     nx_vm_code *code;
+    size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
 } nx_nest;
 
@@ -50,10 +52,9 @@ typedef struct nx_nest_args {
     const nx_nest *nest;
     const char *const *inputs; /* addresses of the nest's first elements */
     char *const *outputs;      /* spooled ones: of the buffers */
-    char *workers;             /* memory of the running threads, nx_nest_worker_bytes each, aligned to 64 */
+    char *workers;             /* memory of the running threads, worker_bytes each, aligned to 64 */
 } nx_nest_args;
 
-size_t nx_nest_worker_bytes(const nx_nest *nest);
 /* Computes one task. The floating-point environment is set. */
 void nx_nest_run(const nx_nest_args *args, int64_t task, int worker);
 /* Elements of one task, for progress. */

@@ -185,7 +185,7 @@ static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
     size_t bytes = 64;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         const nx_nest *nest = &plan->nests[i];
-        if (nest->count && nx_nest_worker_bytes(nest) > bytes) bytes = nx_nest_worker_bytes(nest);
+        if (nest->count && nest->worker_bytes > bytes) bytes = nest->worker_bytes;
     }
     int threads = nx_threads_limit(plan->context->threads);
     if (plan->run.threads > 0 && plan->run.threads < threads) threads = plan->run.threads;
@@ -314,7 +314,7 @@ static nexpr_status check_data(const nexpr_plan *plan, const void *const *in, vo
 }
 
 static bool is_misaligned(const nx_nest_operand *x, const void *data) {
-    return (uintptr_t)data % nexpr_dtype_size(nx_dtype_real(x->dtype)) != 0;
+    return (uintptr_t)data & (x->alignment - 1u);
 }
 
 /* Brings a nest's operands to the states that these addresses ask for, and links it anew if one changed. */

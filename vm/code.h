@@ -21,6 +21,7 @@
 typedef struct nx_blocks {
     int64_t count[2]; /* extent of the axes */
     int64_t rows, cols;
+    int64_t run_cols; /* as cols, or a whole row where blocks are of no use */
     bool is_tiled;
     size_t register_bytes;
 } nx_blocks;

@@ -332,6 +332,13 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
     return code;
 }
 
+/* Blocks keep values in the cache from one step to the next: a single step needs none. */
+static void choose_run_cols(linker *l) {
+    nx_blocks *blocks = &l->code->blocks;
+    bool is_single = l->step_count - l->code->phase_end[NX_PHASE_BLOCK - 1] == 1;
+    blocks->run_cols = is_single && !blocks->is_tiled ? blocks->count[1] : blocks->cols;
+}
+
 static void link_code(linker *l, uint32_t *renumbered) {
     l->code->blocks = nx_blocks_choose(l->program, l->layout);
     describe_operands(l);
@@ -340,6 +347,7 @@ static void link_code(linker *l, uint32_t *renumbered) {
     find_last_uses(l);
     for (int phase = 0; phase < NX_PHASE_COUNT; phase++) emit_phase(l, (nx_phase)phase);
     number_operands(l);
+    choose_run_cols(l);
 }
 
 nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,

@@ -91,9 +91,9 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
         int64_t rows = min_i64(block_rows, count[0] - i);
         if (i) place_moving(code, args, at, first[0] + i, first[1]);
         run_phase(code, NX_PHASE_ROW, at, 1, 1);
-        for (int64_t j = 0; j < count[1]; j += blocks->cols) {
-            if (j) advance_moving(code, at, blocks->cols);
-            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->cols, count[1] - j));
+        for (int64_t j = 0; j < count[1]; j += blocks->run_cols) {
+            if (j) advance_moving(code, at, blocks->run_cols);
+            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->run_cols, count[1] - j));
         }
     }
     if (code->is_non_temporal) __builtin_ia32_sfence();
