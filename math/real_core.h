@@ -7,6 +7,15 @@
 #ifndef NX_MATH_REAL_CORE_H
 #define NX_MATH_REAL_CORE_H
 
+/*
+ * A function of ours has two parts: f_usual, for vectors of which f_is_usual is true, is branchless and never gives NaN;
+ * f_rare takes any vector, and gives a lane of usual value the bits that f_usual gives it. FROM_PARTS makes real_<op> of
+ * them, PARTS_<op> tells real_tmpl.c, whose loop then is without calls, so that the constants stay in registers.
+ */
+#define RARE_FN static __attribute__((noinline, unused))
+#define FROM_PARTS(op, is_usual, usual, rare) \
+    VEC_FN vf64 real_##op(vf64 x) { return __builtin_expect(is_usual(x), 1) ? usual(x) : rare(x); }
+
 typedef struct pair {
     vf64 hi, lo;
 } pair;
@@ -18,6 +27,8 @@ typedef struct pair {
 #define LOG10_E 0x1.bcb7b1526e50ep-2
 #define LOG10_2_HI 0x1.3441350800000p-2
 #define LOG10_2_LO 0x1.f79fef311f12bp-34
+/* x + this, rounded, has the nearest integer in its lowest bits, for |x| < 2^51. */
+#define ROUND_MAGIC 0x1.8p52
 #define LOG2_E 0x1.71547652b82fep+0
 #define LOG2_10 0x1.a934f0979a371p+1
 #define LN10_HI 0x1.26bb1bbb55516p+1
@@ -40,6 +51,12 @@ VEC_FN vf64 polynomial_two_chains(vf64 x, vf64 square, const double *c, int coun
     for (int i = ((count - 1) & ~1) - 2; i >= 0; i -= 2) even = v_muladd(even, square, v_set1_f64(c[i]));
     for (int i = ((count - 2) | 1) - 2; i >= 0; i -= 2) odd = v_muladd(odd, square, v_set1_f64(c[i]));
     return v_muladd(odd, x, even);
+}
+
+VEC_FN vf64 polynomial_horner(vf64 x, const double *c, int count) {
+    vf64 r = v_set1_f64(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) r = v_muladd(r, x, v_set1_f64(c[i]));
+    return r;
 }
 
 VEC_FN pair add_exact(vf64 a, vf64 b) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exponential, for machines with FMA. x = n*log(2) + r with |r| <= log(2)/2; e^r is 1 + r and a rest, where 1 + r is kept
- * as an exact sum of two, so that little more than the last rounding is lost. Lanes whose result may leave the normal range
- * are done again, with the same steps, by a function of their own. Polynomials: tables/minimax.py.
+ * The exponential, for machines with FMA. x = n*log(2) + r with |r| <= log(2)/2; e^r is 1 + r and a rest, where 1 + r is
+ * kept as an exact sum of two, so that little more than the last rounding is lost. Vectors with a lane whose result may leave
+ * the normal range are done, with the same steps, by a function of their own. Polynomials: tables/minimax.py.
  */
 #ifndef NX_MATH_REAL_EXP_H
 #define NX_MATH_REAL_EXP_H
@@ -10,9 +10,6 @@
 #include "math/real_core.h"
 
 #if NX_HAS_FMA
-
-/* x + this, rounded, has the nearest integer in its lowest bits, for |x| < 2^51. */
-#define ROUND_MAGIC 0x1.8p52
 
 /* (e^r - 1 - r) / r^2: exp. */
 VEC_FN vf64 exp_tail(vf64 r) {
@@ -37,19 +34,22 @@ VEC_FN vf64 add_exponent(vf64 y, vf64 biased) {
     return (vf64)((vu64)y + ((vu64)biased << 52));
 }
 
-static __attribute__((noinline, unused)) vf64 exp_edges(vf64 x) {
-    vf64 biased, y = exp_significand(clamp(x, 800), &biased);
-    return scale(y, biased - ROUND_MAGIC);
+VEC_FN bool exp_is_usual(vf64 x) {
+    return v_all_below(v_abs(x), 708);
 }
 
-VEC_FN vf64 exp_fast(vf64 x) {
-    if (__builtin_expect(!v_all_below(v_abs(x), 708), 0)) return exp_edges(x);
+VEC_FN vf64 exp_usual(vf64 x) {
     vf64 biased, y = exp_significand(x, &biased);
     return add_exponent(y, biased);
 }
 
+RARE_FN vf64 exp_rare(vf64 x) {
+    vf64 biased, y = exp_significand(clamp(x, 800), &biased);
+    return scale(y, biased - ROUND_MAGIC);
+}
+
 /* To 2^-34, for operands that were float32; NaN stays. */
-VEC_FN vf64 exp_fast_f32(vf64 x) {
+VEC_FN vf64 exp_f32(vf64 x) {
     static const double c[] = {
         0x1.0000003a21fa7p-1, 0x1.55555443162b4p-3, 0x1.55548dc5e6070p-5,
         0x1.111270d8aa398p-7, 0x1.6d8d065b85553p-10, 0x1.9f087171dfd9dp-13,

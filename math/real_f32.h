@@ -9,14 +9,13 @@
 
 #include "math/real_exp.h"
 #include "math/real_log.h"
+#include "math/real_trig.h"
 
 #define FROM_SLEEF_1(id, name, accuracy) \
     VEC_FN vf64 id(vf64 x) { return SLEEF(name, accuracy)(x); }
 #define FROM_SLEEF_2(id, name, accuracy) \
     VEC_FN vf64 id(vf64 x, vf64 y) { return SLEEF(name, accuracy)(x, y); }
 
-FROM_SLEEF_1(real_sin, sin, u35)
-FROM_SLEEF_1(sleef_cos, cos, u35)
 FROM_SLEEF_1(real_tan, tan, u35)
 FROM_SLEEF_1(real_arcsin, asin, u35)
 FROM_SLEEF_1(real_arccos, acos, u35)
@@ -25,10 +24,19 @@ FROM_SLEEF_2(real_arctan2, atan2, u35)
 FROM_SLEEF_1(sleef_gamma, tgamma, u10)
 FROM_SLEEF_1(real_lgamma, lgamma, u10)
 
-/* Of |x|, because SLEEF's without FMA is not quite even. */
+#if NX_HAS_FMA
+#define PARTS_sin PARTS(trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
+FROM_PARTS(sin, trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
+#define PARTS_cos PARTS(trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+FROM_PARTS(cos, trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+#else
+FROM_SLEEF_1(real_sin, sin, u35)
+
+/* Of |x|, because SLEEF's is not quite even. */
 VEC_FN vf64 real_cos(vf64 x) {
-    return sleef_cos(v_abs(x));
+    return SLEEF(cos, u35)(v_abs(x));
 }
+#endif
 
 /* --------------------------------------------------------------------------------------------------- logarithms -- */
 
@@ -48,14 +56,15 @@ VEC_FN vf64 log_domain(vf64 x, vf64 r) {
     return v_select((x > 0) & (x < INFINITY), r, edge);
 }
 
-VEC_FN vf64 real_log(vf64 x) {
 #if NX_HAS_FMA
-    return log_fast_f32(x);
+#define PARTS_log PARTS(log_is_usual, log_usual_f32, log_rare_f32)
+FROM_PARTS(log, log_is_usual, log_usual_f32, log_rare_f32)
 #else
+VEC_FN vf64 real_log(vf64 x) {
     vf64 e, m = split_exponent(x, &e);
     return log_domain(x, v_muladd(e, v_set1_f64(LN2), short_log(m)));
-#endif
 }
+#endif
 
 VEC_FN vf64 real_log2(vf64 x) {
     vf64 e, m = split_exponent(x, &e);
@@ -93,7 +102,7 @@ VEC_FN vf64 short_exp(vf64 r, vf64 n) {
 
 VEC_FN vf64 real_exp(vf64 x) {
 #if NX_HAS_FMA
-    return exp_fast_f32(x);
+    return exp_f32(x);
 #else
     x = clamp(x, 120);
     vf64 n = v_rint(x * LOG2_E);

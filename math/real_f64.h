@@ -8,6 +8,7 @@
 
 #include "math/real_exp.h"
 #include "math/real_log.h"
+#include "math/real_trig.h"
 
 #define FROM_SLEEF_1(id, name, accuracy) \
     VEC_FN vf64 id(vf64 x) { return SLEEF(name, accuracy)(x); }
@@ -18,11 +19,8 @@ FROM_SLEEF_1(real_cbrt, cbrt, u10)
 FROM_SLEEF_2(real_hypot, hypot, u05)
 FROM_SLEEF_1(real_exp2, exp2, u10)
 FROM_SLEEF_1(real_expm1, expm1, u10)
-FROM_SLEEF_1(sleef_log, log, u10)
 FROM_SLEEF_1(real_log2, log2, u10)
 FROM_SLEEF_1(real_log10, log10, u10)
-FROM_SLEEF_1(real_sin, sin, u10)
-FROM_SLEEF_1(sleef_cos, cos, u10)
 FROM_SLEEF_1(real_arcsin, asin, u10)
 FROM_SLEEF_1(real_arccos, acos, u10)
 FROM_SLEEF_1(real_arctan, atan, u10)
@@ -41,26 +39,33 @@ FROM_SLEEF_1(sleef_arctanh, atanh, u10)
 FROM_SLEEF_1(sleef_gamma, tgamma, u10)
 FROM_SLEEF_1(sleef_lgamma, lgamma, u10)
 
-/* Where x is so small that an odd function with slope 1 is x to the last bit. */
-VEC_FN vf64 identity_near_zero(vf64 x, vf64 r) {
-    return v_select(v_abs(x) < 0x1p-27, x, r);
-}
+#if NX_HAS_FMA
+#define PARTS_exp PARTS(exp_is_usual, exp_usual, exp_rare)
+FROM_PARTS(exp, exp_is_usual, exp_usual, exp_rare)
+#define PARTS_log PARTS(log_is_usual, log_usual, log_rare)
+FROM_PARTS(log, log_is_usual, log_usual, log_rare)
+#define PARTS_sin PARTS(trig_is_usual, sin_usual, sin_rare)
+FROM_PARTS(sin, trig_is_usual, sin_usual, sin_rare)
+#define PARTS_cos PARTS(trig_is_usual, cos_usual, cos_rare)
+FROM_PARTS(cos, trig_is_usual, cos_usual, cos_rare)
+#else
+FROM_SLEEF_1(real_log, log, u10)
+FROM_SLEEF_1(real_sin, sin, u10)
 
 /* SLEEF's overflows before 709.7827. */
 VEC_FN vf64 real_exp(vf64 x) {
-#if NX_HAS_FMA
-    return exp_fast(x);
-#else
     return exp_scaled(x, v_set1_f64(0), 0);
-#endif
 }
 
-VEC_FN vf64 real_log(vf64 x) {
-#if NX_HAS_FMA
-    return log_fast(x);
-#else
-    return sleef_log(x);
+/* Of |x|, because SLEEF's is not quite even. */
+VEC_FN vf64 real_cos(vf64 x) {
+    return SLEEF(cos, u10)(v_abs(x));
+}
 #endif
+
+/* Where x is so small that an odd function with slope 1 is x to the last bit. */
+VEC_FN vf64 identity_near_zero(vf64 x, vf64 r) {
+    return v_select(v_abs(x) < 0x1p-27, x, r);
 }
 
 /* 10^k as the compiler rounds it. */
@@ -104,11 +109,6 @@ VEC_FN vf64 real_power(vf64 x, vf64 y) {
     pair product = mul_exact(limited, l.hi);
     vf64 tail = clamp(v_muladd(limited, l.lo, product.lo), 1); /* less than 1 unless the result is 0 or infinite */
     return power_fixed(x, y, exp_scaled(product.hi, tail, 0));
-}
-
-/* Of |x|, because SLEEF's without FMA is not quite even. */
-VEC_FN vf64 real_cos(vf64 x) {
-    return sleef_cos(v_abs(x));
 }
 
 VEC_FN vf64 real_tan(vf64 x) {

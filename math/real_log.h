@@ -27,6 +27,10 @@ VEC_FN vf64 split_normal(vf64 x, vf64 *ret_e) {
     return (vf64)((bits & 0x000fffffffffffff) + root);
 }
 
+VEC_FN bool log_is_usual(vf64 x) {
+    return v_all_positive_normal(x);
+}
+
 /* log(m) + e*log(2). */
 VEC_FN vf64 log_of_parts(vf64 m, vf64 e) {
     static const double c[] = {
@@ -40,7 +44,7 @@ VEC_FN vf64 log_of_parts(vf64 m, vf64 e) {
     return sum + (((whole - sum) + f) + small);
 }
 
-static __attribute__((noinline, unused)) vf64 log_edges(vf64 x) {
+RARE_FN vf64 log_rare(vf64 x) {
     vi64 subnormal = x < 0x1p-1022, normal = (x > 0) & (x < INFINITY);
     vf64 e, m = split_normal(v_select(normal, v_select(subnormal, x * 0x1p54, x), v_set1_f64(1)), &e);
     vf64 r = log_of_parts(m, v_select(subnormal, e - 54, e));
@@ -56,21 +60,19 @@ VEC_FN vf64 log_of_parts_f32(vf64 m, vf64 e) {
     return v_muladd(e, v_set1_f64(LN2), v_muladd(s, bend, f));
 }
 
-static __attribute__((noinline, unused)) vf64 log_edges_f32(vf64 x) {
+RARE_FN vf64 log_rare_f32(vf64 x) {
     vi64 normal = (x > 0) & (x < INFINITY);
     vf64 e, m = split_normal(v_select(normal, x, v_set1_f64(1)), &e);
     vf64 edge = v_select(x == 0, v_set1_f64(-INFINITY), v_select(x > 0, x, v_set1_f64(NAN)));
     return v_select(normal, log_of_parts_f32(m, e), edge);
 }
 
-VEC_FN vf64 log_fast_f32(vf64 x) {
-    if (__builtin_expect(!v_all_positive_normal(x), 0)) return log_edges_f32(x);
+VEC_FN vf64 log_usual_f32(vf64 x) {
     vf64 e, m = split_normal(x, &e);
     return log_of_parts_f32(m, e);
 }
 
-VEC_FN vf64 log_fast(vf64 x) {
-    if (__builtin_expect(!v_all_positive_normal(x), 0)) return log_edges(x);
+VEC_FN vf64 log_usual(vf64 x) {
     vf64 e, m = split_normal(x, &e);
     return log_of_parts(m, e);
 }

@@ -43,6 +43,7 @@ enum { STEP_NATIVE = WIDTH, STEP_WIDE = WIDTH_F64 };
 typedef vf64 wide_1(vf64 x);
 typedef vf64 wide_2(vf64 x, vf64 y);
 typedef V native_2(V x, V y);
+typedef bool lanes(vf64 x);
 
 VEC_FN void pad(T *padded, const T *x, size_t n, size_t step) {
     for (size_t i = 0; i < step; i++) padded[i] = i < n ? x[i] : (T)1;
@@ -56,6 +57,21 @@ VEC_FN void map_wide_1(wide_1 *f, size_t n, T *r, const T *x) {
     pad(buffer, x + i, n - i, STEP_WIDE);
     store_wide(buffer, v_canonical(f(load_wide(buffer))));
     memcpy(r + i, buffer, (n - i) * sizeof(T));
+}
+
+/* The same for a function of two parts (real_core.h). */
+VEC_FN void map_parts_1(lanes *is_usual, wide_1 *usual, wide_1 *rare, size_t n, T *r, const T *x) {
+    size_t i = 0;
+    for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
+        for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
+            vf64 xi = load_wide(x + i);
+            if (__builtin_expect(!is_usual(xi), 0)) break;
+            store_wide(r + i, usual(xi));
+        }
+        if (i + STEP_WIDE > n) break;
+        store_wide(r + i, v_canonical(rare(load_wide(x + i))));
+    }
+    map_wide_1(rare, n - i, r + i, x + i);
 }
 
 VEC_FN void map_wide_2(wide_2 *f, int form, size_t n, T *r, const T *x, const T *y) {
@@ -93,9 +109,13 @@ VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, cons
     void NX_MATH_FORM(id, suffix)(size_t n, void *r, const void *const *x) { \
         NX_MATH_CAT(map, _2, , )(real_##id, form, n, r, x[0], x[1]);         \
     }
-#define KERNEL_T_T(id, map)                                          \
-    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) { \
-        NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]);             \
+/* PARTS_<id>, if it is defined, puts its own map into the second place. */
+#define PARTS(...) ~, map_parts_1(__VA_ARGS__, n, r, x[0])
+#define SECOND(first, second, ...) second
+#define SECOND_OF(...) SECOND(__VA_ARGS__)
+#define KERNEL_T_T(id, map)                                                         \
+    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) {                \
+        SECOND_OF(PARTS_##id, NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]), ~);  \
     }
 #define KERNEL_TT_T(id, map)        \
     KERNEL_FORM(, 0, id, map)       \

@@ -111,6 +111,33 @@ VEC_FN bool v_any_lane(vi32 m) {
 /* Error of the rounded product p = a*b, exactly unless it underflows (or, without FMA, a, b or p are huge). */
 #define v_mul_error(a, b, p) VEC_PICK(v_mul_error, a)(a, b, p)
 
+/* A choice of lanes, in the form that choosing is cheapest with: those where q is odd. */
+#if NX_ISA_LEVEL == 2
+typedef __mmask8 vchoice;
+#else
+typedef vi64 vchoice;
+#endif
+
+VEC_FN vchoice v_choice_odd(vu64 q) {
+#if NX_ISA_LEVEL == 2
+    return _mm512_test_epi64_mask((__m512i)q, _mm512_set1_epi64(1));
+#elif NX_ISA_LEVEL == 1
+    return (vi64)(q << 63);
+#else
+    return -(vi64)(q & 1);
+#endif
+}
+
+VEC_FN vf64 v_choose(vchoice c, vf64 a, vf64 b) {
+#if NX_ISA_LEVEL == 2
+    return _mm512_mask_blend_pd(c, b, a);
+#elif NX_ISA_LEVEL == 1
+    return _mm256_blendv_pd(b, a, (vf64)c);
+#else
+    return v_select_f64(c, a, b);
+#endif
+}
+
 /* Whether every lane is positive, normal and finite. */
 VEC_FN bool v_all_positive_normal(vf64 x) {
 #if NX_ISA_LEVEL == 2

@@ -112,6 +112,7 @@ def exp_rest(r):
 POLYNOMIALS = {
     # name: function, weight, coefficients, interval
     "exp": (exp_rest, lambda r: r * r / mp.exp(r) if r else mpf(2) ** -100, 10, -LN2_2, LN2_2),
+    "expm1": (exp_rest, lambda r: abs(r) if r else mpf(2) ** -100, 11, -LN2_2, LN2_2),
     "exp_short": (exp_rest, lambda r: r * r / mp.exp(r) if r else mpf(2) ** -100, 6, -LN2_2, LN2_2),
     "log": (atanh_rest, lambda z: nonzero(z), 7, 0, THIRD),
     "log_short": (atanh_rest, lambda z: nonzero(z), 4, 0, THIRD),
