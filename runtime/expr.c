@@ -136,19 +136,6 @@ static nexpr_status find_used(nexpr *e, nexpr_error *err) {
     return NEXPR_OK;
 }
 
-/* Nanoseconds per element, to the order of magnitude. */
-static double estimate(const nx_ir *ir) {
-    double ns = 0;
-    for (nx_ref i = 0; i < ir->node_count; i++) {
-        const nx_node *node = &ir->nodes[i];
-        bool is_op = node->kind == NX_NODE_OP;
-        ns += is_op && nx_op_is_math((nx_op)node->op, (nexpr_dtype)node->loop)
-                  ? 2.0
-                  : 0.02 * (double)nexpr_dtype_size((nexpr_dtype)node->dtype);
-    }
-    return ns;
-}
-
 static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *const *inputs, int input_count,
                             const nexpr_dtype *result_dtype, const nexpr_options *options, nexpr_error *err) {
     nx_builder builder;
@@ -161,7 +148,6 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                        MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
-    e->ns_per_element = estimate(&e->ir);
     return nx_vm_compile(&e->ir, &e->code, err);
 }
 

@@ -24,7 +24,6 @@ struct nexpr {
     nx_ir ir;
     nx_vm_program *code;     /* of all results together */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
-    double ns_per_element;   /* a rough estimate of the work, for the decision to divide it */
 };
 
 /* Row of is_used for all results together. */

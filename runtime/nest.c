@@ -155,9 +155,16 @@ void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const 
 
 /* ---------------------------------------------------------------------------------------------------- tasks -- */
 
-/* Elements that a thread takes at a time: some 20 µs of work, whole blocks, at most 64 Ki. */
+double nx_nest_estimate(const nx_nest *nest) {
+    return (double)nest->count * nx_vm_ns_per_item(nest->code);
+}
+
+/* Elements that a thread takes at a time: a sixteenth of the whole, but not less than 4 µs of work nor more than 20; whole
+ * blocks, at most 64 Ki. */
 static int64_t task_items(const nx_nest *nest) {
-    int64_t block = nx_vm_block_items(nest->code), items = (int64_t)(20000 / nest->ns_per_element);
+    double ns = nx_nest_estimate(nest) / 16;
+    ns = ns < 4000 ? 4000 : ns > 20000 ? 20000 : ns;
+    int64_t block = nx_vm_block_items(nest->code), items = (int64_t)(ns / nx_vm_ns_per_item(nest->code));
     if (items > 65536) items = 65536;
     return items < block ? block : items / block * block;
 }
@@ -176,9 +183,23 @@ int64_t nx_nest_task_items(const nx_nest *nest) {
     return nest->task_cols * nest->task_rows;
 }
 
-/* Bytes from which an output is written past the caches: twice the last-level cache. */
-static int64_t streaming_bytes(void) {
+/* Bytes of which no cache keeps enough to matter: outputs so large are written past them. */
+static int64_t uncached_bytes(void) {
     return 2 * nx_cpus_cache_bytes();
+}
+
+/* Bytes that a run touches. */
+static double touched_bytes(const nx_nest *nest) {
+    double sum = 0;
+    for (uint32_t k = 0; k < operand_count(nest); k++) {
+        const nx_nest_operand *x = &nest->operands[k];
+        double bytes = x->is_used ? (double)nexpr_dtype_size(x->dtype) : 0;
+        for (int i = 0; i < nest->axes; i++) {
+            if (x->stride[i]) bytes *= (double)nest->extent[i];
+        }
+        sum += bytes;
+    }
+    return sum;
 }
 
 /* Strides of a spooled output: contiguous in the order of the nest's axes. */
@@ -204,7 +225,7 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
         .dtype = x->dtype,
         .swapped = x->swapped && !spooled,
         .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
-        .non_temporal = is_output && !spooled && bytes >= streaming_bytes(),
+        .non_temporal = is_output && !spooled && bytes >= uncached_bytes(),
         .stride = {stride[nest->axes - 2], stride[nest->axes - 1]},
     };
 }
@@ -225,6 +246,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
         .inputs = operands,
         .outputs = operands + nest->input_count,
         .block_items = nest->block_items,
+        .is_cold = touched_bytes(nest) >= (double)uncached_bytes(),
     };
     nx_vm_code *code = NULL;
     nexpr_status status = nx_vm_link(nest->program, allocator, &layout, &code, err);

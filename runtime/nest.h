@@ -34,7 +34,6 @@ typedef struct nx_nest {
     int64_t extent[NX_NEST_AXES];
     int64_t count; /* elements */
     int block_items;
-    double ns_per_element;
     nx_vm_code *code;
     size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
@@ -57,6 +56,8 @@ typedef struct nx_nest_args {
 
 /* Computes one task. The floating-point environment is set. */
 void nx_nest_run(const nx_nest_args *args, int64_t task, int worker);
+/* Nanoseconds that the whole takes on one thread, roughly. */
+double nx_nest_estimate(const nx_nest *nest);
 /* Elements of one task, for progress. */
 int64_t nx_nest_task_items(const nx_nest *nest);
 /* Copies a spooled output from its buffer to its place. */

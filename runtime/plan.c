@@ -11,9 +11,6 @@
 #include <pthread.h>
 #include <string.h>
 
-/* Below this, dividing the work costs more than it gives: with threads that wait for work, and with threads asleep. */
-enum { LEAST_NS_AWAKE = 15000, LEAST_NS_ASLEEP = 150000 };
-
 nexpr_run_options nexpr_run_options_init(void) {
     return (nexpr_run_options){.size = sizeof(nexpr_run_options)};
 }
@@ -126,7 +123,7 @@ static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_
     const nexpr *e = plan->expr;
     uint32_t operands = plan->input_count + count;
     *nest = (nx_nest){.memory = &plan->memory, .input_count = plan->input_count, .output_count = count,
-                      .block_items = plan->run.block_items, .ns_per_element = e->ns_per_element + 0.01};
+                      .block_items = plan->run.block_items};
     nest->operands = take(plan, operands, sizeof *nest->operands);
     int64_t *strides = take(plan, operands, NX_NEST_AXES * sizeof *strides);
     if (!nest->operands || !strides) return nx_fail_memory(err);
@@ -374,8 +371,7 @@ static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
 
 static bool is_worth_dividing(const nexpr_plan *plan, const nx_nest *nest) {
     if (plan->worker_count < 2 || nest->task_count < 2) return false;
-    double ns = (double)nest->count * nest->ns_per_element;
-    return ns >= LEAST_NS_ASLEEP || (ns >= LEAST_NS_AWAKE && nx_threads_awake(plan->context->threads));
+    return nx_threads_are_worth(plan->context->threads, nx_nest_estimate(nest));
 }
 
 static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, int64_t *done,

@@ -2,8 +2,10 @@
 /* Chooses the backend and the number of threads; the work is done in pool.c and openmp.c. */
 #include "runtime/threads.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/cpus.h"
 #include "runtime/openmp.h"
@@ -14,7 +16,12 @@ struct nx_threads {
     const nexpr_allocator *allocator; /* &copy, or NULL */
     int limit;
     nx_pool *pool; /* NULL: OpenMP */
+    _Atomic int64_t asked_ns; /* when nx_threads_are_worth last had to look at the clock */
 };
+
+/* Below this, dividing the work costs more than it gives: with threads that wait for work, and with threads asleep. Work that
+ * comes within SUCCESSION_NS of the end of the work before it is likely to go on so. */
+enum { LEAST_NS_AWAKE = 6000, LEAST_NS_ASLEEP = 100000, SUCCESSION_NS = 30000 };
 
 static nexpr_thread_backend choose_backend(nexpr_thread_backend backend) {
     if (backend != NEXPR_THREADS_AUTO) return backend;
@@ -79,6 +86,15 @@ int nx_threads_limit(const nx_threads *threads) {
 
 bool nx_threads_awake(const nx_threads *threads) {
     return threads->pool && nx_pool_awake(threads->pool);
+}
+
+bool nx_threads_are_worth(nx_threads *threads, double ns) {
+    if (ns < LEAST_NS_AWAKE) return false;
+    if (ns >= LEAST_NS_ASLEEP || nx_threads_awake(threads)) return true;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return now - atomic_exchange_explicit(&threads->asked_ns, now, memory_order_relaxed) < (int64_t)ns + SUCCESSION_NS;
 }
 
 nexpr_status nx_threads_run(nx_threads *threads, int limit, int64_t count, nx_task *task, void *user,

@@ -32,8 +32,11 @@ nexpr_status nx_threads_new(const nexpr_allocator *allocator, int threads, nexpr
 void nx_threads_free(nx_threads **threads);
 /* The number of threads that a loop may use. */
 int nx_threads_limit(const nx_threads *threads);
-/* Whether a loop would find a thread that waits for work without sleeping, so that small work is worth dividing. A hint. */
+/* Whether a loop would find a thread that waits for work without sleeping. A hint. */
 bool nx_threads_awake(const nx_threads *threads);
+/* Whether work of `ns` nanoseconds is worth dividing: long work always; shorter work if threads are awake, or if it comes
+ * so soon after such work before it that waking them will pay. */
+bool nx_threads_are_worth(nx_threads *threads, double ns);
 /*
  * Runs `task` for every index of [0, count), in parallel on at most min(limit, nx_threads_limit) threads (limit 0: no
  * further bound), the caller's included, and returns when all are done. Every thread takes a contiguous run of indices and

@@ -2,11 +2,16 @@
 /*
  * How large a block is. The widest value fills a register of 4 KiB, less if so many values are live that they would not
  * stay in the L1 cache together, but never less than 256 items, below which calling kernels costs more than it saves.
+ *
+ * Few operations on operands in memory are another matter. There the time goes into waiting, and the processor looks some
+ * 300 instructions ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
  */
 #include "vm/code.h"
 
 enum {
     REGISTER_BYTES = 4096,
+    COLD_REGISTER_BYTES = 1024, /* for FEW_OPS on operands in memory */
+    FEW_OPS = 8,
     MIN_ITEMS = 256,
     MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
@@ -43,7 +48,8 @@ static size_t live_bytes(const nx_vm_program *program, size_t widest) {
 
 static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
     if (layout->block_items > 0) return layout->block_items < MAX_ITEMS ? layout->block_items : MAX_ITEMS;
-    size_t items = REGISTER_BYTES / widest, live = live_bytes(program, widest);
+    bool is_short = layout->is_cold && program->code_count <= FEW_OPS;
+    size_t items = (is_short ? COLD_REGISTER_BYTES : REGISTER_BYTES) / widest, live = live_bytes(program, widest);
     while (items > MIN_ITEMS && items * live > CACHE_BYTES) items /= 2;
     return (int64_t)items;
 }

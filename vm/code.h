@@ -75,6 +75,8 @@ struct nx_vm_code {
     nx_isa isa;
     nx_blocks blocks;
     bool is_non_temporal; /* some output is */
+    bool is_cold;         /* blocks are fetched ahead */
+    double ns_per_item;
     const nx_step *steps;
     uint32_t phase_end[NX_PHASE_COUNT]; /* the steps of a phase begin where those of the phase before it end */
     nx_value *constants;
@@ -83,7 +85,7 @@ struct nx_vm_code {
 };
 
 /* Layout of the scratch memory: the table, the slots, the registers somewhere in the page behind. */
-enum { NX_PAGE = 4096 };
+enum { NX_PAGE = 4096, NX_LINE = 64 };
 
 static inline size_t nx_align64(size_t n) {
     return (n + 63) & ~(size_t)63;

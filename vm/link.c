@@ -252,6 +252,15 @@ static void write_result(linker *l, uint32_t r) {
     else store_block(l, r, v->at);
 }
 
+/* What computing a value costs for each element: 10 ps for each byte that moves, and the work of math functions. */
+static double estimate(const linker *l, uint32_t i, unsigned form) {
+    const nx_vm_instruction *instruction = &l->instructions[i];
+    nexpr_dtype loop = (nexpr_dtype)instruction->loop;
+    bool is_math = instruction->kind == NX_NODE_OP && nx_op_is_math((nx_op)instruction->op, loop);
+    int vectors = 1 + instruction->arity - __builtin_popcount(form);
+    return 0.01 * l->values[i].size * vectors + (is_math ? nx_dtype_class(loop) == NX_CLASS_COMPLEX ? 9 : 1.5 : 0);
+}
+
 static void emit_value(linker *l, uint32_t i) {
     value *v = &l->values[i];
     uint32_t src[NX_MAX_OPERANDS] = {0};
@@ -264,6 +273,7 @@ static void emit_value(linker *l, uint32_t i) {
     for (int k = 0; k < l->instructions[i].arity; k++) s->src[k] = src[k];
     set_kernel(l, s, find_kernel(l, &l->instructions[i], form), name_of(&l->instructions[i]));
     if (v->phase != NX_PHASE_BLOCK) return;
+    l->code->ns_per_item += estimate(l, i, form);
     for (uint32_t r = v->result; r != NX_VM_NONE; r = l->results[r].next) write_result(l, r);
     if (v->last == i) return_register(l, v->at);
 }
@@ -322,7 +332,7 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
                    max_steps(program) * sizeof(nx_step);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
-    *code = (nx_vm_code){.bytes = bytes, .isa = nx_isa_current(), .constant_count = program->constant_count,
+    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(), .constant_count = program->constant_count,
                          .moving_count = (uint32_t)moving_count};
     code->constants = (nx_value *)(code + 1);
     code->moving = (nx_moving *)(code->constants + program->constant_count);
@@ -337,6 +347,7 @@ static void choose_run_cols(linker *l) {
     nx_blocks *blocks = &l->code->blocks;
     bool is_single = l->step_count - l->code->phase_end[NX_PHASE_BLOCK - 1] == 1;
     blocks->run_cols = is_single && !blocks->is_tiled ? blocks->count[1] : blocks->cols;
+    if (is_single) l->code->is_cold = false; /* the processor's own prefetching does better */
 }
 
 static void link_code(linker *l, uint32_t *renumbered) {

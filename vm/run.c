@@ -58,18 +58,42 @@ __attribute__((noinline)) static void move(const nx_vm_code *code, const nx_step
     }
 }
 
+static inline void run_step(const nx_vm_code *code, const nx_step *s, char **at, int64_t rows, int64_t cols) {
+    if (__builtin_expect(s->kind != NX_STEP_COMPUTE, 0)) {
+        move(code, s, at, (size_t)rows, (size_t)cols);
+        return;
+    }
+    const void *x[NX_MAX_OPERANDS];
+    for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = at[s->src[k]];
+    s->kernel.compute((size_t)(rows * cols), at[s->dst], x);
+}
+
 static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, int64_t rows, int64_t cols) {
     const nx_step *s = code->steps + (phase ? code->phase_end[phase - 1] : 0);
     const nx_step *end = code->steps + code->phase_end[phase];
-    size_t n = (size_t)(rows * cols);
-    for (; s != end; s++) {
-        if (__builtin_expect(s->kind != NX_STEP_COMPUTE, 0)) {
-            move(code, s, at, (size_t)rows, (size_t)cols);
-            continue;
-        }
-        const void *x[NX_MAX_OPERANDS];
-        for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = at[s->src[k]];
-        s->kernel.compute(n, at[s->dst], x);
+    for (; s != end; s++) run_step(code, s, at, rows, cols);
+}
+
+/* Asks for part `part` of `parts` of the inputs' next block. All at once would keep the steps from their own memory. */
+static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
+    at += code->constant_count;
+    for (uint32_t i = 0; i < code->moving_count && !code->moving[i].is_output; i++) {
+        const int64_t *stride = code->moving[i].stride;
+        if (stride[1] <= 0 || stride[1] >= NX_LINE) continue;
+        const int64_t bytes = rows > 1 ? rows * stride[0] : cols * stride[1];
+        const int64_t size = (bytes / parts + NX_LINE - 1) & -NX_LINE;
+        const char *next = at[i] + bytes + part * size;
+        for (int64_t k = 0; k < size; k += NX_LINE) __builtin_prefetch(next + k);
+    }
+}
+
+/* run_phase for the steps of a block whose operands come from memory. */
+static void run_cold_block(const nx_vm_code *code, char **at, int64_t rows, int64_t cols) {
+    const nx_step *s = code->steps + code->phase_end[NX_PHASE_BLOCK - 1];
+    const int64_t count = code->phase_end[NX_PHASE_BLOCK] - code->phase_end[NX_PHASE_BLOCK - 1];
+    for (int64_t i = 0; i < count; i++) {
+        fetch_ahead(code, at, rows, cols, i, count);
+        run_step(code, &s[i], at, rows, cols);
     }
 }
 
@@ -94,7 +118,9 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
         run_phase(code, NX_PHASE_ROW, at, 1, 1);
         for (int64_t j = 0; j < count[1]; j += blocks->run_cols) {
             if (j) advance_moving(code, at, blocks->run_cols);
-            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->run_cols, count[1] - j));
+            int64_t cols = min_i64(blocks->run_cols, count[1] - j);
+            if (code->is_cold) run_cold_block(code, at, rows, cols);
+            else run_phase(code, NX_PHASE_BLOCK, at, rows, cols);
         }
     }
     if (code->is_non_temporal) __builtin_ia32_sfence();
@@ -102,6 +128,10 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
 
 size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
     return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes + NX_PAGE;
+}
+
+double nx_vm_ns_per_item(const nx_vm_code *code) {
+    return code->ns_per_item;
 }
 
 int nx_vm_block_items(const nx_vm_code *code) {

@@ -32,6 +32,7 @@ typedef struct nx_vm_layout {
     const nx_vm_operand *inputs;   /* one per input of the IR; those that are not used are not looked at */
     const nx_vm_operand *outputs;  /* one per result */
     int block_items;               /* 0: chosen */
+    bool is_cold;                  /* no cache holds the operands: they come from memory */
 } nx_vm_layout;
 
 typedef struct nx_vm_code nx_vm_code;
@@ -44,6 +45,8 @@ void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code);
 size_t nx_vm_scratch_bytes(const nx_vm_code *code);
 /* Elements of a block. */
 int nx_vm_block_items(const nx_vm_code *code);
+/* Nanoseconds per element, to the order of magnitude, on one thread with operands in the cache. */
+double nx_vm_ns_per_item(const nx_vm_code *code);
 
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {
