@@ -162,10 +162,17 @@ static int64_t task_items(const nx_nest *nest) {
     return items < block ? block : items / block * block;
 }
 
+static int64_t round_down(int64_t n, int64_t step) {
+    return n < step ? step : n / step * step;
+}
+
 static void cut_tasks(nx_nest *nest) {
-    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1], items = task_items(nest);
-    nest->task_cols = cols < items ? cols : items;
-    nest->task_rows = cols >= items ? 1 : items / cols < rows ? items / cols : rows;
+    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1], items = task_items(nest), granule[2];
+    nx_vm_granule(nest->code, granule);
+    int64_t most_cols = round_down(items / granule[0], granule[1]);
+    nest->task_cols = cols < most_cols ? cols : most_cols;
+    nest->task_rows = cols >= most_cols ? granule[0] : round_down(items / cols, granule[0]);
+    if (nest->task_rows > rows) nest->task_rows = rows;
     nest->col_tasks = (cols + nest->task_cols - 1) / nest->task_cols;
     nest->row_tasks = (rows + nest->task_rows - 1) / nest->task_rows;
     nest->task_count = nest->col_tasks * nest->row_tasks;

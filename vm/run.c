@@ -76,6 +76,57 @@ static int64_t min_i64(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Fills all panels with `rows` x `cols` items from [row, col] on. */
+static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t row, int64_t col, int64_t rows,
+                        int64_t cols) {
+    for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
+        const nx_moving *m = &code->moving[p->moving];
+        const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
+        p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
+    }
+}
+
+/* Operands with panels are at item `item` of these. */
+static void place_in_panels(const nx_vm_code *code, const nx_vm_args *args, char **at, int64_t item) {
+    for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
+        at[code->constant_count + p->moving] = (char *)args->scratch + p->offset + item * p->item_size;
+    }
+}
+
+/* The blocks of one group of rows and of one range of columns after the other. */
+static void run_panels(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = args->code;
+    char **at = args->scratch;
+    for (int64_t i0 = 0; i0 < count[0]; i0 += code->blocks.panel_rows) {
+        int64_t i1 = min_i64(i0 + code->blocks.panel_rows, count[0]);
+        for (int64_t j = 0; j < count[1]; j += code->blocks.cols) {
+            int64_t cols = min_i64(code->blocks.cols, count[1] - j);
+            load_panels(code, args, first[0] + i0, first[1] + j, i1 - i0, cols);
+            for (int64_t i = i0; i < i1; i += block_rows) {
+                place_moving(code, args, at, first[0] + i, first[1] + j);
+                place_in_panels(code, args, at, (i - i0) * cols);
+                run_phase(code, NX_PHASE_ROW, at, 1, 1);
+                run_phase(code, NX_PHASE_BLOCK, at, min_i64(block_rows, i1 - i), cols);
+            }
+        }
+    }
+}
+
+/* The same without panels. */
+static void run_rows(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = args->code;
+    char **at = args->scratch;
+    for (int64_t i = 0; i < count[0]; i += block_rows) {
+        int64_t rows = min_i64(block_rows, count[0] - i);
+        if (i) place_moving(code, args, at, first[0] + i, first[1]);
+        run_phase(code, NX_PHASE_ROW, at, 1, 1);
+        for (int64_t j = 0; j < count[1]; j += code->blocks.run_cols) {
+            if (j) advance_moving(code, at, code->blocks.run_cols);
+            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(code->blocks.run_cols, count[1] - j));
+        }
+    }
+}
+
 void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
     const nx_vm_code *code = args->code;
     const nx_blocks *blocks = &code->blocks;
@@ -87,22 +138,21 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
     place_moving(code, args, at, first[0], first[1]);
     run_phase(code, NX_PHASE_CALL, at, 1, 1);
     if (blocks->is_tiled) run_phase(code, NX_PHASE_TILE, at, min_i64(block_rows, count[0]), count[1]);
-    for (int64_t i = 0; i < count[0]; i += block_rows) {
-        int64_t rows = min_i64(block_rows, count[0] - i);
-        if (i) place_moving(code, args, at, first[0] + i, first[1]);
-        run_phase(code, NX_PHASE_ROW, at, 1, 1);
-        for (int64_t j = 0; j < count[1]; j += blocks->run_cols) {
-            if (j) advance_moving(code, at, blocks->run_cols);
-            run_phase(code, NX_PHASE_BLOCK, at, rows, min_i64(blocks->run_cols, count[1] - j));
-        }
-    }
+    (code->panel_count ? run_panels : run_rows)(args, first, count, block_rows);
     if (code->is_non_temporal) __builtin_ia32_sfence();
 }
 
 size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
-    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes + NX_PAGE;
+    size_t bytes = nx_scratch_panels(code);
+    for (uint32_t i = 0; i < code->panel_count; i++) bytes += nx_panel_bytes(code, &code->panels[i]);
+    return bytes;
 }
 
 int nx_vm_block_items(const nx_vm_code *code) {
     return (int)(code->blocks.rows * code->blocks.cols);
+}
+
+void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]) {
+    ret[0] = code->panel_count ? code->blocks.panel_rows : 1;
+    ret[1] = code->blocks.cols;
 }

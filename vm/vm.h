@@ -44,6 +44,8 @@ void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code);
 size_t nx_vm_scratch_bytes(const nx_vm_code *code);
 /* Elements of a block. */
 int nx_vm_block_items(const nx_vm_code *code);
+/* Rows and columns that are read together: rectangles should have a multiple of them. */
+void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]);
 
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {
