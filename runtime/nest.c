@@ -96,6 +96,27 @@ static void merge_axes(nx_nest *nest) {
     if (nest->axes) nest->axes = last + 1;
 }
 
+/* The backend reads cache lines of an input whole if its closest axis is one of the two innermost: the innermost one goes
+ * by the output. */
+static int find_closest_axis(const nx_nest *nest) {
+    enum { LONG = 16 };
+    const int last = nest->axes - 1;
+    for (uint32_t k = 0; k < nest->input_count && nest->extent[last] >= LONG; k++) {
+        const int64_t *stride = nest->operands[k].stride;
+        int closest = last;
+        for (int i = 0; i < last; i++) {
+            if (compare_strides(stride[i], stride[closest]) > 0) closest = i;
+        }
+        if (stride[last] && closest != last) return closest;
+    }
+    return last - 1;
+}
+
+static void pair_axes(nx_nest *nest) {
+    if (nest->axes < 3) return;
+    for (int i = find_closest_axis(nest); i < nest->axes - 2; i++) swap_axes(nest, i, i + 1);
+}
+
 /* At least two axes, so that the backend always has its pair. */
 static void pad_axes(nx_nest *nest) {
     while (nest->axes < 2) {
@@ -123,6 +144,7 @@ void nx_nest_arrange(nx_nest *nest, const nx_shape *shape) {
     flip_axes(nest);
     sort_axes(nest);
     merge_axes(nest);
+    pair_axes(nest);
     pad_axes(nest);
     note_alignment(nest);
 }

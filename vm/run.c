@@ -5,6 +5,8 @@
  */
 #include "vm/code.h"
 
+enum { LINE = 64, ROWS_AHEAD = 2 };
+
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
  * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
  * page, so that the output stands for all operands. */
@@ -93,6 +95,21 @@ static void place_in_panels(const nx_vm_code *code, const nx_vm_args *args, char
     }
 }
 
+/* Short runs out of many rows are no stream that hardware would foresee: those of a later row, which operands without
+ * panels are read from, are prefetched. */
+static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, int64_t cols) {
+    const nx_panel *p = code->panels, *end = p + code->panel_count;
+    for (uint32_t i = 0; i < code->moving_count; i++) {
+        const nx_moving *m = &code->moving[i];
+        if (p != end && p->moving == i) {
+            p++;
+        } else if (!m->is_output && m->stride[0]) {
+            const char *x = at[code->constant_count + i] + rows_ahead * m->stride[0];
+            for (int64_t k = 0; k < cols * m->stride[1]; k += LINE) __builtin_prefetch(x + k);
+        }
+    }
+}
+
 /* The blocks of one group of rows and of one range of columns after the other. */
 static void run_panels(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
     const nx_vm_code *code = args->code;
@@ -104,6 +121,7 @@ static void run_panels(const nx_vm_args *args, const int64_t first[2], const int
             load_panels(code, args, first[0] + i0, first[1] + j, i1 - i0, cols);
             for (int64_t i = i0; i < i1; i += block_rows) {
                 place_moving(code, args, at, first[0] + i, first[1] + j);
+                if (i + ROWS_AHEAD < i1) prefetch_row(code, at, ROWS_AHEAD, cols);
                 place_in_panels(code, args, at, (i - i0) * cols);
                 run_phase(code, NX_PHASE_ROW, at, 1, 1);
                 run_phase(code, NX_PHASE_BLOCK, at, min_i64(block_rows, i1 - i), cols);
