@@ -179,17 +179,6 @@ static nexpr_status fail_no_loop(const nx_builder *b, nx_op op, const nx_operand
 
 /* --------------------------------------------------------------------------------------------- comparisons -- */
 
-/* The comparison with its operands swapped. */
-static nx_op mirror(nx_op op) {
-    switch (op) {
-    case NX_OP_less: return NX_OP_greater;
-    case NX_OP_less_equal: return NX_OP_greater_equal;
-    case NX_OP_greater: return NX_OP_less;
-    case NX_OP_greater_equal: return NX_OP_less_equal;
-    default: return op;
-    }
-}
-
 /* Whether `op` holds between a smaller left and a larger right operand. */
 static bool holds_below(nx_op op) {
     return op == NX_OP_less || op == NX_OP_less_equal || op == NX_OP_not_equal;
@@ -205,7 +194,7 @@ static nexpr_status apply_op2(nx_builder *b, nx_op op, nexpr_dtype loop, nx_ref 
 static nexpr_status compare_out_of_range(nx_builder *b, nx_op op, nx_ref x, int side, nx_span span, nx_ref *ret,
                                          nexpr_error *err) {
     nexpr_dtype dtype = (nexpr_dtype)b->ir->nodes[x].dtype;
-    bool is_true = side > 0 ? holds_below(op) : holds_below(mirror(op));
+    bool is_true = side > 0 ? holds_below(op) : holds_below(nx_op_mirrored(op));
     nx_value least = {.bits = {0, 0}};
     if (nx_dtype_is_signed(dtype)) {
         int64_t minimum = -1 - (int64_t)(UINT64_MAX >> (65 - 8 * nexpr_dtype_size(dtype)));
@@ -245,7 +234,7 @@ static nexpr_status compare_exactly(nx_builder *b, nx_op op, const nx_operand *a
                                     nx_ref *ret, bool *ret_done, nexpr_error *err) {
     for (int i = 0; i < 2; i++) {
         const nx_operand *x = &args[i], *y = &args[1 - i];
-        nx_op mirrored = i == 0 ? op : mirror(op);
+        nx_op mirrored = i == 0 ? op : nx_op_mirrored(op);
         int side = out_of_range(y, dtypes[1 - i]);
         *ret_done = true;
         if (side && !is_weak(x)) {

@@ -136,3 +136,16 @@ bool nx_op_has_kernel(nx_op op, nexpr_dtype loop) {
 bool nx_op_is_math(nx_op op, nexpr_dtype loop) {
     return nx_op_rows[op].math >> nx_dtype_class(loop) & 1;
 }
+
+nx_op nx_op_mirrored(nx_op op) {
+    switch (op) {
+    case NX_OP_add: case NX_OP_multiply:
+    case NX_OP_bitwise_and: case NX_OP_bitwise_or: case NX_OP_bitwise_xor:
+    case NX_OP_equal: case NX_OP_not_equal: return op;
+    case NX_OP_less: return NX_OP_greater;
+    case NX_OP_less_equal: return NX_OP_greater_equal;
+    case NX_OP_greater: return NX_OP_less;
+    case NX_OP_greater_equal: return NX_OP_less_equal;
+    default: return NX_OP_COUNT;
+    }
+}

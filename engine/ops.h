@@ -93,5 +93,7 @@ bool nx_op_has_loop(nx_op op, nexpr_dtype loop);
 bool nx_op_has_kernel(nx_op op, nexpr_dtype loop);
 /* Whether math/ has the kernel. */
 bool nx_op_is_math(nx_op op, nexpr_dtype loop);
+/* The op that gives the same bits if its two operands are exchanged; NX_OP_COUNT if there is none. */
+nx_op nx_op_mirrored(nx_op op);
 
 #endif

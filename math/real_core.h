@@ -34,6 +34,14 @@ VEC_FN vf64 polynomial(vf64 x, const double *c, int count) {
     return term[0];
 }
 
+/* The same by Horner's scheme for even and odd powers apart: fewer multiplications where the square is needed anyway. */
+VEC_FN vf64 polynomial_two_chains(vf64 x, vf64 square, const double *c, int count) {
+    vf64 even = v_set1_f64(c[(count - 1) & ~1]), odd = v_set1_f64(c[(count - 2) | 1]);
+    for (int i = ((count - 1) & ~1) - 2; i >= 0; i -= 2) even = v_muladd(even, square, v_set1_f64(c[i]));
+    for (int i = ((count - 2) | 1) - 2; i >= 0; i -= 2) odd = v_muladd(odd, square, v_set1_f64(c[i]));
+    return v_muladd(odd, x, even);
+}
+
 VEC_FN pair add_exact(vf64 a, vf64 b) {
     vf64 sum = a + b, part = sum - a;
     return (pair){sum, (a - (sum - part)) + (b - part)};

@@ -7,7 +7,8 @@
 #ifndef NX_MATH_REAL_F32_H
 #define NX_MATH_REAL_F32_H
 
-#include "math/real_core.h"
+#include "math/real_exp.h"
+#include "math/real_log.h"
 
 #define FROM_SLEEF_1(id, name, accuracy) \
     VEC_FN vf64 id(vf64 x) { return SLEEF(name, accuracy)(x); }
@@ -48,8 +49,12 @@ VEC_FN vf64 log_domain(vf64 x, vf64 r) {
 }
 
 VEC_FN vf64 real_log(vf64 x) {
+#if NX_HAS_FMA
+    return log_fast_f32(x);
+#else
     vf64 e, m = split_exponent(x, &e);
     return log_domain(x, v_muladd(e, v_set1_f64(LN2), short_log(m)));
+#endif
 }
 
 VEC_FN vf64 real_log2(vf64 x) {
@@ -87,9 +92,13 @@ VEC_FN vf64 short_exp(vf64 r, vf64 n) {
 }
 
 VEC_FN vf64 real_exp(vf64 x) {
+#if NX_HAS_FMA
+    return exp_fast_f32(x);
+#else
     x = clamp(x, 120);
     vf64 n = v_rint(x * LOG2_E);
     return short_exp(v_muladd(-n, v_set1_f64(LN2), x), n);
+#endif
 }
 
 VEC_FN vf64 real_exp2(vf64 x) {

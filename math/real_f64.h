@@ -6,7 +6,8 @@
 #ifndef NX_MATH_REAL_F64_H
 #define NX_MATH_REAL_F64_H
 
-#include "math/real_core.h"
+#include "math/real_exp.h"
+#include "math/real_log.h"
 
 #define FROM_SLEEF_1(id, name, accuracy) \
     VEC_FN vf64 id(vf64 x) { return SLEEF(name, accuracy)(x); }
@@ -17,7 +18,7 @@ FROM_SLEEF_1(real_cbrt, cbrt, u10)
 FROM_SLEEF_2(real_hypot, hypot, u05)
 FROM_SLEEF_1(real_exp2, exp2, u10)
 FROM_SLEEF_1(real_expm1, expm1, u10)
-FROM_SLEEF_1(real_log, log, u10)
+FROM_SLEEF_1(sleef_log, log, u10)
 FROM_SLEEF_1(real_log2, log2, u10)
 FROM_SLEEF_1(real_log10, log10, u10)
 FROM_SLEEF_1(real_sin, sin, u10)
@@ -47,7 +48,19 @@ VEC_FN vf64 identity_near_zero(vf64 x, vf64 r) {
 
 /* SLEEF's overflows before 709.7827. */
 VEC_FN vf64 real_exp(vf64 x) {
+#if NX_HAS_FMA
+    return exp_fast(x);
+#else
     return exp_scaled(x, v_set1_f64(0), 0);
+#endif
+}
+
+VEC_FN vf64 real_log(vf64 x) {
+#if NX_HAS_FMA
+    return log_fast(x);
+#else
+    return sleef_log(x);
+#endif
 }
 
 /* 10^k as the compiler rounds it. */

@@ -106,8 +106,19 @@ VEC_FN bool v_any_lane(vi32 m) {
 #define v_isfinite(x) VEC_PICK(v_isfinite, x)(x)
 /* x with any NaN replaced by the canonical one. */
 #define v_canonical(x) VEC_PICK(v_canonical, x)(x)
+/* Whether every lane is below a constant; NaN is not. */
+#define v_all_below(x, limit) VEC_PICK(v_all_below, x)(x, limit)
 /* Error of the rounded product p = a*b, exactly unless it underflows (or, without FMA, a, b or p are huge). */
 #define v_mul_error(a, b, p) VEC_PICK(v_mul_error, a)(a, b, p)
+
+/* Whether every lane is positive, normal and finite. */
+VEC_FN bool v_all_positive_normal(vf64 x) {
+#if NX_ISA_LEVEL == 2
+    return _mm512_fpclass_pd_mask(x, 0xff) == 0;
+#else
+    return VEC_INTRINSIC(movemask, pd)((vf64)~((x >= 0x1p-1022) & (x < __builtin_inf()))) == 0;
+#endif
+}
 
 #if NX_PRECISION == 32
 typedef float T;

@@ -4,6 +4,10 @@
 #define VEC_V NX_MATH_CAT(v, VEC_S, , )
 #define VEC_OP(op) VEC_OP_(op, VEC_P)
 #define VEC_OP_(op, suffix) VEC_INTRINSIC(op, suffix)
+/* The bits of the lanes where a comparison holds: AVX-512. */
+#define VEC_COMPARE(x, y, how) VEC_COMPARE_(x, y, how, VEC_P)
+#define VEC_COMPARE_(x, y, how, suffix) VEC_COMPARE__(x, y, how, suffix)
+#define VEC_COMPARE__(x, y, how, suffix) _mm512_cmp_##suffix##_mask(x, y, how)
 #define VEC_SIGN ((VEC_I)((uint64_t)1 << (8 * sizeof(VEC_I) - 1)))
 
 VEC_FN VEC_V VEC_NAME(v_set1)(VEC_T c) {
@@ -61,7 +65,21 @@ VEC_FN VEC_V VEC_NAME(v_max)(VEC_V a, VEC_V b) {
 }
 
 VEC_FN VEC_V VEC_NAME(v_canonical)(VEC_V x) {
-    return VEC_NAME(v_select)(x != x, VEC_NAME(v_set1)((VEC_T)__builtin_nan("")), x);
+    VEC_V nan = VEC_NAME(v_set1)((VEC_T)__builtin_nan(""));
+#if NX_ISA_LEVEL == 2
+    return VEC_OP(mask_mov)(x, VEC_COMPARE(x, x, _CMP_UNORD_Q), nan);
+#else
+    return VEC_NAME(v_select)(x != x, nan, x);
+#endif
+}
+
+VEC_FN bool VEC_NAME(v_all_below)(VEC_V x, VEC_T limit) {
+    VEC_V y = VEC_NAME(v_set1)(limit);
+#if NX_ISA_LEVEL == 2
+    return VEC_COMPARE(x, y, _CMP_NLT_UQ) == 0;
+#else
+    return VEC_OP(movemask)((VEC_V)~(x < y)) == 0;
+#endif
 }
 
 #if NX_ISA_LEVEL == 2
@@ -128,6 +146,9 @@ VEC_FN VEC_V VEC_NAME(v_mul_error)(VEC_V a, VEC_V b, VEC_V p) {
 #undef VEC_V
 #undef VEC_OP
 #undef VEC_OP_
+#undef VEC_COMPARE
+#undef VEC_COMPARE_
+#undef VEC_COMPARE__
 #undef VEC_SIGN
 #undef VEC_ROUND
 #undef VEC_T

@@ -7,7 +7,7 @@
 #include "vm/linker.h"
 
 /* A formula in prefix order: an op's id, then its operands; a variable is LEAF + k. */
-enum { MAX_TOKENS = 12, LEAF = NX_OP_COUNT };
+enum { MAX_TOKENS = 20, LEAF = NX_OP_COUNT };
 
 typedef struct pattern {
     int arity; /* variables */
@@ -15,7 +15,7 @@ typedef struct pattern {
 } pattern;
 
 static const pattern *pattern_of(int id) {
-    enum { x = LEAF, y, z, w };
+    enum { x = LEAF, y, z, w, p, q };
     static const pattern patterns[] = {
 #define OF(id, ...) NX_OP_##id, __VA_ARGS__
 #define FUSED(id, domain, arity, formula) {arity, {formula}},
@@ -26,12 +26,6 @@ static const pattern *pattern_of(int id) {
 #undef OF
     };
     return &patterns[id];
-}
-
-/* Whether exchanging the operands changes no bit. */
-static bool is_symmetric(nx_op op) {
-    return op == NX_OP_add || op == NX_OP_multiply || op == NX_OP_bitwise_and || op == NX_OP_bitwise_or ||
-           op == NX_OP_bitwise_xor;
 }
 
 /* One attempt at a pattern. The operands of the k-th symmetric op that is met are exchanged if bit k says so. */
@@ -56,9 +50,10 @@ static bool bind(attempt *m, int k, nx_vm_ref ref) {
 static bool match_operand(attempt *m, nx_vm_ref ref);
 
 static bool match_op(attempt *m, const nx_vm_instruction *instruction) {
-    nx_op op = (nx_op)*m->token++;
-    if (instruction->kind != NX_NODE_OP || instruction->op != op || instruction->loop != m->root->loop) return false;
-    bool exchange = is_symmetric(op) && m->exchanged >> m->symmetric_count++ & 1;
+    nx_op op = (nx_op)*m->token++, mirrored = nx_op_mirrored(op);
+    if (instruction->kind != NX_NODE_OP || instruction->loop != m->root->loop) return false;
+    if (instruction->op != op && instruction->op != mirrored) return false;
+    bool exchange = mirrored == op ? m->exchanged >> m->symmetric_count++ & 1 : instruction->op == mirrored;
     for (int k = 0; k < instruction->arity; k++) {
         if (!match_operand(m, instruction->arg[exchange ? 1 - k : k])) return false;
     }

@@ -15,10 +15,10 @@ typedef enum nx_fused {
     NX_FUSED_COUNT
 } nx_fused;
 
-/* Operands of a kernel, superinstructions included; and their forms: bit k says that operand k is a scalar. */
-enum { NX_MAX_OPERANDS = 4, NX_FUSED_FORMS = 1 << NX_MAX_OPERANDS };
+/* Operands of a kernel, superinstructions included. */
+enum { NX_MAX_OPERANDS = 6 };
 
-/* NULL if there is no such form for this loop dtype. The contract is engine/kernel.h. */
+/* NULL if there is no such form for this loop dtype. The contract is engine/kernel.h, with more operands. */
 nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form);
 
 #endif

@@ -39,20 +39,22 @@
 
 #define OF(id, ...) CAT2(apply_, id)(__VA_ARGS__)
 
-/* The loop, inlined for each form. */
+/* The loop, inlined for each form. Operands that a row does not have are its first one, and never read. */
 #define FUSED(id, domain, arity, formula) IN_##domain(LOOP(id, arity, formula))
-#define LOOP(id, arity, formula)                                                                                        \
-    static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand,       \
-                                                                      unsigned form) {                                  \
-        const T *xs = operand[0], *ys = operand[1], *zs = operand[arity > 2 ? 2 : 0], *ws = operand[arity > 3 ? 3 : 0]; \
-        const T x0 = xs[0], y0 = ys[0], z0 = zs[0], w0 = ws[0];                                                         \
-        INDEPENDENT                                                                                                     \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            const T x = form & 1 ? x0 : xs[i], y = form & 2 ? y0 : ys[i];                                               \
-            const T z = form & 4 ? z0 : zs[i], w = form & 8 ? w0 : ws[i];                                               \
-            (void)z, (void)w;                                                                                           \
-            r[i] = STORE_T(formula);                                                                                    \
-        }                                                                                                               \
+#define OPERAND(k, arity) ((const T *)operand[arity > k ? k : 0])
+#define LOOP(id, arity, formula)                                                                                  \
+    static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand, \
+                                                                      unsigned form) {                            \
+        const T *xs = OPERAND(0, arity), *ys = OPERAND(1, arity), *zs = OPERAND(2, arity);                        \
+        const T *ws = OPERAND(3, arity), *ps = OPERAND(4, arity), *qs = OPERAND(5, arity);                        \
+        const T x0 = *xs, y0 = *ys, z0 = *zs, w0 = *ws, p0 = *ps, q0 = *qs;                                       \
+        INDEPENDENT                                                                                               \
+        for (size_t i = 0; i < n; i++) {                                                                          \
+            const T x = form & 1 ? x0 : xs[i], y = form & 2 ? y0 : ys[i], z = form & 4 ? z0 : zs[i];              \
+            const T w = form & 8 ? w0 : ws[i], p = form & 16 ? p0 : ps[i], q = form & 32 ? q0 : qs[i];            \
+            (void)z, (void)w, (void)p, (void)q;                                                                   \
+            r[i] = STORE_T(formula);                                                                              \
+        }                                                                                                         \
     }
 #define FORM(id, domain, form)
 #include "vm/fused.def"
@@ -61,9 +63,11 @@
 
 /* The letters of a form as bits. */
 enum {
-    /*     */ vv, sv, vs,
+    vv, sv, vs,
     vvv = 0, svv, vsv, ssv, vvs, svs, vss,
     vvvv = 0, svvv, vsvv, ssvv, vvsv, svsv, vssv, sssv, vvvs, svvs, vsvs, ssvs, vvss, svss, vsss,
+    vvsss = 28, svsss,
+    vvssss = 60, svssss,
 };
 
 #define FUSED(id, domain, arity, formula)
@@ -75,10 +79,13 @@ enum {
 #include "vm/fused.def"
 #undef FORM
 
-#define TABLE CAT4(nx_fused_, SUFFIX, _, ISA)
-extern nx_kernel *const TABLE[NX_FUSED_COUNT + 1][NX_FUSED_FORMS];
-nx_kernel *const TABLE[NX_FUSED_COUNT + 1][NX_FUSED_FORMS] = {
-#define FORM(id, domain, form) IN_##domain([NX_FUSED_##id][form] = CAT4(id, _, SUFFIX, _##form),)
+#define FIND CAT4(nx_fused_, SUFFIX, _, ISA)
+#define KEY(id, form) ((unsigned)(id) << 6 | (form))
+nx_kernel *FIND(nx_fused id, unsigned form);
+nx_kernel *FIND(nx_fused id, unsigned form) {
+    switch (KEY(id, form)) {
+#define FORM(id, domain, form) IN_##domain(case KEY(NX_FUSED_##id, form): return CAT4(id, _, SUFFIX, _##form);)
 #include "vm/fused.def"
-    [NX_FUSED_COUNT] = {NULL}, /* for dtypes that have none */
-};
+    default: return NULL;
+    }
+}

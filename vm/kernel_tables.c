@@ -13,13 +13,14 @@
     [NX_ISA_AVX2] index = name##_avx2,          \
     [NX_ISA_AVX512] index = name##_avx512,
 
-typedef nx_kernel *const forms[NX_MAX_FORMS], *const fused_forms[NX_FUSED_FORMS];
+typedef nx_kernel *const forms[NX_MAX_FORMS];
+typedef nx_kernel *find_fused(nx_fused id, unsigned form);
 typedef nx_kernel *const kernel_const;
 typedef void store_nt(void *dst, const void *src, size_t bytes);
 
 #define X(id, suffix, name, class, ctype)       \
     DECLARE(forms, nx_kernels_##suffix, [])     \
-    DECLARE(fused_forms, nx_fused_##suffix, []) \
+    DECLARE(find_fused, nx_fused_##suffix, )    \
     DECLARE(kernel_const, nx_casts_##suffix, [])
 NEXPR_DTYPE_MAP(X)
 #undef X
@@ -36,7 +37,7 @@ static kernel_const *const casts[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
 #undef X
 };
 
-static fused_forms *const fused[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
+static find_fused *const fused[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
 #define X(id, suffix, name, class, ctype) ROWS(nx_fused_##suffix, [NEXPR_##id])
     NEXPR_DTYPE_MAP(X)
 #undef X
@@ -90,7 +91,7 @@ nx_kernel *nx_vm_own_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned for
 }
 
 nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form) {
-    return fused[isa][loop][id][form];
+    return fused[isa][loop](id, form);
 }
 
 nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to) {

@@ -126,7 +126,7 @@ static void find_last_uses(linker *l) {
 static nx_step *add_step(linker *l, nx_step_kind kind, uint32_t dst, uint32_t src, size_t item_size) {
     nx_step *s = &l->steps[l->step_count++];
     uint32_t none = place(IN_CONSTANTS, 0);
-    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none, none}};
+    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none, none, none, none}};
     return s;
 }
 

@@ -69,7 +69,8 @@ static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, 
             move(code, s, at, (size_t)rows, (size_t)cols);
             continue;
         }
-        const void *x[NX_MAX_OPERANDS] = {at[s->src[0]], at[s->src[1]], at[s->src[2]], at[s->src[3]]};
+        const void *x[NX_MAX_OPERANDS];
+        for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = at[s->src[k]];
         s->kernel.compute(n, at[s->dst], x);
     }
 }

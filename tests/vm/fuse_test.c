@@ -33,8 +33,8 @@ enum { ROWS = sizeof rows / sizeof *rows };
 
 /* The formula of a row, of these operands. */
 static nx_ref build_formula(builder *b, nx_fused id, nexpr_dtype dtype, const nx_ref *operands) {
-    const nx_ref x = operands[0], y = operands[1], z = operands[2], w = operands[3];
-    (void)z, (void)w;
+    const nx_ref x = operands[0], y = operands[1], z = operands[2], w = operands[3], p = operands[4], q = operands[5];
+    (void)z, (void)w, (void)p, (void)q;
     switch (id) {
 #define OF(op_id, ...) op(b, NX_OP_##op_id, dtype, (nx_ref[]){__VA_ARGS__})
 #define FUSED(id, domain, arity, formula) \
@@ -51,7 +51,7 @@ static nx_ref build_formula(builder *b, nx_fused id, nexpr_dtype dtype, const nx
 
 /* A form's letters as constants and inputs. */
 static nx_vm_program *build_row(builder *b, const row *r, nexpr_dtype dtype, uint64_t *seed) {
-    static const char *const names[] = {"a", "b", "c", "d"};
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     nx_ref operands[NX_MAX_OPERANDS] = {0};
     builder_init(b);
     for (int k = 0; r->form[k]; k++) {
@@ -119,14 +119,28 @@ static void operands_of_sums_and_products_may_be_exchanged(void **state) {
     }
 }
 
-static void a_polynomial_takes_a_step_for_two_degrees(void **state) {
+static void a_comparison_is_also_found_mirrored(void **state) {
+    (void)state;
+    static const nx_op ops[] = {NX_OP_less, NX_OP_less_equal, NX_OP_greater, NX_OP_greater_equal, NX_OP_equal};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        builder b;
+        builder_init(&b);
+        nx_ref x = input(&b, "x", NEXPR_FLOAT64), y = input(&b, "y", NEXPR_FLOAT64);
+        add_result(&b, op3(&b, NX_OP_where, op2(&b, ops[i], x, f64(&b, 0.5)), x, y));
+        assert_int_equal(steps_of(&b), 1);
+        check_program(&b, compile(&b), &(run_case){.count = {1, 700}, .seed = i});
+        builder_free(&b);
+    }
+}
+
+static void a_polynomial_takes_a_step_for_four_degrees(void **state) {
     (void)state;
     builder b;
     builder_init(&b);
     nx_ref x = input(&b, "x", NEXPR_FLOAT64), sum = f64(&b, 1);
     for (int i = 0; i < 10; i++) sum = op2(&b, NX_OP_add, op2(&b, NX_OP_multiply, sum, x), f64(&b, i + 2));
     add_result(&b, sum);
-    assert_int_equal(steps_of(&b), 5);
+    assert_int_equal(steps_of(&b), 3);
     check_program(&b, compile(&b), &(run_case){.count = {3, 700}});
     builder_free(&b);
 }
@@ -202,7 +216,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_is_one_step_with_the_bits_of_its_ops),
         cmocka_unit_test(operands_of_sums_and_products_may_be_exchanged),
-        cmocka_unit_test(a_polynomial_takes_a_step_for_two_degrees),
+        cmocka_unit_test(a_comparison_is_also_found_mirrored),
+        cmocka_unit_test(a_polynomial_takes_a_step_for_four_degrees),
         cmocka_unit_test(a_value_that_is_read_twice_stays_a_value),
         cmocka_unit_test(a_result_stays_a_value),
         cmocka_unit_test(ops_of_different_dtypes_stay_apart),
