@@ -80,7 +80,8 @@ static size_t distance(ptrdiff_t stride) {
 }
 
 static int is_transposed(size_t rows, size_t cols, const side *r, const side *x) {
-    return rows >= TILE && cols >= TILE && ((x->outer == SIZE && r->inner == SIZE) || (x->inner == SIZE && r->outer == SIZE));
+    if (rows < TILE || cols < TILE) return 0;
+    return (x->outer == SIZE && r->inner == SIZE) || (x->inner == SIZE && r->outer == SIZE);
 }
 
 static void turn(size_t n, char *r) {
