@@ -48,6 +48,32 @@ RARE_FN vf64 exp_rare(vf64 x) {
     return scale(y, biased - ROUND_MAGIC);
 }
 
+/* e^x - 1 for x in [0, 40]; NaN stays. */
+VEC_FN pair expm1_pair(vf64 x) {
+    static const double c[] = {
+        0x1.0000000000000p-1, 0x1.5555555555559p-3, 0x1.555555555555ap-5, 0x1.111111110f6aep-7, 0x1.6c16c16c1442bp-10,
+        0x1.a01a01afe5356p-13, 0x1.a01a01b0bfcd0p-16, 0x1.71ddf85377f97p-19, 0x1.27e4c5920f230p-22, 0x1.af5ebf4cfa2b4p-26,
+        0x1.1f957605c7e6dp-29,
+    };
+    vf64 biased = v_muladd(x, v_set1_f64(LOG2_E), v_set1_f64(ROUND_MAGIC + 1023)), minus_n = (ROUND_MAGIC + 1023) - biased;
+    vf64 h = v_muladd(minus_n, v_set1_f64(LN2_HI), x), low = minus_n * LN2_LO, r = h + low, square = r * r;
+    vf64 rest = v_muladd(r, (h - r) + low, v_muladd(square, polynomial_two_chains(r, square, c, 11), low));
+    pair e = add_ordered(h, rest); /* e^(h + low) - 1 */
+    vf64 power = (vf64)((vu64)biased << 52);
+    pair sum = add_ordered(power - 1, power * e.hi);
+    return (pair){sum.hi, v_muladd(power, e.lo, sum.lo)};
+}
+
+/* e / (e + 2) for e = e^2|x| - 1; from 20 on it is 1. */
+VEC_FN vf64 tanh_by_expm1(vf64 x) {
+    vf64 a = v_min(v_set1_f64(20), v_abs(x));
+    pair e = expm1_pair(a + a), d = add_exact(e.hi, v_set1_f64(2));
+    d.lo += e.lo;
+    vf64 inverse = 1 / d.hi, q = e.hi * inverse;
+    vf64 left = v_muladd(-q, d.hi, e.hi) + v_muladd(-q, d.lo, e.lo);
+    return v_copysign(v_select(a < 0x1p-27, a, v_muladd(left, inverse, q)), x);
+}
+
 /* To 2^-34, for operands that were float32; NaN stays. */
 VEC_FN vf64 exp_f32(vf64 x) {
     static const double c[] = {

@@ -32,7 +32,6 @@ FROM_SLEEF_1(sleef_log1p, log1p, u10)
 FROM_SLEEF_1(sleef_tan, tan, u10)
 FROM_SLEEF_1(sleef_sinh, sinh, u10)
 FROM_SLEEF_1(sleef_cosh, cosh, u10)
-FROM_SLEEF_1(sleef_tanh, tanh, u10)
 FROM_SLEEF_1(sleef_arcsinh, asinh, u10)
 FROM_SLEEF_1(sleef_arccosh, acosh, u10)
 FROM_SLEEF_1(sleef_arctanh, atanh, u10)
@@ -116,7 +115,11 @@ VEC_FN vf64 real_tan(vf64 x) {
 }
 
 VEC_FN vf64 real_tanh(vf64 x) {
-    return identity_near_zero(x, sleef_tanh(x));
+#if NX_HAS_FMA
+    return tanh_by_expm1(x);
+#else
+    return identity_near_zero(x, SLEEF(tanh, u10)(x));
+#endif
 }
 
 VEC_FN vf64 real_arctanh(vf64 x) {

@@ -96,6 +96,27 @@ static void merge_axes(nx_nest *nest) {
     if (nest->axes) nest->axes = last + 1;
 }
 
+/* The backend reads cache lines of an input whole if its closest axis is one of the two innermost: the innermost one goes
+ * by the output. */
+static int find_closest_axis(const nx_nest *nest) {
+    enum { LONG = 16 };
+    const int last = nest->axes - 1;
+    for (uint32_t k = 0; k < nest->input_count && nest->extent[last] >= LONG; k++) {
+        const int64_t *stride = nest->operands[k].stride;
+        int closest = last;
+        for (int i = 0; i < last; i++) {
+            if (compare_strides(stride[i], stride[closest]) > 0) closest = i;
+        }
+        if (nest->operands[k].is_used && stride[last] && closest != last) return closest;
+    }
+    return last - 1;
+}
+
+static void pair_axes(nx_nest *nest) {
+    if (nest->axes < 3) return;
+    for (int i = find_closest_axis(nest); i < nest->axes - 2; i++) swap_axes(nest, i, i + 1);
+}
+
 /* At least two axes, so that the backend always has its pair. */
 static void pad_axes(nx_nest *nest) {
     while (nest->axes < 2) {
@@ -123,6 +144,7 @@ void nx_nest_arrange(nx_nest *nest, const nx_shape *shape) {
     flip_axes(nest);
     sort_axes(nest);
     merge_axes(nest);
+    pair_axes(nest);
     pad_axes(nest);
     note_alignment(nest);
 }
@@ -169,10 +191,17 @@ static int64_t task_items(const nx_nest *nest) {
     return items < block ? block : items / block * block;
 }
 
+static int64_t round_down(int64_t n, int64_t step) {
+    return n < step ? step : n / step * step;
+}
+
 static void cut_tasks(nx_nest *nest) {
-    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1], items = task_items(nest);
-    nest->task_cols = cols < items ? cols : items;
-    nest->task_rows = cols >= items ? 1 : items / cols < rows ? items / cols : rows;
+    int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1], items = task_items(nest), granule[2];
+    nx_vm_granule(nest->code, granule);
+    int64_t most_cols = round_down(items / granule[0], granule[1]);
+    nest->task_cols = cols < most_cols ? cols : most_cols;
+    nest->task_rows = cols >= most_cols ? granule[0] : round_down(items / cols, granule[0]);
+    if (nest->task_rows > rows) nest->task_rows = rows;
     nest->col_tasks = (cols + nest->task_cols - 1) / nest->task_cols;
     nest->row_tasks = (rows + nest->task_rows - 1) / nest->task_rows;
     nest->task_count = nest->col_tasks * nest->row_tasks;

@@ -2,6 +2,7 @@
 /*
  * How large a block is. The widest value fills a register of 4 KiB, less if so many values are live that they would not
  * stay in the L1 cache together, but never less than 256 items, below which calling kernels costs more than it saves.
+ * Panels have columns of some cache lines, which memory gives out faster than single ones, and stay in the L2 cache.
  *
  * Few operations on operands in memory are another matter. There the time goes into waiting, and the processor looks some
  * 300 instructions ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
@@ -17,6 +18,11 @@ enum {
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
     LINE_ITEMS = 64,     /* blocks of a row end on a cache line, whatever the item size */
     LONG_ROW = 64,       /* rows of so many items may be a block each, if tiles would have to copy an operand */
+    PANEL_ROWS = 128,
+    MIN_PANEL_ROWS = 16,
+    PANEL_ROW_BYTES = 18 * 64, /* whole lines, but no power of two, which would put the rows into a few sets of a cache */
+    MIN_PANEL_COLS = 64,
+    PANEL_BYTES = 160 << 10, /* all panels together */
 };
 
 static size_t max_size(size_t a, size_t b) {
@@ -82,11 +88,48 @@ static bool is_tiled(const nx_blocks *blocks, const nx_vm_program *program, cons
     return true;
 }
 
+static size_t distance(int64_t stride) {
+    return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+}
+
+static bool is_transposed(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    return blocks->count[0] > 1 && blocks->count[1] > 1 && operand->stride[0] && operand->stride[1] != 0 &&
+           distance(operand->stride[0]) < distance(operand->stride[1]);
+}
+
+/* Shrinks *cols, at first the most that a block may have, so that `item_bytes` for each item of a panel fit. */
+static int64_t choose_panel_rows(size_t item_bytes, int64_t *cols) {
+    const int64_t most = (int64_t)(PANEL_BYTES / item_bytes);
+    int64_t rows = PANEL_ROWS;
+    while (rows > MIN_PANEL_ROWS && rows * *cols > most) rows /= 2;
+    while (*cols > MIN_PANEL_COLS && rows * *cols > most) *cols /= 2;
+    return rows * *cols > most ? 0 : rows;
+}
+
+/* Rows that are tiled have their length already. */
+static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_vm_layout *layout, size_t widest,
+                          int64_t *items) {
+    size_t item_bytes = 0;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        const nx_vm_operand *operand = &layout->inputs[program->inputs[i].index];
+        if (is_transposed(b, operand)) item_bytes += nexpr_dtype_size(operand->dtype);
+    }
+    if (!item_bytes) return;
+    int64_t most = (int64_t)(PANEL_ROW_BYTES / widest);
+    int64_t cols = b->is_tiled ? b->count[1] : *items < most ? *items : most, wanted = cols;
+    int64_t rows = choose_panel_rows(item_bytes, &cols), tile = b->is_tiled ? *items / cols : 1;
+    if (!rows || (b->is_tiled && (cols < wanted || tile >= rows))) return;
+    rows = (rows + tile - 1) / tile * tile;
+    b->panel_rows = rows < b->count[0] ? rows : b->count[0];
+    if (!b->is_tiled) *items = cols;
+}
+
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout) {
     size_t widest = widest_item(program, layout);
     int64_t items = choose_items(program, layout, widest);
     nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
     b.is_tiled = is_tiled(&b, program, layout, items);
+    choose_panels(&b, program, layout, widest, &items);
     b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
     if (b.is_tiled) b.rows = items / b.cols < b.count[0] ? items / b.cols : b.count[0];
     b.register_bytes = nx_align64((size_t)(b.rows * b.cols) * widest);
@@ -106,4 +149,8 @@ bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand) 
     if (operand->swapped || !operand->aligned) return false;
     if (operand->stride[1] != size && blocks->count[1] > 1) return false;
     return !blocks->is_tiled || operand->stride[0] == size * blocks->count[1];
+}
+
+bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    return blocks->panel_rows && is_transposed(blocks, operand);
 }

@@ -17,11 +17,15 @@
 /*
  * How the two axes are cut: into blocks of at most rows x cols. Long rows: rows is 1, and a row has one block or several.
  * Short rows (is_tiled): cols is the length of a row, and a block has as many rows as fit.
+ *
+ * Inputs whose columns are closer together in memory than their rows are loaded for panel_rows rows of blocks at once: a
+ * panel, from which blocks then read their rows as if it were an array in C order. So each cache line is read once.
  */
 typedef struct nx_blocks {
     int64_t count[2]; /* extent of the axes */
     int64_t rows, cols;
     int64_t run_cols; /* as cols, or a whole row where blocks are of no use */
+    int64_t panel_rows; /* 0: no input has panels; a multiple of rows, or all there are */
     bool is_tiled;
     size_t register_bytes;
 } nx_blocks;
@@ -45,6 +49,8 @@ static inline bool nx_phase_is_scalar(nx_phase phase) {
 /* The phase of an operand in memory, and whether a block of it is contiguous, aligned and native. */
 nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand);
 bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand);
+/* Whether the input is loaded by panels. */
+bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand);
 
 typedef enum nx_step_kind {
     NX_STEP_COMPUTE,
@@ -70,6 +76,14 @@ typedef struct nx_moving {
     int64_t stride[2];
 } nx_moving;
 
+/* A moving operand that points into a panel of its own while blocks are computed. */
+typedef struct nx_panel {
+    nx_load_kernel *load;
+    uint32_t moving;
+    uint32_t item_size;
+    size_t offset; /* in the scratch memory */
+} nx_panel;
+
 struct nx_vm_code {
     size_t bytes; /* of this object and its arrays, which are one allocation */
     nx_isa isa;
@@ -81,10 +95,12 @@ struct nx_vm_code {
     uint32_t phase_end[NX_PHASE_COUNT]; /* the steps of a phase begin where those of the phase before it end */
     nx_value *constants;
     nx_moving *moving;
+    nx_panel *panels;
+    uint32_t panel_count;
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */
 };
 
-/* Layout of the scratch memory: the table, the slots, the registers somewhere in the page behind. */
+/* Layout of the scratch memory: the table, the slots, the registers somewhere in the page behind, the panels. */
 enum { NX_PAGE = 4096, NX_LINE = 64 };
 
 static inline size_t nx_align64(size_t n) {
@@ -98,6 +114,14 @@ static inline size_t nx_scratch_slots(const nx_vm_code *code) {
 
 static inline size_t nx_scratch_registers(const nx_vm_code *code) {
     return nx_scratch_slots(code) + nx_align64(sizeof(nx_value) * code->slot_count);
+}
+
+static inline size_t nx_scratch_panels(const nx_vm_code *code) {
+    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes + NX_PAGE;
+}
+
+static inline size_t nx_panel_bytes(const nx_vm_code *code, const nx_panel *panel) {
+    return nx_align64((size_t)(code->blocks.panel_rows * code->blocks.cols) * panel->item_size);
 }
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * Bytecode to code for one layout. Every value gets the phase of its latest operand; the phases are then emitted one after
  * the other, with a load before the first use of an input that cannot be read in place, a register, a slot or an output
- * for every value, and whatever a result needs to get into its output.
+ * for every value, and whatever a result needs to get into its output. An input with panels is read in place, that is,
+ * in its panel.
  *
  * What holds: a value that is a result with another dtype in memory, and a result that is a bare input or constant, is a
  * cast of its own, so that every result is a value of its output's dtype. With a single result, its output is written by
@@ -77,6 +78,12 @@ static void add_values(linker *l, uint32_t *renumbered) {
     }
 }
 
+static void add_panel(linker *l, uint32_t moving, const nx_vm_operand *operand) {
+    l->code->panels[l->code->panel_count++] =
+        (nx_panel){.load = nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped), .moving = moving,
+                   .item_size = (uint32_t)nexpr_dtype_size(operand->dtype)};
+}
+
 static void describe_operands(linker *l) {
     const nx_vm_program *program = l->program;
     nx_moving *moving = l->code->moving;
@@ -84,9 +91,11 @@ static void describe_operands(linker *l) {
         uint32_t index = program->inputs[i].index;
         const nx_vm_operand *operand = &l->layout->inputs[index];
         nx_phase phase = nx_blocks_phase(&l->code->blocks, operand);
+        bool has_panels = nx_blocks_has_panels(&l->code->blocks, operand);
         bool is_plain = nx_phase_is_scalar(phase)
                             ? operand->aligned && !operand->swapped
-                            : phase == NX_PHASE_BLOCK && nx_blocks_are_plain(&l->code->blocks, operand);
+                            : phase == NX_PHASE_BLOCK && (has_panels || nx_blocks_are_plain(&l->code->blocks, operand));
+        if (has_panels) add_panel(l, i, operand);
         l->inputs[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size(operand->dtype),
                                .is_placed = is_plain, .at = place(IN_MOVING, i), .result = NX_VM_NONE};
         moving[i] = (nx_moving){index, false, {operand->stride[0], operand->stride[1]}};
@@ -329,14 +338,15 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
     const nx_vm_program *program = l->program;
     size_t moving_count = (size_t)program->input_count + program->result_count;
     size_t bytes = sizeof(nx_vm_code) + program->constant_count * sizeof(nx_value) + moving_count * sizeof(nx_moving) +
-                   max_steps(program) * sizeof(nx_step);
+                   program->input_count * sizeof(nx_panel) + max_steps(program) * sizeof(nx_step);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
     *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(), .constant_count = program->constant_count,
                          .moving_count = (uint32_t)moving_count};
     code->constants = (nx_value *)(code + 1);
     code->moving = (nx_moving *)(code->constants + program->constant_count);
-    l->steps = (nx_step *)(code->moving + moving_count);
+    code->panels = (nx_panel *)(code->moving + moving_count);
+    l->steps = (nx_step *)(code->panels + program->input_count);
     code->steps = l->steps;
     for (uint32_t i = 0; i < program->constant_count; i++) code->constants[i] = program->constants[i].value;
     return code;
@@ -350,6 +360,14 @@ static void choose_run_cols(linker *l) {
     if (is_single) l->code->is_cold = false; /* the processor's own prefetching does better */
 }
 
+static void place_panels(nx_vm_code *code) {
+    size_t offset = nx_scratch_panels(code);
+    for (uint32_t i = 0; i < code->panel_count; i++) {
+        code->panels[i].offset = offset;
+        offset += nx_panel_bytes(code, &code->panels[i]);
+    }
+}
+
 static void link_code(linker *l, uint32_t *renumbered) {
     l->code->blocks = nx_blocks_choose(l->program, l->layout);
     describe_operands(l);
@@ -359,6 +377,7 @@ static void link_code(linker *l, uint32_t *renumbered) {
     for (int phase = 0; phase < NX_PHASE_COUNT; phase++) emit_phase(l, (nx_phase)phase);
     number_operands(l);
     choose_run_cols(l);
+    place_panels(l->code);
 }
 
 nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,

@@ -4,7 +4,8 @@
  *   ITEM  a C type of the item's size            TURN  what happens to an item on its way: keep, truth, swap16, ...
  *   KIND  names the kind: u32, s64               ISA   names the instruction set
  * Both sides are a rectangle with two byte strides; a load's destination and a store's source are merely contiguous.
- * Memory may have any alignment, so items are accessed as members of a packed structure.
+ * Memory may have any alignment, so items are accessed as members of a packed structure. Where rows of one side are columns
+ * of the other, tiles are transposed (transpose.h).
  */
 #include "vm/kernels.h"
 #include "vm/template.h"
@@ -34,6 +35,8 @@ typedef struct __attribute__((packed, may_alias)) at {
 } at;
 
 enum { SIZE = sizeof(at) };
+
+#include "vm/transpose.h"
 
 /* One side of a move. */
 typedef struct side {
@@ -76,6 +79,33 @@ static size_t distance(ptrdiff_t stride) {
     return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
 }
 
+static int is_transposed(size_t rows, size_t cols, const side *r, const side *x) {
+    if (rows < TILE || cols < TILE) return 0;
+    return (x->outer == SIZE && r->inner == SIZE) || (x->inner == SIZE && r->outer == SIZE);
+}
+
+static void turn(size_t n, char *r) {
+    for (size_t i = 0; i < n; i++) {
+        const ITEM v = ((const at *)(r + i * SIZE))->item;
+        ((at *)(r + i * SIZE))->item = TURN(v);
+    }
+}
+
+/* Items are moved as they are, then turned where they are. */
+static void move_transposed(size_t rows, size_t cols, side r, side x) {
+    const int is_load = x.outer == SIZE;
+    const size_t count = is_load ? rows : cols, length = is_load ? cols : rows;
+    const ptrdiff_t to = is_load ? r.outer : r.inner;
+    transpose(length, count, r.data, to, x.data, is_load ? x.inner : x.outer);
+    if (CAT2(IS_, TURN)) return;
+    for (size_t i = 0; i < count; i++) turn(length, r.data + (ptrdiff_t)i * to);
+}
+
+/* The other way up, on which the rows are in the order of memory. */
+static side flipped(size_t rows, side s) {
+    return (side){s.data + (ptrdiff_t)(rows - 1) * s.outer, -s.outer, s.inner};
+}
+
 /* Rows end to end on both sides are one long row; else the axis runs inside on which memory is closer together, or that is
  * not very short. */
 static void move(size_t rows, size_t cols, side r, side x, const side *memory) {
@@ -83,6 +113,10 @@ static void move(size_t rows, size_t cols, side r, side x, const side *memory) {
     if (rows > 1 && r.outer == n * r.inner && x.outer == n * x.inner) {
         cols *= rows;
         rows = 1;
+    }
+    if (is_transposed(rows, cols, &r, &x)) {
+        move_transposed(rows, cols, r, x);
+        return;
     }
     const int across = rows > 1 && (distance(memory->outer) < distance(memory->inner) || (cols < 8 && rows > cols));
     const size_t count = across ? cols : rows, length = across ? rows : cols;
@@ -98,12 +132,14 @@ static void move(size_t rows, size_t cols, side r, side x, const side *memory) {
 
 nx_load_kernel LOAD;
 void LOAD(size_t rows, size_t cols, void *dst, const void *src, ptrdiff_t row_stride, ptrdiff_t col_stride) {
-    const side r = {dst, (ptrdiff_t)cols * SIZE, SIZE}, x = {(char *)src, row_stride, col_stride};
+    side r = {dst, (ptrdiff_t)cols * SIZE, SIZE}, x = {(char *)src, row_stride, col_stride};
+    if (row_stride == -SIZE && rows > 1) r = flipped(rows, r), x = flipped(rows, x);
     move(rows, cols, r, x, &x);
 }
 
 nx_store_kernel STORE;
 void STORE(size_t rows, size_t cols, void *dst, ptrdiff_t row_stride, ptrdiff_t col_stride, const void *src) {
-    const side r = {dst, row_stride, col_stride}, x = {(char *)src, (ptrdiff_t)cols * SIZE, SIZE};
+    side r = {dst, row_stride, col_stride}, x = {(char *)src, (ptrdiff_t)cols * SIZE, SIZE};
+    if (row_stride == -SIZE && rows > 1) r = flipped(rows, r), x = flipped(rows, x);
     move(rows, cols, r, x, &r);
 }

@@ -5,6 +5,8 @@
  */
 #include "vm/code.h"
 
+enum { ROWS_AHEAD = 2 };
+
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
  * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
  * page, so that the output stands for all operands. */
@@ -101,6 +103,75 @@ static int64_t min_i64(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Fills all panels with `rows` x `cols` items from [row, col] on. */
+static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t row, int64_t col, int64_t rows,
+                        int64_t cols) {
+    for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
+        const nx_moving *m = &code->moving[p->moving];
+        const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
+        p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
+    }
+}
+
+/* Operands with panels are at item `item` of these. */
+static void place_in_panels(const nx_vm_code *code, const nx_vm_args *args, char **at, int64_t item) {
+    for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
+        at[code->constant_count + p->moving] = (char *)args->scratch + p->offset + item * p->item_size;
+    }
+}
+
+/* Short runs out of many rows are no stream that hardware would foresee: those of a later row, which operands without
+ * panels are read from, are prefetched. */
+static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, int64_t cols) {
+    const nx_panel *p = code->panels, *end = p + code->panel_count;
+    for (uint32_t i = 0; i < code->moving_count; i++) {
+        const nx_moving *m = &code->moving[i];
+        if (p != end && p->moving == i) {
+            p++;
+        } else if (!m->is_output && m->stride[0]) {
+            const char *x = at[code->constant_count + i] + rows_ahead * m->stride[0];
+            for (int64_t k = 0; k < cols * m->stride[1]; k += NX_LINE) __builtin_prefetch(x + k);
+        }
+    }
+}
+
+/* The blocks of one group of rows and of one range of columns after the other. */
+static void run_panels(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = args->code;
+    char **at = args->scratch;
+    for (int64_t i0 = 0; i0 < count[0]; i0 += code->blocks.panel_rows) {
+        int64_t i1 = min_i64(i0 + code->blocks.panel_rows, count[0]);
+        for (int64_t j = 0; j < count[1]; j += code->blocks.cols) {
+            int64_t cols = min_i64(code->blocks.cols, count[1] - j);
+            load_panels(code, args, first[0] + i0, first[1] + j, i1 - i0, cols);
+            for (int64_t i = i0; i < i1; i += block_rows) {
+                place_moving(code, args, at, first[0] + i, first[1] + j);
+                if (i + ROWS_AHEAD < i1) prefetch_row(code, at, ROWS_AHEAD, cols);
+                place_in_panels(code, args, at, (i - i0) * cols);
+                run_phase(code, NX_PHASE_ROW, at, 1, 1);
+                run_phase(code, NX_PHASE_BLOCK, at, min_i64(block_rows, i1 - i), cols);
+            }
+        }
+    }
+}
+
+/* The same without panels. */
+static void run_rows(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = args->code;
+    char **at = args->scratch;
+    for (int64_t i = 0; i < count[0]; i += block_rows) {
+        int64_t rows = min_i64(block_rows, count[0] - i);
+        if (i) place_moving(code, args, at, first[0] + i, first[1]);
+        run_phase(code, NX_PHASE_ROW, at, 1, 1);
+        for (int64_t j = 0; j < count[1]; j += code->blocks.run_cols) {
+            if (j) advance_moving(code, at, code->blocks.run_cols);
+            int64_t cols = min_i64(code->blocks.run_cols, count[1] - j);
+            if (code->is_cold) run_cold_block(code, at, rows, cols);
+            else run_phase(code, NX_PHASE_BLOCK, at, rows, cols);
+        }
+    }
+}
+
 void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
     const nx_vm_code *code = args->code;
     const nx_blocks *blocks = &code->blocks;
@@ -112,22 +183,14 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
     place_moving(code, args, at, first[0], first[1]);
     run_phase(code, NX_PHASE_CALL, at, 1, 1);
     if (blocks->is_tiled) run_phase(code, NX_PHASE_TILE, at, min_i64(block_rows, count[0]), count[1]);
-    for (int64_t i = 0; i < count[0]; i += block_rows) {
-        int64_t rows = min_i64(block_rows, count[0] - i);
-        if (i) place_moving(code, args, at, first[0] + i, first[1]);
-        run_phase(code, NX_PHASE_ROW, at, 1, 1);
-        for (int64_t j = 0; j < count[1]; j += blocks->run_cols) {
-            if (j) advance_moving(code, at, blocks->run_cols);
-            int64_t cols = min_i64(blocks->run_cols, count[1] - j);
-            if (code->is_cold) run_cold_block(code, at, rows, cols);
-            else run_phase(code, NX_PHASE_BLOCK, at, rows, cols);
-        }
-    }
+    (code->panel_count ? run_panels : run_rows)(args, first, count, block_rows);
     if (code->is_non_temporal) __builtin_ia32_sfence();
 }
 
 size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
-    return nx_scratch_registers(code) + code->register_count * code->blocks.register_bytes + NX_PAGE;
+    size_t bytes = nx_scratch_panels(code);
+    for (uint32_t i = 0; i < code->panel_count; i++) bytes += nx_panel_bytes(code, &code->panels[i]);
+    return bytes;
 }
 
 double nx_vm_ns_per_item(const nx_vm_code *code) {
@@ -136,4 +199,9 @@ double nx_vm_ns_per_item(const nx_vm_code *code) {
 
 int nx_vm_block_items(const nx_vm_code *code) {
     return (int)(code->blocks.rows * code->blocks.cols);
+}
+
+void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]) {
+    ret[0] = code->panel_count ? code->blocks.panel_rows : 1;
+    ret[1] = code->blocks.cols;
 }

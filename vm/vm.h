@@ -47,6 +47,8 @@ size_t nx_vm_scratch_bytes(const nx_vm_code *code);
 int nx_vm_block_items(const nx_vm_code *code);
 /* Nanoseconds per element, to the order of magnitude, on one thread with operands in the cache. */
 double nx_vm_ns_per_item(const nx_vm_code *code);
+/* Rows and columns that are read together: rectangles should have a multiple of them. */
+void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]);
 
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {

@@ -103,6 +103,13 @@ def cosine_rest(z):
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
 
 
+def arctan_rest(z):
+    if z < mpf(2) ** -30:
+        return -mpf(1) / 3 + z / 5 - z * z / 7 + z**3 / 9
+    t = mp.sqrt(z)
+    return (mp.atan(t) - t) / t**3
+
+
 def exp_rest(r):
     if abs(r) < mpf(2) ** -25:
         return mpf(1) / 2 + r / 6 + r * r / 24
@@ -118,6 +125,8 @@ POLYNOMIALS = {
     "log_short": (atanh_rest, lambda z: nonzero(z), 4, 0, THIRD),
     "sin": (sine_rest, lambda z: nonzero(z), 6, 0, QUARTER**2),
     "cos": (cosine_rest, lambda z: nonzero(z) ** 2, 6, 0, QUARTER**2),
+    "arctan": (arctan_rest, lambda z: nonzero(z), 11, 0, (mp.tan(mp.pi / 8) * mpf(1.0001)) ** 2),
+    "arctan_short": (arctan_rest, lambda z: nonzero(z), 7, 0, (mp.tan(mp.pi / 8) * mpf(1.0001)) ** 2),
     "sin_short": (sine_rest, lambda z: nonzero(z), 4, 0, QUARTER**2),
     "cos_short": (cosine_rest, lambda z: nonzero(z) ** 2, 4, 0, QUARTER**2),
 }

@@ -54,6 +54,8 @@ void build_mixed(builder *b);
     X(MISALIGNED, 0, 1, cols, 1)                             \
     X(SWAPPED_MISALIGNED_STRIDED, 1, 1, -3 * cols, 3)        \
     X(TRANSPOSED, 0, 0, 1, rows)                             \
+    X(TRANSPOSED_DOWN, 1, 1, -1, -rows - 3)                  \
+    X(TRANSPOSED_STRIDED, 0, 0, 2, 2 * rows + 1)             \
     X(COLUMN, 0, 0, 1, 0)                                    \
     X(ROW, 0, 0, 0, 1)                                       \
     X(ROW_BACKWARDS, 1, 1, 0, -2)                            \

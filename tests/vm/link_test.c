@@ -93,6 +93,24 @@ static void what_does_not_vary_is_computed_once(void **state) {
     builder_free(&b);
 }
 
+static void transposed_inputs_are_read_from_panels(void **state) {
+    (void)state;
+    builder b;
+    build_quotient(&b);
+    const layout_kind both[] = {LAYOUT_TRANSPOSED, LAYOUT_TRANSPOSED_DOWN};
+    static const int64_t counts[][2] = {{1000, 1000}, {7, 1000}, {200, 200}, {300, 40}, {300, 2}, {1, 1000}};
+    static const int64_t rows[] = {64, 7, 32, 132, 0, 0};
+    static const char *const steps[] = {"|||ccc", "|||ccc", "|||ccc", "|||ccc", "|||lclcc", "|||clcc"};
+    for (int i = 0; i < 6; i++) {
+        nx_vm_code *code = link_for(&b, counts[i][0], counts[i][1], both, LAYOUT_CONTIGUOUS, false);
+        assert_int_equal(code->blocks.panel_rows, rows[i]);
+        assert_int_equal(code->panel_count, rows[i] ? 2 : 0);
+        assert_true(nx_vm_scratch_bytes(code) < 1 << 18);
+        assert_steps(code, steps[i]);
+    }
+    builder_free(&b);
+}
+
 static void non_temporal_outputs_are_copied_from_a_register(void **state) {
     (void)state;
     builder b;
@@ -190,6 +208,7 @@ int main(void) {
         cmocka_unit_test(plain_operands_need_no_step_of_their_own),
         cmocka_unit_test(others_are_loaded_and_stored),
         cmocka_unit_test(what_does_not_vary_is_computed_once),
+        cmocka_unit_test(transposed_inputs_are_read_from_panels),
         cmocka_unit_test(non_temporal_outputs_are_copied_from_a_register),
         cmocka_unit_test(registers_come_back_after_the_last_use),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),

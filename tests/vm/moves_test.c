@@ -87,7 +87,8 @@ static void list_layouts(size_t rows, size_t cols, layout ret[LAYOUT_COUNT]) {
 
 static void check_rectangles(nx_isa isa, nexpr_dtype dtype, bool swapped, unsigned char *memory) {
     static const size_t shapes[][2] = {
-        {1, 1}, {1, 2}, {1, 7}, {1, 64}, {1, 131}, {2, 3}, {3, 33}, {5, 1}, {37, 2}, {16, 16}, {1, 0}, {0, 4},
+        {1, 1},  {1, 2},   {1, 7},  {1, 64},  {1, 131}, {2, 3}, {3, 33}, {5, 1},
+        {37, 2}, {16, 16}, {19, 31}, {24, 17}, {8, 70},  {1, 0}, {0, 4},
     };
     const ptrdiff_t size = (ptrdiff_t)nexpr_dtype_size(dtype);
     for (size_t shape = 0; shape < sizeof shapes / sizeof *shapes; shape++) {
