@@ -15,6 +15,8 @@
 #define RARE_FN static __attribute__((noinline, unused))
 #define FROM_PARTS(op, is_usual, usual, rare) \
     VEC_FN vf64 real_##op(vf64 x) { return __builtin_expect(is_usual(x), 1) ? usual(x) : rare(x); }
+#define FROM_PARTS_2(op, is_usual, usual, rare) \
+    VEC_FN vf64 real_##op(vf64 x, vf64 y) { return __builtin_expect(is_usual(x, y), 1) ? usual(x, y) : rare(x, y); }
 
 typedef struct pair {
     vf64 hi, lo;

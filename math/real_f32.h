@@ -20,16 +20,18 @@ FROM_SLEEF_1(real_tan, tan, u35)
 FROM_SLEEF_1(real_arcsin, asin, u35)
 FROM_SLEEF_1(real_arccos, acos, u35)
 FROM_SLEEF_1(real_arctan, atan, u35)
-FROM_SLEEF_2(real_arctan2, atan2, u35)
 FROM_SLEEF_1(sleef_gamma, tgamma, u10)
 FROM_SLEEF_1(real_lgamma, lgamma, u10)
 
 #if NX_HAS_FMA
-#define PARTS_sin PARTS(trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
+#define PARTS_sin PARTS_1(trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
 FROM_PARTS(sin, trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
-#define PARTS_cos PARTS(trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+#define PARTS_cos PARTS_1(trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
 FROM_PARTS(cos, trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+#define PARTS_arctan2 PARTS_2(arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
+FROM_PARTS_2(arctan2, arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
 #else
+FROM_SLEEF_2(real_arctan2, atan2, u35)
 FROM_SLEEF_1(real_sin, sin, u35)
 
 /* Of |x|, because SLEEF's is not quite even. */
@@ -57,7 +59,7 @@ VEC_FN vf64 log_domain(vf64 x, vf64 r) {
 }
 
 #if NX_HAS_FMA
-#define PARTS_log PARTS(log_is_usual, log_usual_f32, log_rare_f32)
+#define PARTS_log PARTS_1(log_is_usual, log_usual_f32, log_rare_f32)
 FROM_PARTS(log, log_is_usual, log_usual_f32, log_rare_f32)
 #else
 VEC_FN vf64 real_log(vf64 x) {

@@ -43,7 +43,8 @@ enum { STEP_NATIVE = WIDTH, STEP_WIDE = WIDTH_F64 };
 typedef vf64 wide_1(vf64 x);
 typedef vf64 wide_2(vf64 x, vf64 y);
 typedef V native_2(V x, V y);
-typedef bool lanes(vf64 x);
+typedef bool lanes_1(vf64 x);
+typedef bool lanes_2(vf64 x, vf64 y);
 
 VEC_FN void pad(T *padded, const T *x, size_t n, size_t step) {
     for (size_t i = 0; i < step; i++) padded[i] = i < n ? x[i] : (T)1;
@@ -60,7 +61,7 @@ VEC_FN void map_wide_1(wide_1 *f, size_t n, T *r, const T *x) {
 }
 
 /* The same for a function of two parts (real_core.h). */
-VEC_FN void map_parts_1(lanes *is_usual, wide_1 *usual, wide_1 *rare, size_t n, T *r, const T *x) {
+VEC_FN void map_parts_1(lanes_1 *is_usual, wide_1 *usual, wide_1 *rare, size_t n, T *r, const T *x) {
     size_t i = 0;
     for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
         for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
@@ -89,6 +90,22 @@ VEC_FN void map_wide_2(wide_2 *f, int form, size_t n, T *r, const T *x, const T 
     memcpy(r + i, xs, (n - i) * sizeof(T));
 }
 
+VEC_FN void map_parts_2(lanes_2 *is_usual, wide_2 *usual, wide_2 *rare, int form, size_t n, T *r, const T *x, const T *y) {
+    const vf64 x0 = v_set1_f64((double)*x), y0 = v_set1_f64((double)*y);
+    size_t i = 0;
+    for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
+        for (; i + STEP_WIDE <= n; i += STEP_WIDE) {
+            vf64 xi = form == 1 ? x0 : load_wide(x + i), yi = form == 2 ? y0 : load_wide(y + i);
+            if (__builtin_expect(!is_usual(xi, yi), 0)) break;
+            store_wide(r + i, usual(xi, yi));
+        }
+        if (i + STEP_WIDE > n) break;
+        vf64 xi = form == 1 ? x0 : load_wide(x + i), yi = form == 2 ? y0 : load_wide(y + i);
+        store_wide(r + i, v_canonical(rare(xi, yi)));
+    }
+    map_wide_2(rare, form, n - i, r + i, form == 1 ? x : x + i, form == 2 ? y : y + i);
+}
+
 VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, const T *y) {
     const V x0 = v_set1(*x), y0 = v_set1(*y);
     size_t i = 0;
@@ -105,17 +122,19 @@ VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, cons
 }
 
 #define NX_MATH_FORM(id, suffix) NX_MATH_CAT(NX_MATH_REAL(id), suffix, , )
-#define KERNEL_FORM(suffix, form, id, map)                                   \
-    void NX_MATH_FORM(id, suffix)(size_t n, void *r, const void *const *x) { \
-        NX_MATH_CAT(map, _2, , )(real_##id, form, n, r, x[0], x[1]);         \
-    }
 /* PARTS_<id>, if it is defined, puts its own map into the second place. */
-#define PARTS(...) ~, map_parts_1(__VA_ARGS__, n, r, x[0])
+#define PARTS_1(...) ~, map_parts_1(__VA_ARGS__, n, r, x[0])
+#define PARTS_2(...) ~, map_parts_2(__VA_ARGS__, form, n, r, x[0], x[1])
 #define SECOND(first, second, ...) second
 #define SECOND_OF(...) SECOND(__VA_ARGS__)
-#define KERNEL_T_T(id, map)                                                         \
-    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) {                \
-        SECOND_OF(PARTS_##id, NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]), ~);  \
+#define KERNEL_T_T(id, map)                                                        \
+    void NX_MATH_REAL(id)(size_t n, void *r, const void *const *x) {               \
+        SECOND_OF(PARTS_##id, NX_MATH_CAT(map, _1, , )(real_##id, n, r, x[0]), ~); \
+    }
+#define KERNEL_FORM(suffix, number, id, map)                                                   \
+    void NX_MATH_FORM(id, suffix)(size_t n, void *r, const void *const *x) {                   \
+        enum { form = number };                                                                \
+        SECOND_OF(PARTS_##id, NX_MATH_CAT(map, _2, , )(real_##id, form, n, r, x[0], x[1]), ~); \
     }
 #define KERNEL_TT_T(id, map)        \
     KERNEL_FORM(, 0, id, map)       \

@@ -128,5 +128,78 @@ RARE_FN vf64 cos_rare_f32(vf64 x) {
     return v_select(v_abs(x) < TRIG_REACH_F32, cos_usual_f32(x), SLEEF(cos, u35)(v_abs(x)));
 }
 
+/* ---------------------------------------------------------------------------------------------------- arctangent -- */
+
+/*
+ * The angle of (x, y) is m*pi/4 + atan(q) or m*pi/4 - atan(q), |q| <= tan(pi/8): q is the smaller of |x|, |y| over the larger,
+ * or, if that is more, their difference over their sum.
+ */
+typedef struct octant {
+    pair numerator, denominator;
+    vf64 m;
+    vi64 minus; /* the sign bit of lanes with m*pi/4 - atan(q), and others */
+} octant;
+
+VEC_FN octant find_octant(vf64 y, vf64 x) {
+    vf64 ax = v_abs(x), ay = v_abs(y), low = v_min(ax, ay), high = v_max(ax, ay);
+    vi64 steep = ay > ax, left = v_signbit(x), beyond = low > high * 0.41421356237309503;
+    pair sum = add_ordered(high, low), difference = add_ordered(-high, low);
+    vf64 zero = v_set1_f64(0), m = v_select(beyond, v_set1_f64(1), zero);
+    m = v_select(steep, 2 - m, m);
+    return (octant){
+        .numerator = {v_select(beyond, difference.hi, low), v_select(beyond, difference.lo, zero)},
+        .denominator = {v_select(beyond, sum.hi, high), v_select(beyond, sum.lo, zero)},
+        .m = v_select(left, 4 - m, m),
+        .minus = steep ^ left,
+    };
+}
+
+/* PI_4_HI times an integer up to 4 is exact. */
+#define PI_4_HI 0x1.921fb54442d18p-1
+#define PI_4_LO 0x1.1a62633145c07p-55
+
+VEC_FN vf64 arctan2_usual(vf64 y, vf64 x) {
+    static const double c[] = {
+        -0x1.555555555553dp-2, 0x1.999999999589cp-3, -0x1.24924922af53fp-3, 0x1.c71c70e712baap-4, -0x1.745cf901b1114p-4,
+        0x1.3b111c6567280p-4, -0x1.10ebe737aa3b5p-4, 0x1.df12982347fe2p-5, -0x1.9ce4c0eadbd98p-5, 0x1.380bde165b961p-5,
+        -0x1.25f40abc9b807p-6,
+    };
+    octant o = find_octant(y, x);
+    vf64 inverse = 1 / o.denominator.hi, q = o.numerator.hi * inverse, z = q * q;
+    vf64 left = v_muladd(-q, o.denominator.hi, o.numerator.hi) + v_muladd(-q, o.denominator.lo, o.numerator.lo);
+    vf64 low = left * inverse, rest = v_muladd(q * z, polynomial_two_chains(z, z * z, c, 11), v_muladd(-z, low, low));
+    pair sum = add_ordered(o.m * PI_4_HI, v_mulsign(q, (vf64)o.minus));
+    return v_copysign(sum.hi + (sum.lo + v_muladd(o.m, v_set1_f64(PI_4_LO), v_mulsign(rest, (vf64)o.minus))), y);
+}
+
+/* Operands for which nothing over- or underflows on the way. */
+VEC_FN bool arctan2_is_usual(vf64 y, vf64 x) {
+    vf64 ax = v_abs(x), ay = v_abs(y);
+    return v_all_below(ax + ay, 0x1p500) & v_all_below(-v_min(ax, ay), -0x1p-500);
+}
+
+RARE_FN vf64 arctan2_rare(vf64 y, vf64 x) {
+    vf64 ax = v_abs(x), ay = v_abs(y);
+    vi64 usual = (ax + ay < 0x1p500) & (-v_min(ax, ay) < -0x1p-500);
+    return v_select(usual, arctan2_usual(y, x), SLEEF(atan2, u10)(y, x));
+}
+
+VEC_FN vf64 arctan2_usual_f32(vf64 y, vf64 x) {
+    static const double c[] = {
+        -0x1.5555554efd7e7p-2, 0x1.9999921685e6fp-3, -0x1.2490c6de615c0p-3, 0x1.c6d26fe28ffc3p-4,
+        -0x1.7087388ce7c94p-4, 0x1.1e6fa39b3e744p-4, -0x1.36ee6003eb9c6p-5,
+    };
+    octant o = find_octant(y, x);
+    vf64 q = o.numerator.hi / o.denominator.hi, z = q * q;
+    vf64 turn = v_muladd(q * z, polynomial_two_chains(z, z * z, c, 7), q);
+    return v_copysign(v_muladd(o.m, v_set1_f64(PI_4_HI + PI_4_LO), v_mulsign(turn, (vf64)o.minus)), y);
+}
+
+RARE_FN vf64 arctan2_rare_f32(vf64 y, vf64 x) {
+    vf64 ax = v_abs(x), ay = v_abs(y);
+    vi64 usual = (ax + ay < 0x1p500) & (-v_min(ax, ay) < -0x1p-500);
+    return v_select(usual, arctan2_usual_f32(y, x), SLEEF(atan2, u35)(y, x));
+}
+
 #endif
 #endif
