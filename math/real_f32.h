@@ -19,7 +19,6 @@
 FROM_SLEEF_1(real_tan, tan, u35)
 FROM_SLEEF_1(real_arcsin, asin, u35)
 FROM_SLEEF_1(real_arccos, acos, u35)
-FROM_SLEEF_1(real_arctan, atan, u35)
 FROM_SLEEF_1(sleef_gamma, tgamma, u10)
 FROM_SLEEF_1(real_lgamma, lgamma, u10)
 
@@ -28,9 +27,12 @@ FROM_SLEEF_1(real_lgamma, lgamma, u10)
 FROM_PARTS(sin, trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
 #define PARTS_cos PARTS_1(trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
 FROM_PARTS(cos, trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+#define PARTS_arctan PARTS_1(arctan_is_usual, arctan_usual_f32, arctan_rare_f32)
+FROM_PARTS(arctan, arctan_is_usual, arctan_usual_f32, arctan_rare_f32)
 #define PARTS_arctan2 PARTS_2(arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
 FROM_PARTS_2(arctan2, arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
 #else
+FROM_SLEEF_1(real_arctan, atan, u35)
 FROM_SLEEF_2(real_arctan2, atan2, u35)
 FROM_SLEEF_1(real_sin, sin, u35)
 

@@ -172,16 +172,22 @@ VEC_FN vf64 arctan2_usual(vf64 y, vf64 x) {
     return v_copysign(sum.hi + (sum.lo + v_muladd(o.m, v_set1_f64(PI_4_LO), v_mulsign(rest, (vf64)o.minus))), y);
 }
 
-/* Operands for which nothing over- or underflows on the way. */
+/* Operands for which nothing over- or underflows on the way: 0 is one, if the other is not. */
+VEC_FN vf64 arctan2_least(vf64 y, vf64 x) {
+    vf64 ax = v_abs(x), ay = v_abs(y), low = v_min(ax, ay);
+    return v_select(low == 0, v_max(ax, ay), low);
+}
+
 VEC_FN bool arctan2_is_usual(vf64 y, vf64 x) {
-    vf64 ax = v_abs(x), ay = v_abs(y);
-    return v_all_below(ax + ay, 0x1p500) & v_all_below(-v_min(ax, ay), -0x1p-500);
+    return v_all_below(v_abs(x) + v_abs(y), 0x1p500) & v_all_below(-arctan2_least(y, x), -0x1p-500);
+}
+
+VEC_FN vi64 arctan2_usual_lanes(vf64 y, vf64 x) {
+    return (v_abs(x) + v_abs(y) < 0x1p500) & (arctan2_least(y, x) > 0x1p-500);
 }
 
 RARE_FN vf64 arctan2_rare(vf64 y, vf64 x) {
-    vf64 ax = v_abs(x), ay = v_abs(y);
-    vi64 usual = (ax + ay < 0x1p500) & (-v_min(ax, ay) < -0x1p-500);
-    return v_select(usual, arctan2_usual(y, x), SLEEF(atan2, u10)(y, x));
+    return v_select(arctan2_usual_lanes(y, x), arctan2_usual(y, x), SLEEF(atan2, u10)(y, x));
 }
 
 VEC_FN vf64 arctan2_usual_f32(vf64 y, vf64 x) {
@@ -196,9 +202,28 @@ VEC_FN vf64 arctan2_usual_f32(vf64 y, vf64 x) {
 }
 
 RARE_FN vf64 arctan2_rare_f32(vf64 y, vf64 x) {
-    vf64 ax = v_abs(x), ay = v_abs(y);
-    vi64 usual = (ax + ay < 0x1p500) & (-v_min(ax, ay) < -0x1p-500);
-    return v_select(usual, arctan2_usual_f32(y, x), SLEEF(atan2, u35)(y, x));
+    return v_select(arctan2_usual_lanes(y, x), arctan2_usual_f32(y, x), SLEEF(atan2, u35)(y, x));
+}
+
+/* The angle of (1, x) has no small denominator. */
+VEC_FN bool arctan_is_usual(vf64 x) {
+    return v_all_below(v_abs(x), 0x1p500);
+}
+
+VEC_FN vf64 arctan_usual(vf64 x) {
+    return arctan2_usual(x, v_set1_f64(1));
+}
+
+RARE_FN vf64 arctan_rare(vf64 x) {
+    return v_select(v_abs(x) < 0x1p500, arctan_usual(x), SLEEF(atan, u10)(x));
+}
+
+VEC_FN vf64 arctan_usual_f32(vf64 x) {
+    return arctan2_usual_f32(x, v_set1_f64(1));
+}
+
+RARE_FN vf64 arctan_rare_f32(vf64 x) {
+    return v_select(v_abs(x) < 0x1p500, arctan_usual_f32(x), SLEEF(atan, u35)(x));
 }
 
 #endif
