@@ -161,12 +161,17 @@ VEC_FN pair log_reduced(vf64 m) {
     return (pair){sum.hi, sum.lo + v_muladd(s.lo, v_set1_f64(2), rest.lo)};
 }
 
-/* log(x) for positive finite x. */
-VEC_FN pair log_pair(vf64 x) {
-    vf64 e;
-    pair l = log_reduced(split_exponent(x, &e));
+/* log(m) + e*log(2) for m in [1/sqrt(2), sqrt(2)). */
+VEC_FN pair log_pair_of_parts(vf64 m, vf64 e) {
+    pair l = log_reduced(m);
     pair sum = add_exact(e * LN2_HI, l.hi);
     return add_ordered(sum.hi, sum.lo + v_muladd(e, v_set1_f64(LN2_LO), l.lo));
+}
+
+/* log(x) for positive finite x. */
+VEC_FN pair log_pair(vf64 x) {
+    vf64 e, m = split_exponent(x, &e);
+    return log_pair_of_parts(m, e);
 }
 
 /* x**y for the operands where it is no exponential of y * log|x|: the special values of C99, and what is known exactly. */

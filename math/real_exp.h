@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exponential, for machines with FMA. x = n*log(2) + r with |r| <= log(2)/2; e^r is 1 + r and a rest, where 1 + r is
- * kept as an exact sum of two, so that little more than the last rounding is lost. Vectors with a lane whose result may leave
- * the normal range are done, with the same steps, by a function of their own. Polynomials: tables/minimax.py.
+ * kept as an exact sum of two, so that little more than the last rounding is lost. Vectors with a lane whose result may
+ * leave the normal range are done, with the same steps, by a function of their own. Polynomials: tables/minimax.py.
  */
 #ifndef NX_MATH_REAL_EXP_H
 #define NX_MATH_REAL_EXP_H
@@ -46,6 +46,15 @@ VEC_FN vf64 exp_usual(vf64 x) {
 RARE_FN vf64 exp_rare(vf64 x) {
     vf64 biased, y = exp_significand(clamp(x, 800), &biased);
     return scale(y, biased - ROUND_MAGIC);
+}
+
+/* e^(x + tail), tail small beside x or 1; overflows and underflows as it should. */
+VEC_FN vf64 exp_of_sum(vf64 x, vf64 tail) {
+    x = clamp(x, 800);
+    vf64 n = v_muladd(x, v_set1_f64(LOG2_E), v_set1_f64(ROUND_MAGIC)) - ROUND_MAGIC;
+    vf64 h = v_muladd(-n, v_set1_f64(LN2_HI), x), low = v_muladd(-n, v_set1_f64(LN2_LO), tail), r = h + low;
+    vf64 rest = v_muladd(r * r, exp_tail(r), v_muladd(r, (h - r) + low, low)), sum = 1 + h;
+    return scale(sum + (((1 - sum) + h) + rest), n);
 }
 
 /* e^x - 1 for x in [0, 40]; NaN stays. */

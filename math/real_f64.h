@@ -105,14 +105,40 @@ VEC_FN vf64 real_log1p(vf64 x) {
     return __builtin_expect(v_any(huge), 0) ? v_select(huge, real_log(x), r) : r;
 }
 
-/* e^(y * log(x)) beyond float64; SLEEF's pow overflows early. From 2^100 on all y do the same to x != 1. */
-VEC_FN vf64 real_power(vf64 x, vf64 y) {
-    pair l = log_pair(v_abs(x));
-    vf64 limited = clamp(y, 0x1p100);
-    pair product = mul_exact(limited, l.hi);
-    vf64 tail = clamp(v_muladd(limited, l.lo, product.lo), 1); /* less than 1 unless the result is 0 or infinite */
-    return power_fixed(x, y, exp_scaled(product.hi, tail, 0));
+/* Powers are e^(y * log(x)) beyond float64; SLEEF's pow overflows early. From 2^100 on all y do the same to x != 1. */
+
+/* e^(y*l) for finite y. */
+VEC_FN vf64 exp_of_product(vf64 y, pair l) {
+    pair product = mul_exact(y, l.hi);
+    vf64 tail = clamp(v_muladd(y, l.lo, product.lo), 1); /* less than 1 unless the result is 0 or infinite */
+#if NX_HAS_FMA
+    return exp_of_sum(product.hi, tail);
+#else
+    return exp_scaled(product.hi, tail, 0);
+#endif
 }
+
+#if NX_HAS_FMA
+VEC_FN bool power_is_usual(vf64 x, vf64 y) {
+    return v_all_positive_normal(x) & v_all_below(v_abs(y), 0x1p100) & !v_any((y == 1) | (y == 2));
+}
+
+VEC_FN vf64 power_usual(vf64 x, vf64 y) {
+    vf64 e, m = split_normal(x, &e);
+    return exp_of_product(y, log_pair_of_parts(m, e));
+}
+
+RARE_FN vf64 power_rare(vf64 x, vf64 y) {
+    return power_fixed(x, y, exp_of_product(clamp(y, 0x1p100), log_pair(v_abs(x))));
+}
+
+#define PARTS_power PARTS_2(power_is_usual, power_usual, power_rare)
+FROM_PARTS_2(power, power_is_usual, power_usual, power_rare)
+#else
+VEC_FN vf64 real_power(vf64 x, vf64 y) {
+    return power_fixed(x, y, exp_of_product(clamp(y, 0x1p100), log_pair(v_abs(x))));
+}
+#endif
 
 VEC_FN vf64 real_tan(vf64 x) {
     return identity_near_zero(x, sleef_tan(x));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sine and cosine, for machines with FMA. |x| = n*pi/2 + r + low with |r| <= pi/4: pi/2 is a sum of three, of which n times
- * the first leaves |x| without rounding and n times the second is exact, for n up to 2^20. Larger |x| are rare and left to
- * SLEEF, each lane for itself. Polynomials: tables/minimax.py.
+ * Sine, cosine and arctangents, for machines with FMA. For sine and cosine, |x| = n*pi/2 + r + low with |r| <= pi/4: pi/2 is a
+ * sum of three, of which n times the first leaves |x| without rounding and n times the second is exact, for n up to 2^20.
+ * Larger |x| are rare and left to SLEEF, each lane for itself. Polynomials: tables/minimax.py.
  */
 #ifndef NX_MATH_REAL_TRIG_H
 #define NX_MATH_REAL_TRIG_H
@@ -131,8 +131,8 @@ RARE_FN vf64 cos_rare_f32(vf64 x) {
 /* ---------------------------------------------------------------------------------------------------- arctangent -- */
 
 /*
- * The angle of (x, y) is m*pi/4 + atan(q) or m*pi/4 - atan(q), |q| <= tan(pi/8): q is the smaller of |x|, |y| over the larger,
- * or, if that is more, their difference over their sum.
+ * The angle of (x, y) is m*pi/4 + atan(q) or m*pi/4 - atan(q), |q| <= tan(pi/8): q is the smaller of |x|, |y| over the
+ * larger, or, if that is more, their difference over their sum.
  */
 typedef struct octant {
     pair numerator, denominator;
