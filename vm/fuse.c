@@ -6,8 +6,8 @@
  */
 #include "vm/linker.h"
 
-/* A formula in prefix order: an op's id, then its operands; a variable is LEAF + k. */
-enum { MAX_TOKENS = 20, LEAF = NX_OP_COUNT };
+/* A formula in prefix order: an op's id or DECODE, then its operands; a variable is LEAF + k. */
+enum { MAX_TOKENS = 20, DECODE = NX_OP_COUNT, LEAF };
 
 typedef struct pattern {
     int arity; /* variables */
@@ -18,11 +18,15 @@ static const pattern *pattern_of(int id) {
     enum { x = LEAF, y, z, w, p, q };
     static const pattern patterns[] = {
 #define OF(id, ...) NX_OP_##id, __VA_ARGS__
+#define CAST(x) DECODE, x
 #define FUSED(id, domain, arity, formula) {arity, {formula}},
 #define FORM(id, domain, form)
+#define FROM(id, source, form)
 #include "vm/fused.def"
+#undef FROM
 #undef FORM
 #undef FUSED
+#undef CAST
 #undef OF
     };
     return &patterns[id];
@@ -33,6 +37,7 @@ typedef struct attempt {
     linker *l;
     const nx_vm_instruction *root;
     const uint16_t *token;
+    nexpr_dtype source; /* of the cast in it, NEXPR_DTYPE_COUNT if there is none */
     unsigned exchanged;
     int symmetric_count, inner_count;
     uint32_t inner[MAX_TOKENS]; /* values that the superinstruction makes superfluous */
@@ -48,6 +53,12 @@ static bool bind(attempt *m, int k, nx_vm_ref ref) {
 }
 
 static bool match_operand(attempt *m, nx_vm_ref ref);
+
+static bool match_cast(attempt *m, const nx_vm_instruction *instruction) {
+    m->token++;
+    m->source = (nexpr_dtype)instruction->loop;
+    return instruction->kind == NX_NODE_CAST && instruction->dtype == m->root->loop && match_operand(m, instruction->arg[0]);
+}
 
 static bool match_op(attempt *m, const nx_vm_instruction *instruction) {
     nx_op op = (nx_op)*m->token++, mirrored = nx_op_mirrored(op);
@@ -67,7 +78,7 @@ static bool match_operand(attempt *m, nx_vm_ref ref) {
     const value *v = &m->l->values[ref.index], *root = &m->l->values[m->root - m->l->instructions];
     if (v->uses != 1 || v->result != NX_VM_NONE || v->phase != root->phase) return false;
     m->inner[m->inner_count++] = ref.index;
-    return match_op(m, &m->l->instructions[ref.index]);
+    return (*m->token == DECODE ? match_cast : match_op)(m, &m->l->instructions[ref.index]);
 }
 
 static bool has_kernel(const attempt *m, int id, int arity) {
@@ -75,7 +86,7 @@ static bool has_kernel(const attempt *m, int id, int arity) {
     for (int k = 0; k < arity; k++) {
         if (nx_phase_is_scalar(phase_of(m->l, m->operand[k]))) form |= 1u << k;
     }
-    return nx_vm_fused_kernel(m->l->code->isa, (nx_fused)id, (nexpr_dtype)m->root->loop, form);
+    return nx_vm_decoding_kernel(m->l->code->isa, (nx_fused)id, (nexpr_dtype)m->root->loop, m->source, form);
 }
 
 static void replace(attempt *m, int id, int arity) {
@@ -84,6 +95,7 @@ static void replace(attempt *m, int id, int arity) {
     root->kind = KIND_FUSED;
     root->op = (uint16_t)id;
     root->arity = (uint8_t)arity;
+    root->source = (uint8_t)m->source;
     for (int k = 0; k < arity; k++) root->arg[k] = m->operand[k];
 }
 
@@ -94,7 +106,8 @@ static bool fuse_as(linker *l, uint32_t i, int id) {
     unsigned exchanged = 0;
     if (l->instructions[i].op != p->tokens[0]) return false;
     for (;;) {
-        attempt m = {.l = l, .root = &l->instructions[i], .token = p->tokens, .exchanged = exchanged};
+        attempt m = {.l = l, .root = &l->instructions[i], .token = p->tokens, .exchanged = exchanged,
+                     .source = NEXPR_DTYPE_COUNT};
         if (match_op(&m, m.root) && has_kernel(&m, id, p->arity)) {
             replace(&m, id, p->arity);
             return true;

@@ -9,9 +9,11 @@
 typedef enum nx_fused {
 #define FUSED(id, ...) NX_FUSED_##id,
 #define FORM(...)
+#define FROM(...)
 #include "vm/fused.def"
 #undef FUSED
 #undef FORM
+#undef FROM
     NX_FUSED_COUNT
 } nx_fused;
 
@@ -20,5 +22,7 @@ enum { NX_MAX_OPERANDS = 6 };
 
 /* NULL if there is no such form for this loop dtype. The contract is engine/kernel.h, with more operands. */
 nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form);
+/* The same for a formula with CAST(x), where operand 0 has the dtype `source`. NEXPR_DTYPE_COUNT: there is no CAST. */
+nx_kernel *nx_vm_decoding_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, nexpr_dtype source, unsigned form);
 
 #endif

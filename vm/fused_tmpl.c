@@ -38,28 +38,43 @@
 #undef OP
 
 #define OF(id, ...) CAT2(apply_, id)(__VA_ARGS__)
+/* Element i of operand 0, of the integer dtype `source`, as T. */
+#define CAST(x) (NEXPR_DTYPE_MAP(SELECT)(T) 0)
+#define SELECT(id, suffix, name, class, ctype) SELECT_##class(id, ctype)
+#define SELECT_BOOL(id, ctype)
+#define SELECT_INT(id, ctype) source == NEXPR_##id ? (T)((const ctype *)first)[i]:
+#define SELECT_REAL(id, ctype)
+#define SELECT_COMPLEX(id, ctype)
 
-/* The loop, inlined for each form. Operands that a row does not have are its first one, and never read. */
+/*
+ * The loop, inlined for each form. Operands that a row does not have are its second one, and never read; so is x where a
+ * cast stands for it.
+ */
 #define FUSED(id, domain, arity, formula) IN_##domain(LOOP(id, arity, formula))
-#define OPERAND(k, arity) ((const T *)operand[arity > k ? k : 0])
+#define OPERAND(k, arity) ((const T *)operand[arity > k ? k : 1])
 #define LOOP(id, arity, formula)                                                                                  \
     static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand, \
-                                                                      unsigned form) {                            \
-        const T *xs = OPERAND(0, arity), *ys = OPERAND(1, arity), *zs = OPERAND(2, arity);                        \
-        const T *ws = OPERAND(3, arity), *ps = OPERAND(4, arity), *qs = OPERAND(5, arity);                        \
+                                                                      unsigned form, nexpr_dtype source) {        \
+        const void *first = operand[0];                                                                           \
+        const T *xs = source == NEXPR_DTYPE_COUNT ? OPERAND(0, arity) : OPERAND(1, arity);                        \
+        const T *ys = OPERAND(1, arity), *zs = OPERAND(2, arity), *ws = OPERAND(3, arity);                        \
+        const T *ps = OPERAND(4, arity), *qs = OPERAND(5, arity);                                                 \
         const T x0 = *xs, y0 = *ys, z0 = *zs, w0 = *ws, p0 = *ps, q0 = *qs;                                       \
+        (void)first;                                                                                              \
         INDEPENDENT                                                                                               \
         for (size_t i = 0; i < n; i++) {                                                                          \
             const T x = form & 1 ? x0 : xs[i], y = form & 2 ? y0 : ys[i], z = form & 4 ? z0 : zs[i];              \
             const T w = form & 8 ? w0 : ws[i], p = form & 16 ? p0 : ps[i], q = form & 32 ? q0 : qs[i];            \
-            (void)z, (void)w, (void)p, (void)q;                                                                   \
+            (void)x, (void)z, (void)w, (void)p, (void)q;                                                          \
             r[i] = STORE_T(formula);                                                                              \
         }                                                                                                         \
     }
 #define FORM(id, domain, form)
+#define FROM(id, source, form)
 #include "vm/fused.def"
 #undef FUSED
 #undef FORM
+#undef FROM
 
 /* The letters of a form as bits. */
 enum {
@@ -71,20 +86,31 @@ enum {
 };
 
 #define FUSED(id, domain, arity, formula)
-#define FORM(id, domain, form) IN_##domain(KERNEL(id, form))
-#define KERNEL(id, form)                                                                              \
-    static void CAT4(id, _, SUFFIX, _##form)(size_t n, void *result, const void *const *operand) {    \
-        CAT2(loop_, id)(n, result, operand, form);                                                    \
+#define FORM(id, domain, form) IN_##domain(KERNEL(id, form, CAT4(id, _, SUFFIX, _##form), NEXPR_DTYPE_COUNT))
+#define FROM(id, source, form) IN_F(KERNEL(id, form | 1, DECODING(id, source, form), (nexpr_dtype)SOURCE_##source))
+#define DECODING(id, source, form) CAT4(id, _##source##_, SUFFIX, _##form)
+#define KERNEL(id, form, name, source)                                              \
+    static void name(size_t n, void *result, const void *const *operand) {          \
+        CAT2(loop_, id)(n, result, operand, form, source);                          \
     }
+enum {
+#define X(id, suffix, ...) SOURCE_##suffix = NEXPR_##id,
+    NEXPR_DTYPE_MAP(X)
+#undef X
+};
 #include "vm/fused.def"
 #undef FORM
+#undef FROM
 
 #define FIND CAT4(nx_fused_, SUFFIX, _, ISA)
-#define KEY(id, form) ((unsigned)(id) << 6 | (form))
-nx_kernel *FIND(nx_fused id, unsigned form);
-nx_kernel *FIND(nx_fused id, unsigned form) {
-    switch (KEY(id, form)) {
-#define FORM(id, domain, form) IN_##domain(case KEY(NX_FUSED_##id, form): return CAT4(id, _, SUFFIX, _##form);)
+#define KEY(id, source, form) ((unsigned)(id) << 12 | (unsigned)(source) << 6 | (form))
+nx_kernel *FIND(nx_fused id, nexpr_dtype source, unsigned form);
+nx_kernel *FIND(nx_fused id, nexpr_dtype source, unsigned form) {
+    switch (KEY(id, source, form)) {
+#define FORM(id, domain, form) \
+    IN_##domain(case KEY(NX_FUSED_##id, NEXPR_DTYPE_COUNT, form): return CAT4(id, _, SUFFIX, _##form);)
+#define FROM(id, source, form) \
+    IN_F(case KEY(NX_FUSED_##id, SOURCE_##source, form): return DECODING(id, source, form);)
 #include "vm/fused.def"
     default: return NULL;
     }

@@ -14,7 +14,7 @@
     [NX_ISA_AVX512] index = name##_avx512,
 
 typedef nx_kernel *const forms[NX_MAX_FORMS];
-typedef nx_kernel *find_fused(nx_fused id, unsigned form);
+typedef nx_kernel *find_fused(nx_fused id, nexpr_dtype source, unsigned form);
 typedef nx_kernel *const kernel_const;
 typedef void store_nt(void *dst, const void *src, size_t bytes);
 
@@ -91,7 +91,11 @@ nx_kernel *nx_vm_own_kernel(nx_isa isa, nx_op op, nexpr_dtype loop, unsigned for
 }
 
 nx_kernel *nx_vm_fused_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, unsigned form) {
-    return fused[isa][loop](id, form);
+    return fused[isa][loop](id, NEXPR_DTYPE_COUNT, form);
+}
+
+nx_kernel *nx_vm_decoding_kernel(nx_isa isa, nx_fused id, nexpr_dtype loop, nexpr_dtype source, unsigned form) {
+    return fused[isa][loop](id, source, form);
 }
 
 nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to) {

@@ -193,7 +193,9 @@ static unsigned resolve_operands(linker *l, uint32_t i, uint32_t src[], nx_dying
 static nx_kernel *find_kernel(const linker *l, const nx_vm_instruction *instruction, unsigned form) {
     nexpr_dtype loop = (nexpr_dtype)instruction->loop;
     if (instruction->kind == NX_NODE_CAST) return nx_vm_cast_kernel(l->code->isa, loop, (nexpr_dtype)instruction->dtype);
-    if (instruction->kind == KIND_FUSED) return nx_vm_fused_kernel(l->code->isa, (nx_fused)instruction->op, loop, form);
+    if (instruction->kind == KIND_FUSED) {
+        return nx_vm_decoding_kernel(l->code->isa, (nx_fused)instruction->op, loop, (nexpr_dtype)instruction->source, form);
+    }
     return nx_vm_kernel(l->code->isa, (nx_op)instruction->op, loop, form);
 }
 

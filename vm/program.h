@@ -28,6 +28,7 @@ typedef struct nx_vm_instruction {
     uint8_t dtype; /* of the value */
     uint8_t loop;  /* NX_NODE_OP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
     uint8_t arity;
+    uint8_t source; /* of a superinstruction, in linked code only: dtype of operand 0, if it is cast on its way */
     uint16_t op;   /* NX_NODE_OP */
     nx_vm_ref arg[NX_MAX_OPERANDS];
     uint32_t reg;    /* where the value is kept if every operand is read in place; link.c gives out registers anew */

@@ -20,12 +20,21 @@ typedef struct row {
     const char *name, *form;
     nx_fused id;
     unsigned classes;
+    nexpr_dtype source; /* of the cast in the formula, NEXPR_DTYPE_COUNT if there is none */
 } row;
+
+enum {
+#define X(id, suffix, ...) SOURCE_##suffix = NEXPR_##id,
+    NEXPR_DTYPE_MAP(X)
+#undef X
+};
 
 static const row rows[] = {
 #define FUSED(id, domain, arity, formula)
-#define FORM(id, domain, form) {#id, #form, NX_FUSED_##id, DOMAIN_##domain},
+#define FORM(id, domain, form) {#id, #form, NX_FUSED_##id, DOMAIN_##domain, NEXPR_DTYPE_COUNT},
+#define FROM(id, source, form) {#id, #form, NX_FUSED_##id, DOMAIN_F, (nexpr_dtype)SOURCE_##source},
 #include "vm/fused.def"
+#undef FROM
 #undef FORM
 #undef FUSED
 };
@@ -37,12 +46,16 @@ static nx_ref build_formula(builder *b, nx_fused id, nexpr_dtype dtype, const nx
     (void)z, (void)w, (void)p, (void)q;
     switch (id) {
 #define OF(op_id, ...) op(b, NX_OP_##op_id, dtype, (nx_ref[]){__VA_ARGS__})
+#define CAST(x) cast(b, dtype, x)
 #define FUSED(id, domain, arity, formula) \
     case NX_FUSED_##id: return formula;
 #define FORM(id, domain, form)
+#define FROM(id, source, form)
 #include "vm/fused.def"
+#undef FROM
 #undef FORM
 #undef FUSED
+#undef CAST
 #undef OF
     case NX_FUSED_COUNT: break;
     }
@@ -55,7 +68,8 @@ static nx_vm_program *build_row(builder *b, const row *r, nexpr_dtype dtype, uin
     nx_ref operands[NX_MAX_OPERANDS] = {0};
     builder_init(b);
     for (int k = 0; r->form[k]; k++) {
-        operands[k] = r->form[k] == 's' ? constant(b, dtype, random_value(dtype, seed)) : input(b, names[k], dtype);
+        nexpr_dtype own = k == 0 && r->source != NEXPR_DTYPE_COUNT ? r->source : dtype;
+        operands[k] = r->form[k] == 's' ? constant(b, own, random_value(own, seed)) : input(b, names[k], own);
     }
     add_result(b, build_formula(b, r->id, dtype, operands));
     return compile(b);
