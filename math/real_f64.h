@@ -120,7 +120,8 @@ VEC_FN vf64 exp_of_product(vf64 y, pair l) {
 
 #if NX_HAS_FMA
 VEC_FN bool power_is_usual(vf64 x, vf64 y) {
-    return v_all_positive_normal(x) & v_all_below(v_abs(y), 0x1p100) & !v_any((y == 1) | (y == 2));
+    int usual_x = v_all_positive_normal(x), usual_y = v_all_below(v_abs(y), 0x1p100), special = v_any((y == 1) | (y == 2));
+    return usual_x & usual_y & !special; /* one branch */
 }
 
 VEC_FN vf64 power_usual(vf64 x, vf64 y) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sine, cosine and arctangents, for machines with FMA. For sine and cosine, |x| = n*pi/2 + r + low with |r| <= pi/4: pi/2 is a
- * sum of three, of which n times the first leaves |x| without rounding and n times the second is exact, for n up to 2^20.
- * Larger |x| are rare and left to SLEEF, each lane for itself. Polynomials: tables/minimax.py.
+ * Sine, cosine and arctangents, for machines with FMA. For sine and cosine, |x| = n*pi/2 + r + low with |r| <= pi/4: pi/2
+ * is a sum of three, of which n times the first leaves |x| without rounding and n times the second is exact, for n up to
+ * 2^20. Larger |x| are rare and left to SLEEF, each lane for itself. Polynomials: tables/minimax.py.
  */
 #ifndef NX_MATH_REAL_TRIG_H
 #define NX_MATH_REAL_TRIG_H
@@ -179,7 +179,8 @@ VEC_FN vf64 arctan2_least(vf64 y, vf64 x) {
 }
 
 VEC_FN bool arctan2_is_usual(vf64 y, vf64 x) {
-    return v_all_below(v_abs(x) + v_abs(y), 0x1p500) & v_all_below(-arctan2_least(y, x), -0x1p-500);
+    int below = v_all_below(v_abs(x) + v_abs(y), 0x1p500), above = v_all_below(-arctan2_least(y, x), -0x1p-500);
+    return below & above; /* one branch */
 }
 
 VEC_FN vi64 arctan2_usual_lanes(vf64 y, vf64 x) {
