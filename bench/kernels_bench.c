@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kernels_bench: nanoseconds per element of each kernel on each instruction set, beside memcpy of as many bytes as the
- * kernel writes. Operands and result are registers of the VM, 4 KiB for the widest of them, and stay in the L1 cache.
+ * kernel writes. Operands and result are registers of the VM, 4 KiB for the widest of them, and stay in the L1 cache. A
+ * superinstruction is a kernel like others.
  *
  * A loop that a compiler vectorised stands near its siblings and well above the baseline's; a scalar one is many times
  * memcpy. Times show how bad it is; tests/bench/vectorised_test.py reads the machine code and decides.
@@ -18,20 +19,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REGISTER_BYTES = 4096, MAX_STRIDE = 3, REPEATS = 9, LEAST_NS = 200000 };
+enum { REGISTER_BYTES = 4096, MAX_STRIDE = 3, TRANSPOSED_ROWS = 16, REPEATS = 9, LEAST_NS = 200000 };
 
 typedef struct options {
     const char *op, *dtype, *isa, *json;
     bool all_forms, list;
 } options;
 
-/* What one call works on. Moves have `stride` items from one element in memory to the next. */
+/* How the memory side of a move lies: one row, `stride` items from each element to the next; or, without a stride, 16 rows
+ * that are the columns of contiguous memory. */
+typedef struct layout {
+    const char *name;
+    ptrdiff_t stride;
+} layout;
+
+static const layout layouts[] = {{"[::1]", 1}, {"[::2]", 2}, {"[::-1]", -1}, {"[::3]", MAX_STRIDE}, {".T", 0}};
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+
+/* What one call works on. Moves have rows and columns, and the memory's strides in bytes. */
 typedef struct job {
     const bench_kernel *kernel;
-    size_t n;
-    ptrdiff_t stride;
+    size_t n, rows, cols;
+    ptrdiff_t row_stride, col_stride;
     void *result;
-    const void *operands[NX_MAX_ARITY];
+    const void *operands[NX_MAX_OPERANDS];
 } job;
 
 typedef struct bench {
@@ -39,7 +50,7 @@ typedef struct bench {
     FILE *json;
     int rows;
     double baseline_ns;
-    char *operands[NX_MAX_ARITY], *result;
+    char *operands[NX_MAX_OPERANDS], *result;
 } bench;
 
 static _Noreturn void die(const char *what) {
@@ -54,12 +65,12 @@ static void run_kernel(void *user) {
 
 static void run_load(void *user) {
     const job *j = user;
-    j->kernel->load(1, j->n, j->result, j->operands[0], 0, j->stride * (ptrdiff_t)nexpr_dtype_size(j->kernel->dtype));
+    j->kernel->load(j->rows, j->cols, j->result, j->operands[0], j->row_stride, j->col_stride);
 }
 
 static void run_store(void *user) {
     const job *j = user;
-    j->kernel->store(1, j->n, j->result, 0, j->stride * (ptrdiff_t)nexpr_dtype_size(j->kernel->dtype), j->operands[0]);
+    j->kernel->store(j->rows, j->cols, j->result, j->row_stride, j->col_stride, j->operands[0]);
 }
 
 /* Not inlined and of unknown size, as the VM would call it. */
@@ -103,21 +114,30 @@ static size_t items_of(const bench_kernel *k) {
     return REGISTER_BYTES / widest;
 }
 
-static job job_of(const bench *b, const bench_kernel *k, ptrdiff_t stride) {
-    const size_t span = items_of(k) * (size_t)(stride < 0 ? -stride : stride), size = nexpr_dtype_size(k->dtype);
-    job j = {k, items_of(k), stride, b->result, {b->operands[0], b->operands[1], b->operands[2]}};
-    for (int i = 0; i < k->arity; i++) fill(k, i, span, b->operands[i]);
-    if (stride < 0 && k->kind == BENCH_LOAD) j.operands[0] = b->operands[0] + (j.n - 1) * size;
-    if (stride < 0 && k->kind == BENCH_STORE) j.result = b->result + (j.n - 1) * size;
+static job job_of(const bench *b, const bench_kernel *k, const layout *l) {
+    const size_t n = items_of(k), size = nexpr_dtype_size(k->dtype);
+    job j = {.kernel = k, .n = n, .rows = 1, .cols = n, .col_stride = l->stride * (ptrdiff_t)size, .result = b->result};
+    if (l->stride == 0) {
+        j.rows = TRANSPOSED_ROWS;
+        j.cols = n / TRANSPOSED_ROWS;
+        j.row_stride = (ptrdiff_t)size;
+        j.col_stride = (ptrdiff_t)(TRANSPOSED_ROWS * size);
+    }
+    for (int i = 0; i < k->arity; i++) {
+        fill(k, i, l->stride > 1 ? n * (size_t)l->stride : n, b->operands[i]);
+        j.operands[i] = b->operands[i];
+    }
+    if (l->stride < 0 && k->kind == BENCH_LOAD) j.operands[0] = b->operands[0] + (n - 1) * size;
+    if (l->stride < 0 && k->kind == BENCH_STORE) j.result = b->result + (n - 1) * size;
     return j;
 }
 
 static void print_text(const bench *b, const bench_kernel *k, const char *name, double ns, double copy_ns) {
     if (b->rows == 0) {
-        printf("%-26s %-10s %-4s %-8s %9s %9s %8s %8s\n", "kernel", "dtype", "form", "isa", "ns/item", "memcpy", "ratio",
+        printf("%-27s %-10s %-6s %-8s %9s %9s %8s %8s\n", "kernel", "dtype", "form", "isa", "ns/item", "memcpy", "ratio",
                "speed-up");
     }
-    printf("%-26s %-10s %-4s %-8s %9.4f %9.4f %8.1f %8.1f\n", name, nexpr_dtype_name(k->dtype), k->form,
+    printf("%-27s %-10s %-6s %-8s %9.4f %9.4f %8.1f %8.1f\n", name, nexpr_dtype_name(k->dtype), k->form,
            nx_isa_name(k->isa), ns, copy_ns, ns / copy_ns, b->baseline_ns / ns);
 }
 
@@ -138,11 +158,11 @@ static void time_both(const bench_call calls[2], double ret_ns[2]) {
 }
 
 /* Kernels of the baseline are timed whatever isa is wanted: the others are compared with them. */
-static void measure(bench *b, const bench_kernel *k, const char *name, ptrdiff_t stride) {
+static void measure(bench *b, const bench_kernel *k, const char *name, const layout *l) {
     const options *o = b->options;
     const bool wanted = !o->isa || !strcmp(o->isa, nx_isa_name(k->isa));
     if (!wanted && k->isa != NX_ISA_BASELINE) return;
-    job j = job_of(b, k, stride), copy = {k, j.n, 1, b->result, {b->operands[0]}};
+    job j = job_of(b, k, l), copy = {.kernel = k, .n = j.n, .result = b->result, .operands = {b->operands[0]}};
     const bench_call calls[] = {
         {k->kind == BENCH_LOAD ? run_load : k->kind == BENCH_STORE ? run_store : run_kernel, &j},
         {run_memcpy, &copy},
@@ -161,30 +181,31 @@ static bool matches(const options *o, const bench_kernel *k) {
     return (!o->op || !fnmatch(o->op, k->name, 0)) && (!o->dtype || !strcmp(o->dtype, nexpr_dtype_name(k->dtype)));
 }
 
-static void measure_op_or_cast(const bench_kernel *k, void *user) {
-    if ((k->kind == BENCH_OP || k->kind == BENCH_CAST) && matches(((bench *)user)->options, k)) measure(user, k, k->name, 1);
+static bool is_move(const bench_kernel *k) {
+    return k->kind == BENCH_LOAD || k->kind == BENCH_STORE;
 }
 
-/* The stride that the walk of the moves is at. */
+static void measure_other(const bench_kernel *k, void *user) {
+    if (!is_move(k) && matches(((bench *)user)->options, k)) measure(user, k, k->name, &layouts[0]);
+}
+
+/* The layout that the walk of the moves is at. */
 typedef struct moves {
     bench *bench;
-    ptrdiff_t stride;
+    const layout *layout;
 } moves;
 
 static void measure_move(const bench_kernel *k, void *user) {
     const moves *m = user;
-    char name[sizeof k->name + 24];
-    if ((k->kind != BENCH_LOAD && k->kind != BENCH_STORE) || !matches(m->bench->options, k)) return;
-    snprintf(name, sizeof name, "%s[::%td]", k->name, m->stride);
-    measure(m->bench, k, name, m->stride);
+    char name[sizeof k->name + 8];
+    if (!is_move(k) || !matches(m->bench->options, k)) return;
+    snprintf(name, sizeof name, "%s%s", k->name, m->layout->name);
+    measure(m->bench, k, name, m->layout);
 }
 
 static void measure_all(bench *b) {
-    static const ptrdiff_t strides[] = {1, 2, -1, MAX_STRIDE};
-    bench_walk_kernels(b->options->all_forms ? BENCH_ALL_FORMS : 0, measure_op_or_cast, b);
-    for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
-        bench_walk_kernels(0, measure_move, &(moves){b, strides[i]});
-    }
+    bench_walk_kernels(b->options->all_forms ? BENCH_ALL_FORMS : 0, measure_other, b);
+    for (int i = 0; i < LAYOUTS; i++) bench_walk_kernels(0, measure_move, &(moves){b, &layouts[i]});
 }
 
 static int find_load_address(struct dl_phdr_info *info, size_t size, void *user) {
@@ -212,7 +233,7 @@ static const char help[] =
     "  --op NAME      only the kernels of this name; a pattern such as 'cast_*' is fine\n"
     "  --dtype NAME   only loops of this dtype (casts to it, moves of it)\n"
     "  --isa NAME     only this instruction set: baseline, avx2, avx512\n"
-    "  --forms        all forms of the ops, not only that of arrays alone\n"
+    "  --forms        all forms, not only the first of each op and superinstruction\n"
     "  --json FILE    write the figures to FILE as well\n"
     "  --list         time nothing, print name, dtype, form, instruction set, address; even of what cannot run\n"
     "  --help         print this\n";
@@ -257,9 +278,9 @@ static options parse_options(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     const options o = parse_options(argc, argv);
-    static char registers[NX_MAX_ARITY + 1][MAX_STRIDE * REGISTER_BYTES] __attribute__((aligned(REGISTER_BYTES)));
-    bench b = {.options = &o, .result = registers[NX_MAX_ARITY]};
-    for (int i = 0; i < NX_MAX_ARITY; i++) b.operands[i] = registers[i];
+    static char registers[NX_MAX_OPERANDS + 1][MAX_STRIDE * REGISTER_BYTES] __attribute__((aligned(REGISTER_BYTES)));
+    bench b = {.options = &o, .result = registers[NX_MAX_OPERANDS]};
+    for (int i = 0; i < NX_MAX_OPERANDS; i++) b.operands[i] = registers[i];
     if (o.json && !(b.json = fopen(o.json, "w"))) die("cannot write the JSON file");
     if (b.json) fputs("[", b.json);
     if (o.list) bench_walk_kernels(BENCH_ALL_ISAS | (o.all_forms ? BENCH_ALL_FORMS : 0), list, &b);

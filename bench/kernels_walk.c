@@ -39,6 +39,50 @@ static void walk_ops(const walk *w) {
     }
 }
 
+typedef struct fused_form {
+    nx_fused id;
+    const char *name, *letters;
+} fused_form;
+
+/* The rows of a superinstruction stand together. */
+static const fused_form fused_forms[] = {
+#define FUSED(id, domain, arity, formula)
+#define FORM(id, domain, form) {NX_FUSED_##id, #id, #form},
+#define FROM(...)
+#include "vm/fused.def"
+#undef FROM
+#undef FORM
+#undef FUSED
+};
+enum { FUSED_FORMS = sizeof fused_forms / sizeof *fused_forms };
+
+static void visit_fused(const walk *w, const fused_form *f, nexpr_dtype loop) {
+    bench_kernel k = {.kind = BENCH_FUSED, .dtype = loop, .result = loop};
+    unsigned form = 0;
+    snprintf(k.name, sizeof k.name, "%s", f->name);
+    snprintf(k.form, sizeof k.form, "%s", f->letters);
+    for (; f->letters[k.arity]; k.arity++) {
+        k.args[k.arity] = loop;
+        form |= (unsigned)(f->letters[k.arity] == 's') << k.arity;
+    }
+    for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
+        if (!is_wanted(w, k.isa)) continue;
+        k.kernel = nx_vm_fused_kernel(k.isa, f->id, loop, form);
+        if (k.kernel) w->visit(&k, w->user);
+    }
+}
+
+static void walk_fused(const walk *w) {
+    int end;
+    for (int first = 0; first < FUSED_FORMS; first = end) {
+        for (end = first; end < FUSED_FORMS && fused_forms[end].id == fused_forms[first].id;) end++;
+        const int forms = w->flags & BENCH_ALL_FORMS ? end - first : 1;
+        for (nexpr_dtype loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+            for (int i = 0; i < forms; i++) visit_fused(w, &fused_forms[first + i], loop);
+        }
+    }
+}
+
 static void walk_casts(const walk *w) {
     for (nexpr_dtype from = 0; from < NEXPR_DTYPE_COUNT; from++) {
         for (nexpr_dtype to = 0; to < NEXPR_DTYPE_COUNT; to++) {
@@ -84,6 +128,7 @@ static void walk_moves(const walk *w, bench_kernel_kind kind, bool swapped) {
 void bench_walk_kernels(int flags, bench_kernel_visit *visit, void *user) {
     const walk w = {visit, user, flags};
     walk_ops(&w);
+    walk_fused(&w);
     walk_casts(&w);
     for (int swapped = 0; swapped < 2; swapped++) {
         walk_moves(&w, BENCH_LOAD, swapped);

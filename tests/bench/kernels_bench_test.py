@@ -32,9 +32,20 @@ def test_rows(program):
 
 def test_patterns_and_moves(program):
     names = {line.split()[0] for line in run(program, "--op", "*load", "--isa", "baseline").stdout.splitlines()[1:]}
-    assert names == {f"{turn}load[::{stride}]" for turn in ("", "swapped_") for stride in (1, 2, -1, 3)}, names
+    layouts = ("[::1]", "[::2]", "[::-1]", "[::3]", ".T")
+    assert names == {f"{turn}load{layout}" for turn in ("", "swapped_") for layout in layouts}, names
     casts = run(program, "--op", "cast_*", "--dtype", "int8", "--isa", "baseline").stdout.splitlines()[1:]
     assert len(casts) == 12, casts  # all dtypes but the two complex ones
+
+
+def test_superinstructions(program):
+    arguments = [program, "--op", "multiply_add", "--isa", "baseline"]
+    fields = [line.split() for line in run(*arguments).stdout.splitlines()[1:]]
+    dtypes = {"int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"}
+    dtypes |= {"float32", "float64", "complex64", "complex128"}
+    assert {row[1] for row in fields} == dtypes and {row[2] for row in fields} == {"svv"}, fields
+    forms = [line.split()[2] for line in run(*arguments, "--dtype", "int32", "--forms").stdout.splitlines()[1:]]
+    assert forms == ["svv", "svs", "vvv", "vvs"], forms
 
 
 def test_misuse(program):
@@ -48,6 +59,7 @@ def test_misuse(program):
 def main(program):
     test_rows(program)
     test_patterns_and_moves(program)
+    test_superinstructions(program)
     test_misuse(program)
 
 

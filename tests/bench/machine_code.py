@@ -10,6 +10,7 @@ faults() finds it a fault if
   - a vector body takes elements out, to work on them one by one,
   - leftovers are computed with an instruction that has a vector form, but no vector body has that: of several loops one was
     not vectorised,
+  - a scalar loop comes behind no vector body: of several cases, as of a scalar operand, one was not vectorised,
   - a function that takes single elements is called again and again.
 """
 
@@ -44,6 +45,8 @@ ELEMENT_WORK = [
     (re.compile(r"^(popcnt|lzcnt|tzcnt|bs[rf])[bwlq]?$"), re.compile(r"^vp|^p[as]")),
 ]
 VECTOR_STORE = re.compile(r"^v?(?!movs[sd]$)(p?mov|cvtps2ph|p?extract[fi]|p?maskmov|p?compress|p?scatter)")
+# An operand in memory, and whether it is the last, which is what a move stores to.
+MEMORY = re.compile(r"[^ ,]*\([^()]*\)(?:\{%k\d\})?($)?")
 ELEMENT_MOVE = re.compile(r"^v?mov(s[sd]|d|q|[lh]p[sd])$")
 
 
@@ -164,6 +167,30 @@ def is_vector_body(block, least_width):
     return hands_over or (width >= least_width and any(is_store(i) for i in block))
 
 
+def is_scalar_loop(loop):
+    """Whether elements are loaded and stored. What only stores is a fill, for a scalar operand out of the ordinary."""
+    places = [(i.name, place) for i in loop if (place := MEMORY.search(i.operands)) and not i.name.startswith("lea")]
+    stores = [place[1] is not None and not name.startswith(("cmp", "test")) for name, place in places
+              if "%rsp" not in place[0] and "%rip" not in place[0]]
+    return any(stores) and not all(stores)
+
+
+def stray_loops(function, least_width):
+    """Addresses of scalar loops that come behind no vector body, and do something else than the loops that do."""
+    blocks, successors = blocks_of(function)
+    loops = components(set(range(len(blocks))), successors)
+    behind = {k for loop in loops for k in loop if is_vector_body(blocks[k], least_width)}
+    todo = list(behind)
+    while todo:
+        after = [k for k in successors[todo.pop()] if k not in behind]
+        behind.update(after)
+        todo += after
+    code = [[i for k in sorted(loop) for i in blocks[k]] for loop in loops]
+    leftovers = [[i.name for i in body] for loop, body in zip(loops, code) if loop & behind]
+    return [body[0].address for loop, body in zip(loops, code)
+            if behind and not loop & behind and is_scalar_loop(body) and [i.name for i in body] not in leftovers]
+
+
 def closure(functions, address, others):
     """The function and those that it calls or jumps to, without those at the addresses `others`: all of their instructions,
     and the blocks that run again and again, which are all blocks of what is called from such a block."""
@@ -197,6 +224,8 @@ def faults(functions, address, least_width, others=frozenset()):
     for name, form in sorted(single.items()):
         if bodies and name not in mixed and not any(form.match(other) for other in names):
             found.append(f"{name} only on single elements")
+    if stray_loops(functions[address], least_width):
+        found.append("a scalar loop behind no vector body")
     calls = {i.symbol for block in repeated for i in block if i.name.startswith("call") and i.symbol}
     found += [f"calls {name}" for name in sorted(calls) if ELEMENT_FUNCTION.match(name)]
     return found

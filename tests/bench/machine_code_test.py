@@ -54,6 +54,12 @@ typedef double v __attribute__((vector_size(32), aligned(8)));
 void f(long n, double *r, const double *x, const double *y) {
     for (long i = 0; i < n; i += 4) *(v *)(r + i) = *(const v *)(x + i) * (0.5 * y[0]);
 }"""
+TWO_CASES = """
+void f(long n, long *restrict r, const long *restrict x, const long *restrict y) {
+    const long count = *y;
+    if (count > 63) for (long i = 0; i < n; i++) r[i] = -x[i];
+    else for (long i = 0; i < n; i++) { long v = x[i] << count; EACH; r[i] = v; }
+}"""
 
 CASES = [
     ("a vectorised loop", "", [], PLAIN),
@@ -67,6 +73,8 @@ CASES = [
     ("C's complex product", "calls __muldc3", [], COMPLEX),
     ("vectors filled element by element", "in a vector body", [], BY_ELEMENT),
     ("divisions", "no vector body", [], DIVISION),
+    ("one of two cases", "behind no vector body", ["-DEACH=asm(\"\" : \"+r\"(v))"], TWO_CASES),
+    ("both of two cases", "", ["-DEACH="], TWO_CASES),
     ("a loop for each element", "no vector body", ["-fno-tree-vectorize"], INNER),
     ("a loop that becomes memset", "", [], ZEROS),
     ("a scalar that is the same for all", "", [], UNIFORM),
