@@ -134,10 +134,10 @@ static job job_of(const bench *b, const bench_kernel *k, const layout *l) {
 
 static void print_text(const bench *b, const bench_kernel *k, const char *name, double ns, double copy_ns) {
     if (b->rows == 0) {
-        printf("%-27s %-10s %-6s %-8s %9s %9s %8s %8s\n", "kernel", "dtype", "form", "isa", "ns/item", "memcpy", "ratio",
+        printf("%-30s %-10s %-6s %-8s %9s %9s %8s %8s\n", "kernel", "dtype", "form", "isa", "ns/item", "memcpy", "ratio",
                "speed-up");
     }
-    printf("%-27s %-10s %-6s %-8s %9.4f %9.4f %8.1f %8.1f\n", name, nexpr_dtype_name(k->dtype), k->form,
+    printf("%-30s %-10s %-6s %-8s %9.4f %9.4f %8.1f %8.1f\n", name, nexpr_dtype_name(k->dtype), k->form,
            nx_isa_name(k->isa), ns, copy_ns, ns / copy_ns, b->baseline_ns / ns);
 }
 

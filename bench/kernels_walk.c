@@ -39,16 +39,23 @@ static void walk_ops(const walk *w) {
     }
 }
 
+enum {
+#define X(id, suffix, ...) SOURCE_##suffix = NEXPR_##id,
+    NEXPR_DTYPE_MAP(X)
+#undef X
+};
+
 typedef struct fused_form {
     nx_fused id;
+    nexpr_dtype source; /* what operand 0 is cast from, NEXPR_DTYPE_COUNT if it is not */
     const char *name, *letters;
 } fused_form;
 
 /* The rows of a superinstruction stand together. */
 static const fused_form fused_forms[] = {
 #define FUSED(id, domain, arity, formula)
-#define FORM(id, domain, form) {NX_FUSED_##id, #id, #form},
-#define FROM(...)
+#define FORM(id, domain, form) {NX_FUSED_##id, NEXPR_DTYPE_COUNT, #id, #form},
+#define FROM(id, source, form) {NX_FUSED_##id, (nexpr_dtype)SOURCE_##source, #id, #form},
 #include "vm/fused.def"
 #undef FROM
 #undef FORM
@@ -57,17 +64,18 @@ static const fused_form fused_forms[] = {
 enum { FUSED_FORMS = sizeof fused_forms / sizeof *fused_forms };
 
 static void visit_fused(const walk *w, const fused_form *f, nexpr_dtype loop) {
+    const bool decodes = f->source != NEXPR_DTYPE_COUNT;
     bench_kernel k = {.kind = BENCH_FUSED, .dtype = loop, .result = loop};
     unsigned form = 0;
-    snprintf(k.name, sizeof k.name, "%s", f->name);
+    snprintf(k.name, sizeof k.name, "%s%s%s", f->name, decodes ? "_" : "", decodes ? nexpr_dtype_name(f->source) : "");
     snprintf(k.form, sizeof k.form, "%s", f->letters);
     for (; f->letters[k.arity]; k.arity++) {
-        k.args[k.arity] = loop;
+        k.args[k.arity] = decodes && k.arity == 0 ? f->source : loop;
         form |= (unsigned)(f->letters[k.arity] == 's') << k.arity;
     }
     for (k.isa = 0; k.isa < NX_ISA_COUNT; k.isa++) {
         if (!is_wanted(w, k.isa)) continue;
-        k.kernel = nx_vm_fused_kernel(k.isa, f->id, loop, form);
+        k.kernel = nx_vm_decoding_kernel(k.isa, f->id, loop, f->source, form);
         if (k.kernel) w->visit(&k, w->user);
     }
 }
@@ -75,10 +83,11 @@ static void visit_fused(const walk *w, const fused_form *f, nexpr_dtype loop) {
 static void walk_fused(const walk *w) {
     int end;
     for (int first = 0; first < FUSED_FORMS; first = end) {
-        for (end = first; end < FUSED_FORMS && fused_forms[end].id == fused_forms[first].id;) end++;
+        const fused_form *f = &fused_forms[first];
+        for (end = first; end < FUSED_FORMS && fused_forms[end].id == f->id && fused_forms[end].source == f->source;) end++;
         const int forms = w->flags & BENCH_ALL_FORMS ? end - first : 1;
         for (nexpr_dtype loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
-            for (int i = 0; i < forms; i++) visit_fused(w, &fused_forms[first + i], loop);
+            for (int i = 0; i < forms; i++) visit_fused(w, &f[i], loop);
         }
     }
 }

@@ -13,7 +13,7 @@ typedef enum bench_kernel_kind { BENCH_OP, BENCH_FUSED, BENCH_CAST, BENCH_LOAD, 
 
 typedef struct bench_kernel {
     bench_kernel_kind kind;
-    char name[NX_NAME_MAX + 8];     /* "add", "multiply_add", "cast_uint8", "load", "swapped_load" */
+    char name[2 * NX_NAME_MAX];     /* "add", "multiply_add", "decode_multiply_uint8", "cast_int8", "swapped_load" */
     char form[NX_MAX_OPERANDS + 1]; /* a letter per operand, v or s, of an op or superinstruction; else "" */
     nexpr_dtype dtype;              /* of the loop, of the item moved, or what is cast to */
     nx_isa isa;

@@ -46,6 +46,9 @@ def test_superinstructions(program):
     assert {row[1] for row in fields} == dtypes and {row[2] for row in fields} == {"svv"}, fields
     forms = [line.split()[2] for line in run(*arguments, "--dtype", "int32", "--forms").stdout.splitlines()[1:]]
     assert forms == ["svv", "svs", "vvv", "vvs"], forms
+    decoding = run(program, "--op", "decode_multiply_uint8", "--isa", "baseline").stdout.splitlines()[1:]
+    assert [line.split()[:3] for line in decoding] == [["decode_multiply_uint8", dtype, "vs"]
+                                                       for dtype in ("float32", "float64")], decoding
 
 
 def test_misuse(program):
