@@ -148,7 +148,13 @@ nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref
     if (nx_fold_identity(b->ir, op, loop, args, ret)) return NEXPR_OK;
     if (!nx_op_has_kernel(op, loop)) return build_widened(b, op, args, span, ret, err);
     nx_ref fused[3];
+    nx_value reciprocal;
     unsigned negate;
+    if (nx_fold_reciprocal(b->ir, op, loop, args, &reciprocal)) {
+        NX_TRY(nx_build_const(b, loop, reciprocal, span, &fused[1], err));
+        fused[0] = args[0];
+        return nx_build_op(b, NX_OP_multiply, loop, fused, span, ret, err);
+    }
     if (b->fp == NEXPR_FP_CONTRACT && nx_fold_contract(b->ir, op, loop, args, fused, &negate)) {
         return build_fma(b, loop, fused, negate, span, ret, err);
     }

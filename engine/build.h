@@ -39,6 +39,9 @@ const nx_value *nx_ir_value(const nx_ir *ir, nx_ref node);
 
 /* engine/fold.c: a simpler node with the same bits for any values, or false. Never drops an input. */
 bool nx_fold_identity(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_ref *ret);
+/* engine/fold.c: whether op(args) is a division by a power of two whose reciprocal is one too, which a product with that is
+ * in every bit. */
+bool nx_fold_reciprocal(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_value *ret_reciprocal);
 /* engine/fold.c: x*y + z as fma where fp_mode is contract; *ret_args are to be built as NX_OP_fma, those of
  * ret_negate's bits negated first. */
 bool nx_fold_contract(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_ref ret_args[3],

@@ -63,6 +63,23 @@ bool nx_fold_identity(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref 
     return fold_constant(ir, op, loop, args, ret);
 }
 
+/* The reciprocal of a power of two has the exponent mirrored at that of 1; both have to be normal. */
+bool nx_fold_reciprocal(const nx_ir *ir, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_value *ret_reciprocal) {
+    if (op != NX_OP_divide || (loop != NEXPR_FLOAT32 && loop != NEXPR_FLOAT64)) return false;
+    if (ir->nodes[args[1]].kind != NX_NODE_CONST) return false;
+    const nx_value *divisor = nx_ir_value(ir, args[1]);
+    const bool is_single = loop == NEXPR_FLOAT32;
+    const int digits = is_single ? 23 : 52, top = is_single ? 255 : 2047;
+    const uint64_t bits = is_single ? divisor->u32 : divisor->u64, one = 1;
+    const int exponent = (int)(bits >> digits & (uint64_t)top), mirrored = top - 1 - exponent;
+    if (bits & ((one << digits) - 1) || exponent < 1 || mirrored < 1) return false;
+    const uint64_t sign = bits >> digits & (uint64_t)(top + 1), reciprocal = (sign | (uint64_t)mirrored) << digits;
+    *ret_reciprocal = (nx_value){.bits = {0, 0}};
+    if (is_single) ret_reciprocal->u32 = (uint32_t)reciprocal;
+    else ret_reciprocal->u64 = reciprocal;
+    return true;
+}
+
 static bool is_product(const nx_ir *ir, nx_ref ref, nexpr_dtype loop) {
     const nx_node *node = &ir->nodes[ref];
     return node->kind == NX_NODE_OP && node->op == NX_OP_multiply && node->loop == loop;
