@@ -19,8 +19,8 @@ struct nx_threads {
     _Atomic int64_t asked_ns; /* when nx_threads_are_worth last had to look at the clock */
 };
 
-/* Below this, dividing the work costs more than it gives: with threads that wait for work, and with threads asleep. Work that
- * comes within SUCCESSION_NS of the end of the work before it is likely to go on so. */
+/* Below this, dividing the work costs more than it gives: with threads that wait for work, and with threads asleep. Work
+ * that comes within SUCCESSION_NS of the end of the work before it is likely to go on so. */
 enum { LEAST_NS_AWAKE = 6000, LEAST_NS_ASLEEP = 100000, SUCCESSION_NS = 30000 };
 
 static nexpr_thread_backend choose_backend(nexpr_thread_backend backend) {

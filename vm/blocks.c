@@ -4,14 +4,15 @@
  * stay in the L1 cache together, but never less than 256 items, below which calling kernels costs more than it saves.
  * Panels have columns of some cache lines, which memory gives out faster than single ones, and stay in the L2 cache.
  *
- * Few operations on operands in memory are another matter. There the time goes into waiting, and the processor looks some
- * 300 instructions ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
+ * Operands in memory are another matter. There the time goes into waiting, and the processor looks some 300 instructions
+ * ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
  */
 #include "vm/code.h"
 
 enum {
     REGISTER_BYTES = 4096,
-    COLD_REGISTER_BYTES = 1024, /* for FEW_OPS on operands in memory */
+    COLD_REGISTER_BYTES = 2048,  /* for operands in memory */
+    LIGHT_REGISTER_BYTES = 1024, /* for light programs on these */
     FEW_OPS = 8,
     MIN_ITEMS = 256,
     MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
@@ -52,10 +53,21 @@ static size_t live_bytes(const nx_vm_program *program, size_t widest) {
     return bytes;
 }
 
+/* Whether operands in memory keep it waiting. */
+static bool is_light(const nx_vm_program *program) {
+    bool light = program->code_count <= FEW_OPS;
+    for (uint32_t i = 0; light && i < program->code_count; i++) {
+        const nx_vm_instruction *instruction = &program->code[i];
+        if (instruction->kind != NX_NODE_OP) continue;
+        light = !nx_op_is_math((nx_op)instruction->op, (nexpr_dtype)instruction->loop);
+    }
+    return light;
+}
+
 static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
     if (layout->block_items > 0) return layout->block_items < MAX_ITEMS ? layout->block_items : MAX_ITEMS;
-    bool is_short = layout->is_cold && program->code_count <= FEW_OPS;
-    size_t items = (is_short ? COLD_REGISTER_BYTES : REGISTER_BYTES) / widest, live = live_bytes(program, widest);
+    size_t bytes = !layout->is_cold ? REGISTER_BYTES : is_light(program) ? LIGHT_REGISTER_BYTES : COLD_REGISTER_BYTES;
+    size_t items = bytes / widest, live = live_bytes(program, widest);
     while (items > MIN_ITEMS && items * live > CACHE_BYTES) items /= 2;
     return (int64_t)items;
 }

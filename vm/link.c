@@ -126,7 +126,8 @@ static void find_last_uses(linker *l) {
 static nx_step *add_step(linker *l, nx_step_kind kind, uint32_t dst, uint32_t src, size_t item_size) {
     nx_step *s = &l->steps[l->step_count++];
     uint32_t none = place(IN_CONSTANTS, 0);
-    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst, .src = {src, none, none, none, none, none}};
+    *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst,
+                   .src = {src, none, none, none, none, none}};
     return s;
 }
 
@@ -343,7 +344,8 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
                    program->input_count * sizeof(nx_panel) + max_steps(program) * sizeof(nx_step);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
-    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(), .constant_count = program->constant_count,
+    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(),
+                         .constant_count = program->constant_count,
                          .moving_count = (uint32_t)moving_count};
     code->constants = (nx_value *)(code + 1);
     code->moving = (nx_moving *)(code->constants + program->constant_count);

@@ -2,6 +2,8 @@
 /* How large blocks are, and what they follow from. */
 #include "fixture.h"
 
+static bool is_cold;
+
 static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_t cols, int wanted) {
     builder b;
     builder_init(&b);
@@ -12,8 +14,8 @@ static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_
     int64_t size = (int64_t)nexpr_dtype_size(dtype);
     nx_vm_operand operand = {.dtype = dtype, .aligned = true, .stride = {cols * size, size}};
     nx_vm_code *code = NULL;
-    assert_int_equal(nx_vm_link(compile(&b), NULL, &(nx_vm_layout){{rows, cols}, &operand, &operand, wanted}, &code, NULL),
-                     NEXPR_OK);
+    const nx_vm_layout layout = {{rows, cols}, &operand, &operand, wanted, is_cold};
+    assert_int_equal(nx_vm_link(compile(&b), NULL, &layout, &code, NULL), NEXPR_OK);
     int items = nx_vm_block_items(code);
     assert_true(nx_vm_scratch_bytes(code) < 2 * 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
     nx_vm_code_free(NULL, code);
@@ -27,6 +29,15 @@ static void a_block_is_a_register_of_4_KiB(void **state) {
     assert_int_equal(items_of_block(NEXPR_COMPLEX128, 1, 1, 1 << 20, 0), 256);
     assert_int_equal(items_of_block(NEXPR_FLOAT32, 1, 1, 1 << 20, 0), 1024);
     assert_int_equal(items_of_block(NEXPR_INT8, 1, 1, 1 << 20, 0), 4096);
+}
+
+static void operands_in_memory_make_it_shorter(void **state) {
+    (void)state;
+    is_cold = true;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1, 1 << 20, 0), 128);
+    assert_int_equal(items_of_block(NEXPR_COMPLEX128, 1, 1, 1 << 20, 0), 64);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 9, 1, 1 << 20, 0), 256);
+    is_cold = false;
 }
 
 static void many_live_registers_make_it_shorter(void **state) {
@@ -85,6 +96,7 @@ static void rows_are_tiled_unless_that_means_a_copy_that_long_rows_do_not_need(v
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_a_register_of_4_KiB),
+        cmocka_unit_test(operands_in_memory_make_it_shorter),
         cmocka_unit_test(many_live_registers_make_it_shorter),
         cmocka_unit_test(inputs_that_are_read_again_count_too),
         cmocka_unit_test(blocks_fit_the_rows),
