@@ -22,24 +22,43 @@ VEC_FN element_vector load_elements(const T *p) {
     return x;
 }
 
-VEC_FN element_vector call_1(wide_1 *f, element_vector x) {
-    return __builtin_convertvector(f(__builtin_convertvector(x, vf64)), element_vector);
-}
-
-VEC_FN element_vector call_2(wide_2 *f, element_vector x, element_vector y) {
-    vf64 r = f(__builtin_convertvector(x, vf64), __builtin_convertvector(y, vf64));
-    return __builtin_convertvector(r, element_vector);
-}
+/*
+ * The functions of the formulas. With `usual`, a function that has a part for usual operands (math/real_core.h) is that part
+ * alone, and *usual tells whether the operands were: as in nexpr's own loops, there is then no call on the way.
+ */
+#define WIDE(x) __builtin_convertvector(x, vf64)
+#define NARROW(x) __builtin_convertvector(x, element_vector)
+#undef PARTS_1
+#undef PARTS_2
+#define PARTS_1(is_usual, part, rare) ~, (*usual &= is_usual(v), part(v))
+#define PARTS_2(is_usual, part, rare) ~, (*usual &= is_usual(v, w), part(v, w))
+#define FUNCTION_1(op)                                                            \
+    VEC_FN element_vector call_##op(element_vector x, bool *usual) {              \
+        const vf64 v = WIDE(x);                                                   \
+        return NARROW(!usual ? real_##op(v) : SECOND_OF(PARTS_##op, real_##op(v), ~)); \
+    }
+#define FUNCTION_2(op)                                                            \
+    VEC_FN element_vector call_##op(element_vector x, element_vector y, bool *usual) { \
+        const vf64 v = WIDE(x), w = WIDE(y);                                      \
+        return NARROW(!usual ? real_##op(v, w) : SECOND_OF(PARTS_##op, real_##op(v, w), ~)); \
+    }
+FUNCTION_1(sin)
+FUNCTION_1(cos)
+FUNCTION_1(log)
+FUNCTION_1(exp)
+FUNCTION_1(tanh)
+FUNCTION_2(arctan2)
+FUNCTION_2(power)
 
 /* The words of the formulas. */
 #define L(c) ((T)(c))
-#define sin(x) call_1(real_sin, x)
-#define cos(x) call_1(real_cos, x)
-#define log(x) call_1(real_log, x)
-#define exp(x) call_1(real_exp, x)
-#define tanh(x) call_1(real_tanh, x)
-#define atan2(x, y) call_2(real_arctan2, x, y)
-#define pow(x, y) call_2(real_power, x, y)
+#define sin(x) call_sin(x, usual)
+#define cos(x) call_cos(x, usual)
+#define log(x) call_log(x, usual)
+#define exp(x) call_exp(x, usual)
+#define tanh(x) call_tanh(x, usual)
+#define atan2(x, y) call_arctan2(x, y, usual)
+#define pow(x, y) call_power(x, y, usual)
 
 typedef element_vector row_formula(element_vector x, element_vector y);
 
@@ -52,20 +71,26 @@ VEC_FN void compute_tail(row_formula *f, size_t n, T *r, const T *a, const T *b)
     memcpy(r, &result, n * sizeof(T));
 }
 
-#define LOOP(pragma, f)                                                                \
+#define LOOP(pragma, name)                                                             \
     pragma for (size_t i = 0; i < whole; i += STEP) {                                  \
-        element_vector result = f(load_elements(a + i), load_elements(b + i));         \
+        const element_vector x = load_elements(a + i), y = load_elements(b + i);       \
+        bool usual = true;                                                             \
+        element_vector result = name##_formula(x, y, &usual);                          \
+        if (__builtin_expect(!usual, 0)) result = name##_rare(x, y);                   \
         memcpy(r + i, &result, sizeof result);                                         \
     }                                                                                  \
-    if (whole < n) compute_tail(f, n - whole, r + whole, a + whole, b + whole);
+    if (whole < n) compute_tail(name##_rare, n - whole, r + whole, a + whole, b + whole);
 
 #define LOOPS(name, formula)                                                                                      \
-    VEC_FN element_vector name##_formula(element_vector x, element_vector y) { return formula; }                  \
+    VEC_FN element_vector name##_formula(element_vector x, element_vector y, bool *usual) { return formula; }     \
+    static __attribute__((noinline)) element_vector name##_rare(element_vector x, element_vector y) {             \
+        return name##_formula(x, y, NULL);                                                                        \
+    }                                                                                                             \
     static void name##_serial(size_t n, size_t whole, T *restrict r, const T *restrict a, const T *restrict b) {   \
-        LOOP(, name##_formula)                                                                                    \
+        LOOP(, name)                                                                                              \
     }                                                                                                             \
     static void name##_parallel(size_t n, size_t whole, T *restrict r, const T *restrict a, const T *restrict b) { \
-        LOOP(_Pragma("omp parallel for"), name##_formula)                                                         \
+        LOOP(_Pragma("omp parallel for"), name)                                                                   \
     }                                                                                                             \
     void bench_strict_##name(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) {    \
         size_t n = rows * columns, whole = n - n % STEP;                                                          \

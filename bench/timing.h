@@ -7,7 +7,8 @@
 
 enum { BENCH_MAX_REPEATS = 101 };
 
-/* Something that is timed: run(user) is one call. prepare(user), if there is one, comes before each turn and is not timed. */
+/* Something that is timed: run(user) is one call. prepare(user), if there is one, comes before each turn and
+ * is not timed. */
 typedef struct bench_call {
     void (*run)(void *user);
     void *user;
