@@ -75,6 +75,24 @@ static void move_row(size_t n, char *r, ptrdiff_t to, const char *x, ptrdiff_t f
     }
 }
 
+/* Half a cache line of one item. */
+typedef struct __attribute__((packed, may_alias)) run_at {
+    at items[32 / SIZE];
+} run_at;
+enum { RUN = 32 / SIZE };
+
+/* Every item of x `times` times, at most RUN: each as a whole run, the rest of which the next one overwrites. */
+static void repeat(size_t count, size_t times, char *restrict r, const char *restrict x, ptrdiff_t from) {
+    const size_t whole = count * times < RUN ? 0 : (count * times - RUN) / times + 1;
+    for (size_t i = 0; i < whole; i++) {
+        const ITEM v = ((const at *)(x + (ptrdiff_t)i * from))->item, turned = TURN(v);
+        run_at run;
+        for (int k = 0; k < RUN; k++) run.items[k].item = turned;
+        memcpy(r + i * times * SIZE, &run, sizeof run);
+    }
+    for (size_t i = whole; i < count; i++) fill(times, r + i * times * SIZE, x + (ptrdiff_t)i * from);
+}
+
 static size_t distance(ptrdiff_t stride) {
     return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
 }
@@ -116,6 +134,10 @@ static void move(size_t rows, size_t cols, side r, side x, const side *memory) {
     }
     if (is_transposed(rows, cols, &r, &x)) {
         move_transposed(rows, cols, r, x);
+        return;
+    }
+    if (!x.inner && r.inner == SIZE && r.outer == n * SIZE && n <= RUN && rows > 1) {
+        repeat(rows, cols, r.data, x.data, x.outer);
         return;
     }
     const int across = rows > 1 && (distance(memory->outer) < distance(memory->inner) || (cols < 8 && rows > cols));
