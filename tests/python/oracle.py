@@ -190,14 +190,22 @@ def literal_power(x, y):
     return x ** y
 
 
+def by_arrays(function, x, y):
+    """function(x, y), with an exponent for each element: from a single one (stride 0) NumPy makes a square root and the
+    like, which differ at -inf and -0.0. nexpr does that for operators with literals only."""
+    dtype = strong(function(one_like(x), one_like(y))).dtype
+    x, y = np.broadcast_arrays(strong(x).astype(dtype), strong(y).astype(dtype))
+    return function(np.stack([x, x]), np.stack([y, y]))[0]
+
+
 def power_by(function):
     def apply_to(x, y):
         if is_weak(x) and is_weak(y):
             return literal_power(x, y) if function is operator.pow else function(strong(x), strong(y))
-        if is_weak(y) and (isinstance(y, (float, complex)) or y >= 0):  # an operator has its own ways with some of them
-            return function(x, y)
+        if is_weak(y) and (isinstance(y, (float, complex)) or y >= 0) and function is operator.pow:
+            return function(x, y)  # an operator has its own ways with some of them
         dtype = strong(function(one_like(x), one_like(y))).dtype
-        return integer_power(x, y, dtype) if dtype.kind in "iu" else function(x, y)
+        return integer_power(x, y, dtype) if dtype.kind in "iu" else by_arrays(function, x, y)
     return apply_to
 
 
