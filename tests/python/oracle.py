@@ -253,7 +253,11 @@ def part(pick):
 
 
 def clip(x, low, high):
-    """DIFFERS: a literal is weak as the first operand too, where np.clip makes an array of it."""
+    """DIFFERS: a literal is weak as the first operand too, where np.clip makes an array of it; and a literal integer beyond
+    x's integers is a bound like any other if the result is a float, where np.clip drops it, which shows if low > high."""
+    is_float = strong(np.clip(one_like(x), one_like(low), one_like(high))).dtype.kind == "f"
+    if is_float and not is_weak(x) and strong(x).dtype.kind in "iu":
+        low, high = [float(bound) if is_weak(bound) and isinstance(bound, int) else bound for bound in (low, high)]
     if is_weak(x) and not (is_weak(low) and is_weak(high)):
         return np._core.umath.clip(x, low, high)
     return np.clip(x, low, high)
