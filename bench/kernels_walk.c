@@ -53,13 +53,9 @@ typedef struct fused_form {
 
 /* The rows of a superinstruction stand together. */
 static const fused_form fused_forms[] = {
-#define FUSED(id, domain, arity, formula)
 #define FORM(id, domain, form) {NX_FUSED_##id, NEXPR_DTYPE_COUNT, #id, #form},
 #define FROM(id, source, form) {NX_FUSED_##id, (nexpr_dtype)SOURCE_##source, #id, #form},
 #include "vm/fused.def"
-#undef FROM
-#undef FORM
-#undef FUSED
 };
 enum { FUSED_FORMS = sizeof fused_forms / sizeof *fused_forms };
 

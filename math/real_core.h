@@ -9,14 +9,16 @@
 
 /*
  * A function of ours has two parts: f_usual, for vectors of which f_is_usual is true, is branchless and never gives NaN;
- * f_rare takes any vector, and gives a lane of usual value the bits that f_usual gives it. FROM_PARTS makes real_<op> of
- * them, PARTS_<op> tells real_tmpl.c, whose loop then is without calls, so that the constants stay in registers.
+ * f_rare takes any vector, and gives a lane of usual value the bits that f_usual gives it. PARTS_<op> names the parts;
+ * FROM_PARTS makes real_<op> of them, and real_tmpl.c a loop without calls, so that the constants stay in registers.
  */
 #define RARE_FN static __attribute__((noinline, unused))
-#define FROM_PARTS(op, is_usual, usual, rare) \
-    VEC_FN vf64 real_##op(vf64 x) { return __builtin_expect(is_usual(x), 1) ? usual(x) : rare(x); }
-#define FROM_PARTS_2(op, is_usual, usual, rare) \
-    VEC_FN vf64 real_##op(vf64 x, vf64 y) { return __builtin_expect(is_usual(x, y), 1) ? usual(x, y) : rare(x, y); }
+#define PARTS_1(is_usual, usual, rare) (__builtin_expect(is_usual(x), 1) ? usual(x) : rare(x))
+#define PARTS_2(is_usual, usual, rare) (__builtin_expect(is_usual(x, y), 1) ? usual(x, y) : rare(x, y))
+#define FROM_PARTS_1(op) \
+    VEC_FN vf64 real_##op(vf64 x) { return PARTS_##op; }
+#define FROM_PARTS_2(op) \
+    VEC_FN vf64 real_##op(vf64 x, vf64 y) { return PARTS_##op; }
 
 typedef struct pair {
     vf64 hi, lo;

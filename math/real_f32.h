@@ -24,13 +24,13 @@ FROM_SLEEF_1(real_lgamma, lgamma, u10)
 
 #if NX_HAS_FMA
 #define PARTS_sin PARTS_1(trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
-FROM_PARTS(sin, trig_is_usual_f32, sin_usual_f32, sin_rare_f32)
+FROM_PARTS_1(sin)
 #define PARTS_cos PARTS_1(trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
-FROM_PARTS(cos, trig_is_usual_f32, cos_usual_f32, cos_rare_f32)
+FROM_PARTS_1(cos)
 #define PARTS_arctan PARTS_1(arctan_is_usual, arctan_usual_f32, arctan_rare_f32)
-FROM_PARTS(arctan, arctan_is_usual, arctan_usual_f32, arctan_rare_f32)
+FROM_PARTS_1(arctan)
 #define PARTS_arctan2 PARTS_2(arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
-FROM_PARTS_2(arctan2, arctan2_is_usual, arctan2_usual_f32, arctan2_rare_f32)
+FROM_PARTS_2(arctan2)
 #else
 FROM_SLEEF_1(real_arctan, atan, u35)
 FROM_SLEEF_2(real_arctan2, atan2, u35)
@@ -62,7 +62,7 @@ VEC_FN vf64 log_domain(vf64 x, vf64 r) {
 
 #if NX_HAS_FMA
 #define PARTS_log PARTS_1(log_is_usual, log_usual_f32, log_rare_f32)
-FROM_PARTS(log, log_is_usual, log_usual_f32, log_rare_f32)
+FROM_PARTS_1(log)
 #else
 VEC_FN vf64 real_log(vf64 x) {
     vf64 e, m = split_exponent(x, &e);

@@ -38,17 +38,17 @@ FROM_SLEEF_1(sleef_lgamma, lgamma, u10)
 
 #if NX_HAS_FMA
 #define PARTS_exp PARTS_1(exp_is_usual, exp_usual, exp_rare)
-FROM_PARTS(exp, exp_is_usual, exp_usual, exp_rare)
+FROM_PARTS_1(exp)
 #define PARTS_log PARTS_1(log_is_usual, log_usual, log_rare)
-FROM_PARTS(log, log_is_usual, log_usual, log_rare)
+FROM_PARTS_1(log)
 #define PARTS_sin PARTS_1(trig_is_usual, sin_usual, sin_rare)
-FROM_PARTS(sin, trig_is_usual, sin_usual, sin_rare)
+FROM_PARTS_1(sin)
 #define PARTS_cos PARTS_1(trig_is_usual, cos_usual, cos_rare)
-FROM_PARTS(cos, trig_is_usual, cos_usual, cos_rare)
+FROM_PARTS_1(cos)
 #define PARTS_arctan PARTS_1(arctan_is_usual, arctan_usual, arctan_rare)
-FROM_PARTS(arctan, arctan_is_usual, arctan_usual, arctan_rare)
+FROM_PARTS_1(arctan)
 #define PARTS_arctan2 PARTS_2(arctan2_is_usual, arctan2_usual, arctan2_rare)
-FROM_PARTS_2(arctan2, arctan2_is_usual, arctan2_usual, arctan2_rare)
+FROM_PARTS_2(arctan2)
 #else
 FROM_SLEEF_1(real_arctan, atan, u10)
 FROM_SLEEF_2(real_arctan2, atan2, u10)
@@ -134,7 +134,7 @@ RARE_FN vf64 power_rare(vf64 x, vf64 y) {
 }
 
 #define PARTS_power PARTS_2(power_is_usual, power_usual, power_rare)
-FROM_PARTS_2(power, power_is_usual, power_usual, power_rare)
+FROM_PARTS_2(power)
 #else
 VEC_FN vf64 real_power(vf64 x, vf64 y) {
     return power_fixed(x, y, exp_of_product(clamp(y, 0x1p100), log_pair(v_abs(x))));

@@ -123,6 +123,8 @@ VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, cons
 
 #define NX_MATH_FORM(id, suffix) NX_MATH_CAT(NX_MATH_REAL(id), suffix, , )
 /* PARTS_<id>, if it is defined, puts its own map into the second place. */
+#undef PARTS_1
+#undef PARTS_2
 #define PARTS_1(...) ~, map_parts_1(__VA_ARGS__, n, r, x[0])
 #define PARTS_2(...) ~, map_parts_2(__VA_ARGS__, form, n, r, x[0], x[1])
 #define SECOND(first, second, ...) second

@@ -20,12 +20,7 @@ static const pattern *pattern_of(int id) {
 #define OF(id, ...) NX_OP_##id, __VA_ARGS__
 #define CAST(x) DECODE, x
 #define FUSED(id, domain, arity, formula) {arity, {formula}},
-#define FORM(id, domain, form)
-#define FROM(id, source, form)
 #include "vm/fused.def"
-#undef FROM
-#undef FORM
-#undef FUSED
 #undef CAST
 #undef OF
     };

@@ -8,12 +8,7 @@
 
 typedef enum nx_fused {
 #define FUSED(id, ...) NX_FUSED_##id,
-#define FORM(...)
-#define FROM(...)
 #include "vm/fused.def"
-#undef FUSED
-#undef FORM
-#undef FROM
     NX_FUSED_COUNT
 } nx_fused;
 

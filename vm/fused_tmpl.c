@@ -69,12 +69,7 @@
             r[i] = STORE_T(formula);                                                                              \
         }                                                                                                         \
     }
-#define FORM(id, domain, form)
-#define FROM(id, source, form)
 #include "vm/fused.def"
-#undef FUSED
-#undef FORM
-#undef FROM
 
 /* The letters of a form as bits. */
 enum {
@@ -85,7 +80,6 @@ enum {
     vvssss = 60, svssss,
 };
 
-#define FUSED(id, domain, arity, formula)
 #define FORM(id, domain, form) IN_##domain(KERNEL(id, form, CAT4(id, _, SUFFIX, _##form), NEXPR_DTYPE_COUNT))
 #define FROM(id, source, form) IN_F(KERNEL(id, form | 1, DECODING(id, source, form), (nexpr_dtype)SOURCE_##source))
 #define DECODING(id, source, form) CAT4(id, _##source##_, SUFFIX, _##form)
@@ -99,8 +93,6 @@ enum {
 #undef X
 };
 #include "vm/fused.def"
-#undef FORM
-#undef FROM
 
 #define FIND CAT4(nx_fused_, SUFFIX, _, ISA)
 #define KEY(id, source, form) ((unsigned)(id) << 12 | (unsigned)(source) << 6 | (form))

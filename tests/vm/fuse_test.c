@@ -30,13 +30,9 @@ enum {
 };
 
 static const row rows[] = {
-#define FUSED(id, domain, arity, formula)
 #define FORM(id, domain, form) {#id, #form, NX_FUSED_##id, DOMAIN_##domain, NEXPR_DTYPE_COUNT},
 #define FROM(id, source, form) {#id, #form, NX_FUSED_##id, DOMAIN_F, (nexpr_dtype)SOURCE_##source},
 #include "vm/fused.def"
-#undef FROM
-#undef FORM
-#undef FUSED
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -49,12 +45,7 @@ static nx_ref build_formula(builder *b, nx_fused id, nexpr_dtype dtype, const nx
 #define CAST(x) cast(b, dtype, x)
 #define FUSED(id, domain, arity, formula) \
     case NX_FUSED_##id: return formula;
-#define FORM(id, domain, form)
-#define FROM(id, source, form)
 #include "vm/fused.def"
-#undef FROM
-#undef FORM
-#undef FUSED
 #undef CAST
 #undef OF
     case NX_FUSED_COUNT: break;
