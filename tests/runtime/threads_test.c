@@ -107,6 +107,30 @@ static void parked_threads_wake_again(void **state) {
     nx_threads_free(&t);
 }
 
+/* The clock is looked at only where the answer depends on it: for work between the two limits while threads are asleep. */
+static void work_is_divided_if_long_or_in_succession(void **state) {
+    (void)state;
+    nx_threads *t = make(2, NEXPR_THREADS_POOL);
+    assert_false(nx_threads_are_worth(t, 0));
+    assert_false(nx_threads_are_worth(t, 1000));
+    assert_true(nx_threads_are_worth(t, 1e6));
+    assert_false(nx_threads_are_worth(t, 50000));
+    bool follows = false;
+    for (int i = 0; i < 1000 && !follows; i++) follows = nx_threads_are_worth(t, 99999);
+    assert_true(follows);
+    assert_false(nx_threads_are_worth(t, 1000));
+    usleep(2000);
+    assert_false(nx_threads_are_worth(t, 50000));
+    nx_threads_free(&t);
+}
+
+static void the_cache_has_a_size(void **state) {
+    (void)state;
+    int64_t bytes = nx_cpus_cache_bytes();
+    assert_in_range(bytes, 1 << 16, (uint64_t)1 << 32);
+    assert_int_equal(bytes, nx_cpus_cache_bytes());
+}
+
 static _Atomic int64_t largest_index;
 
 static nexpr_status ending_task(void *user, int64_t index, int worker, nexpr_error *err) {
@@ -631,6 +655,8 @@ int main(void) {
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(short_loops_in_quick_succession_stay_apart),
         cmocka_unit_test(parked_threads_wake_again),
+        cmocka_unit_test(work_is_divided_if_long_or_in_succession),
+        cmocka_unit_test(the_cache_has_a_size),
         cmocka_unit_test(the_largest_count_is_divided_without_overflow),
         cmocka_unit_test(all_threads_work_at_once),
         cmocka_unit_test(pool_threads_have_a_name_and_leave_signals_alone),
