@@ -76,13 +76,14 @@ static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, 
     for (; s != end; s++) run_step(code, s, at, rows, cols);
 }
 
-/* Asks for part `part` of `parts` of the inputs' next block. All at once would keep the steps from their own memory. */
+/* Asks for part `part` of `parts` of the next block of inputs whose rows are end to end. All at once would keep the steps
+ * from their own memory. */
 static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
     at += code->constant_count;
     for (uint32_t i = 0; i < code->moving_count && !code->moving[i].is_output; i++) {
         const int64_t *stride = code->moving[i].stride;
-        if (stride[1] <= 0 || stride[1] >= NX_LINE) continue;
-        const int64_t bytes = rows > 1 ? rows * stride[0] : cols * stride[1];
+        if (stride[1] <= 0 || stride[1] >= NX_LINE || (rows > 1 && stride[0] != cols * stride[1])) continue;
+        const int64_t bytes = rows * cols * stride[1];
         const int64_t size = (bytes / parts + NX_LINE - 1) & -NX_LINE;
         const char *next = at[i] + bytes + part * size;
         for (int64_t k = 0; k < size; k += NX_LINE) __builtin_prefetch(next + k);
@@ -130,7 +131,8 @@ static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, 
             p++;
         } else if (!m->is_output && m->stride[0]) {
             const char *x = at[code->constant_count + i] + rows_ahead * m->stride[0];
-            for (int64_t k = 0; k < cols * m->stride[1]; k += NX_LINE) __builtin_prefetch(x + k);
+            const int64_t step = m->stride[1] > NX_LINE ? m->stride[1] : NX_LINE;
+            for (int64_t k = 0; k < cols * m->stride[1]; k += step) __builtin_prefetch(x + k);
         }
     }
 }
