@@ -21,7 +21,7 @@ enum { PARALLEL_PLAIN = 1 << 15, PARALLEL_MATH = 1 << 11 };
 /* Longer than idle threads of libgomp spin. */
 enum { PAUSE_NS = 8000000 };
 
-enum { HAS_PLAIN, HAS_MATH64, HAS_MATH32 };
+enum { HAS_PLAIN, HAS_MATH64, HAS_MATH32, HAS_INLINED64, HAS_INLINED32 };
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula)                                    \
     {#name, text, note, LAYOUT_##layout, columns, HAS_##kind, dtype_##result, {dtype_##a, dtype_##b, dtype_##c}, \
      bench_strict_##name, bench_fast_##name},

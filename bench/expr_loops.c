@@ -107,9 +107,13 @@ enum { TILE_ROWS = 32, TILE_COLUMNS = 8 };
 #if CAT(IS_, BENCH_BUILD, )
 #define LOOPS_MATH64 LOOPS
 #define LOOPS_MATH32 LOOPS
+#define LOOPS_INLINED64 LOOPS
+#define LOOPS_INLINED32 LOOPS
 #else
 #define LOOPS_MATH64(...)
 #define LOOPS_MATH32(...)
+#define LOOPS_INLINED64(...)
+#define LOOPS_INLINED32(...)
 #endif
 
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula) \
