@@ -47,7 +47,7 @@ enum {
 
 typedef struct fused_form {
     nx_fused id;
-    nexpr_dtype source; /* what operand 0 is cast from, NEXPR_DTYPE_COUNT if it is not */
+    nexpr_dtype source; /* of operand 0, NEXPR_DTYPE_COUNT if that is like the others */
     const char *name, *letters;
 } fused_form;
 
@@ -61,7 +61,7 @@ enum { FUSED_FORMS = sizeof fused_forms / sizeof *fused_forms };
 
 static void visit_fused(const walk *w, const fused_form *f, nexpr_dtype loop) {
     const bool decodes = f->source != NEXPR_DTYPE_COUNT;
-    bench_kernel k = {.kind = BENCH_FUSED, .dtype = loop, .result = loop};
+    bench_kernel k = {.kind = BENCH_FUSED, .dtype = loop, .result = nx_fused_result(f->id, loop)};
     unsigned form = 0;
     snprintf(k.name, sizeof k.name, "%s%s%s", f->name, decodes ? "_" : "", decodes ? nexpr_dtype_name(f->source) : "");
     snprintf(k.form, sizeof k.form, "%s", f->letters);

@@ -6,8 +6,9 @@
  */
 #include "vm/linker.h"
 
-/* A formula in prefix order: an op's id or DECODE, then its operands; a variable is LEAF + k. */
-enum { MAX_TOKENS = 20, DECODE = NX_OP_COUNT, LEAF };
+/* A formula in prefix order: an op's id, with ON_BOOLS if its loop is bool and not T, or DECODE, then its operands; a variable
+ * is LEAF + k, behind TAKE_BOOL if it is a bool. */
+enum { MAX_TOKENS = 20, DECODE = NX_OP_COUNT, TAKE_BOOL, LEAF, ON_BOOLS = 1 << 15 };
 
 typedef struct pattern {
     int arity; /* variables */
@@ -19,8 +20,14 @@ static const pattern *pattern_of(int id) {
     static const pattern patterns[] = {
 #define OF(id, ...) NX_OP_##id, __VA_ARGS__
 #define CAST(x) DECODE, x
+#define FLAG(x) TAKE_BOOL, x
+#define BOTH(...) NX_OP_bitwise_and | ON_BOOLS, __VA_ARGS__
+#define EITHER(...) NX_OP_bitwise_or | ON_BOOLS, __VA_ARGS__
 #define FUSED(id, domain, arity, formula) {arity, {formula}},
 #include "vm/fused.def"
+#undef EITHER
+#undef BOTH
+#undef FLAG
 #undef CAST
 #undef OF
     };
@@ -32,7 +39,8 @@ typedef struct attempt {
     linker *l;
     const nx_vm_instruction *root;
     const uint16_t *token;
-    nexpr_dtype source; /* of the cast in it, NEXPR_DTYPE_COUNT if there is none */
+    nexpr_dtype loop;   /* T, NEXPR_DTYPE_COUNT until an op tells */
+    nexpr_dtype source; /* of operand 0, if that is cast or a bool, else NEXPR_DTYPE_COUNT */
     unsigned exchanged;
     int symmetric_count, inner_count;
     uint32_t inner[MAX_TOKENS]; /* values that the superinstruction makes superfluous */
@@ -52,12 +60,20 @@ static bool match_operand(attempt *m, nx_vm_ref ref);
 static bool match_cast(attempt *m, const nx_vm_instruction *instruction) {
     m->token++;
     m->source = (nexpr_dtype)instruction->loop;
-    return instruction->kind == NX_NODE_CAST && instruction->dtype == m->root->loop && match_operand(m, instruction->arg[0]);
+    return instruction->kind == NX_NODE_CAST && instruction->dtype == m->loop && match_operand(m, instruction->arg[0]);
+}
+
+/* Whether the dtype that an op works on is the one that the pattern asks for. */
+static bool match_loop(attempt *m, bool on_bools, nexpr_dtype loop) {
+    if (on_bools) return loop == NEXPR_BOOL;
+    if (m->loop == NEXPR_DTYPE_COUNT) m->loop = loop;
+    return loop == m->loop;
 }
 
 static bool match_op(attempt *m, const nx_vm_instruction *instruction) {
-    nx_op op = (nx_op)*m->token++, mirrored = nx_op_mirrored(op);
-    if (instruction->kind != NX_NODE_OP || instruction->loop != m->root->loop) return false;
+    const uint16_t token = *m->token++;
+    nx_op op = (nx_op)(token & ~ON_BOOLS), mirrored = nx_op_mirrored(op);
+    if (instruction->kind != NX_NODE_OP || !match_loop(m, token & ON_BOOLS, (nexpr_dtype)instruction->loop)) return false;
     if (instruction->op != op && instruction->op != mirrored) return false;
     bool exchange = mirrored == op ? m->exchanged >> m->symmetric_count++ & 1 : instruction->op == mirrored;
     for (int k = 0; k < instruction->arity; k++) {
@@ -66,9 +82,17 @@ static bool match_op(attempt *m, const nx_vm_instruction *instruction) {
     return true;
 }
 
+static bool is_leaf(uint16_t token) {
+    return token >= LEAF && token < ON_BOOLS;
+}
+
 /* The recursion is as deep as the pattern, not as the expression. */
 static bool match_operand(attempt *m, nx_vm_ref ref) {
-    if (*m->token >= LEAF) return bind(m, *m->token++ - LEAF, ref);
+    if (*m->token == TAKE_BOOL) {
+        m->token++;
+        m->source = NEXPR_BOOL;
+    }
+    if (is_leaf(*m->token)) return bind(m, *m->token++ - LEAF, ref);
     if (ref.kind != NX_VM_VALUE) return false;
     const value *v = &m->l->values[ref.index], *root = &m->l->values[m->root - m->l->instructions];
     if (v->uses != 1 || v->result != NX_VM_NONE || v->phase != root->phase) return false;
@@ -81,7 +105,7 @@ static bool has_kernel(const attempt *m, int id, int arity) {
     for (int k = 0; k < arity; k++) {
         if (nx_phase_is_scalar(phase_of(m->l, m->operand[k]))) form |= 1u << k;
     }
-    return nx_vm_decoding_kernel(m->l->code->isa, (nx_fused)id, (nexpr_dtype)m->root->loop, m->source, form);
+    return nx_vm_decoding_kernel(m->l->code->isa, (nx_fused)id, m->loop, m->source, form);
 }
 
 static void replace(attempt *m, int id, int arity) {
@@ -89,6 +113,7 @@ static void replace(attempt *m, int id, int arity) {
     for (int k = 0; k < m->inner_count; k++) m->l->values[m->inner[k]].is_fused = true;
     root->kind = KIND_FUSED;
     root->op = (uint16_t)id;
+    root->loop = (uint8_t)m->loop;
     root->arity = (uint8_t)arity;
     root->source = (uint8_t)m->source;
     for (int k = 0; k < arity; k++) root->arg[k] = m->operand[k];
@@ -99,10 +124,10 @@ static void replace(attempt *m, int id, int arity) {
 static bool fuse_as(linker *l, uint32_t i, int id) {
     const pattern *p = pattern_of(id);
     unsigned exchanged = 0;
-    if (l->instructions[i].op != p->tokens[0]) return false;
+    if (l->instructions[i].op != (p->tokens[0] & ~ON_BOOLS)) return false;
     for (;;) {
         attempt m = {.l = l, .root = &l->instructions[i], .token = p->tokens, .exchanged = exchanged,
-                     .source = NEXPR_DTYPE_COUNT};
+                     .loop = NEXPR_DTYPE_COUNT, .source = NEXPR_DTYPE_COUNT};
         if (match_op(&m, m.root) && has_kernel(&m, id, p->arity)) {
             replace(&m, id, p->arity);
             return true;
@@ -121,6 +146,14 @@ static void count_uses(linker *l) {
             if (arg) arg->uses++;
         }
     }
+}
+
+nexpr_dtype nx_fused_result(nx_fused id, nexpr_dtype loop) {
+    static const bool is_predicate[NX_FUSED_COUNT] = {
+#define PREDICATE(id, ...) [NX_FUSED_##id] = true,
+#include "vm/fused.def"
+    };
+    return is_predicate[id] ? NEXPR_BOOL : loop;
 }
 
 void nx_vm_fuse(linker *l) {

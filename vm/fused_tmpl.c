@@ -46,14 +46,19 @@
 #define SELECT_REAL(id, ctype)
 #define SELECT_COMPLEX(id, ctype)
 
+#define FLAG(x) (((const uint8_t *)first)[i] != 0)
+#define BOTH(a, b) ((a) & (b))
+#define EITHER(a, b) ((a) | (b))
+
 /*
  * The loop, inlined for each form. Operands that a row does not have are its second one, and never read; so is x where a
  * cast stands for it.
  */
-#define FUSED(id, domain, arity, formula) IN_##domain(LOOP(id, arity, formula))
+#define FUSED(id, domain, arity, formula) IN_##domain(LOOP(id, arity, T, STORE_T(formula)))
+#define PREDICATE(id, domain, arity, formula) IN_##domain(LOOP(id, arity, uint8_t, (uint8_t)(formula)))
 #define OPERAND(k, arity) ((const T *)operand[arity > k ? k : 1])
-#define LOOP(id, arity, formula)                                                                                  \
-    static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, T *r, const void *const *operand, \
+#define LOOP(id, arity, R, stored)                                                                                  \
+    static inline __attribute__((always_inline)) void CAT2(loop_, id)(size_t n, R *r, const void *const *operand, \
                                                                       unsigned form, nexpr_dtype source) {        \
         const void *first = operand[0];                                                                           \
         const T *xs = source == NEXPR_DTYPE_COUNT ? OPERAND(0, arity) : OPERAND(1, arity);                        \
@@ -66,7 +71,7 @@
             const T x = form & 1 ? x0 : xs[i], y = form & 2 ? y0 : ys[i], z = form & 4 ? z0 : zs[i];              \
             const T w = form & 8 ? w0 : ws[i], p = form & 16 ? p0 : ps[i], q = form & 32 ? q0 : qs[i];            \
             (void)x, (void)z, (void)w, (void)p, (void)q;                                                          \
-            r[i] = STORE_T(formula);                                                                              \
+            r[i] = stored;                                                                              \
         }                                                                                                         \
     }
 #include "vm/fused.def"

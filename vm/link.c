@@ -265,12 +265,15 @@ static void write_result(linker *l, uint32_t r) {
 }
 
 /* What computing a value costs for each element: 10 ps for each byte that moves, and the work of math functions. */
-static double estimate(const linker *l, uint32_t i, unsigned form) {
+static double estimate(linker *l, uint32_t i, unsigned form) {
     const nx_vm_instruction *instruction = &l->instructions[i];
     nexpr_dtype loop = (nexpr_dtype)instruction->loop;
     bool is_math = instruction->kind == NX_NODE_OP && nx_op_is_math((nx_op)instruction->op, loop);
-    int vectors = 1 + instruction->arity - __builtin_popcount(form);
-    return 0.01 * l->values[i].size * vectors + (is_math ? nx_dtype_class(loop) == NX_CLASS_COMPLEX ? 9 : 1.5 : 0);
+    int bytes = l->values[i].size;
+    for (int k = 0; k < instruction->arity; k++) {
+        if (!(form >> k & 1)) bytes += value_of(l, instruction->arg[k])->size;
+    }
+    return 0.01 * bytes + (is_math ? nx_dtype_class(loop) == NX_CLASS_COMPLEX ? 9 : 1.5 : 0);
 }
 
 static void emit_value(linker *l, uint32_t i) {

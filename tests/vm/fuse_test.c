@@ -20,7 +20,7 @@ typedef struct row {
     const char *name, *form;
     nx_fused id;
     unsigned classes;
-    nexpr_dtype source; /* of the cast in the formula, NEXPR_DTYPE_COUNT if there is none */
+    nexpr_dtype source; /* of operand 0, NEXPR_DTYPE_COUNT if that is like the others */
 } row;
 
 enum {
@@ -43,9 +43,15 @@ static nx_ref build_formula(builder *b, nx_fused id, nexpr_dtype dtype, const nx
     switch (id) {
 #define OF(op_id, ...) op(b, NX_OP_##op_id, dtype, (nx_ref[]){__VA_ARGS__})
 #define CAST(x) cast(b, dtype, x)
+#define FLAG(x) x
+#define BOTH(...) op(b, NX_OP_bitwise_and, NEXPR_BOOL, (nx_ref[]){__VA_ARGS__})
+#define EITHER(...) op(b, NX_OP_bitwise_or, NEXPR_BOOL, (nx_ref[]){__VA_ARGS__})
 #define FUSED(id, domain, arity, formula) \
     case NX_FUSED_##id: return formula;
 #include "vm/fused.def"
+#undef EITHER
+#undef BOTH
+#undef FLAG
 #undef CAST
 #undef OF
     case NX_FUSED_COUNT: break;
