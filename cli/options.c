@@ -9,35 +9,51 @@
 #include <string.h>
 
 typedef enum option_id {
-#define OPTION(id, letter, word, argument, help) OPTION_##id,
+#define OPTION(id, letter, word, argument, values, times, brief, more) OPTION_##id,
 #include "cli/options.def"
     OPTION_COUNT
 } option_id;
 
+enum option_times { ONCE, MANY };
+
 typedef struct option_row {
     char letter;
-    const char *word, *argument, *help;
+    const char *word, *argument;
+    enum option_times times;
+    const char *brief, *more;
 } option_row;
 
 static const option_row rows[OPTION_COUNT] = {
-#define OPTION(id, letter, word, argument, help) [OPTION_##id] = {letter, word, argument, help},
+#define OPTION(id, letter, word, argument, values, times, brief, more) \
+    [OPTION_##id] = {letter, word, argument, times, brief, more},
 #include "cli/options.def"
 };
 
 /* ---------------------------------------------------------------------------------------------------------- help -- */
 
-static void print_row(FILE *out, const option_row *row) {
-    enum { COLUMN = 30 };
-    char head[64];
-    snprintf(head, sizeof head, "  %c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
-             row->letter ? "," : " ", row->word, *row->argument ? "=" : "", row->argument);
-    fprintf(out, "%-*s", COLUMN, head);
-    for (const char *line = row->help; *line;) {
-        size_t n = strcspn(line, "\n");
-        fprintf(out, "%.*s\n", (int)n, line);
-        line += n + (line[n] == '\n');
-        if (*line) fprintf(out, "%*s", COLUMN, "");
+enum { HELP_COLUMN = 26, HELP_WIDTH = 100 };
+
+/* Words from HELP_COLUMN to HELP_WIDTH; the line has come to `column`, which is returned. */
+static int print_wrapped(FILE *out, const char *text, int column) {
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (column + 1 + n > HELP_WIDTH) column = fprintf(out, "\n%*s", HELP_COLUMN, "") - 1;
+        else if (column > HELP_COLUMN) column += fprintf(out, " ");
+        column += fprintf(out, "%.*s", n, text);
+        text += n + (text[n] == ' ');
     }
+    return column;
+}
+
+static void print_row(FILE *out, const option_row *row) {
+    int column = fprintf(out, "  %c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+                         row->letter ? "," : " ", row->word, *row->argument ? " " : "", row->argument);
+    if (column >= HELP_COLUMN) fprintf(out, "\n%*s", HELP_COLUMN, "");
+    else fprintf(out, "%*s", HELP_COLUMN - column, "");
+    column = print_wrapped(out, row->brief, HELP_COLUMN);
+    if (*row->more) putc('.', out);
+    print_wrapped(out, row->more, column + 1);
+    putc('\n', out);
 }
 
 void options_print_help(FILE *out) {
