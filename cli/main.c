@@ -156,7 +156,8 @@ static int evaluate(run *r) {
 
 static int write_result(run *r) {
     nexpr_error err = nexpr_error_init();
-    nexpr_status status = nexpr_output_add(r->output, &r->results[0], &err);
+    const nexpr_array *result = &r->results[0];
+    nexpr_status status = nexpr_output_write(r->output, NULL, &result, 1, &err);
     if (!status) status = nexpr_output_commit(r->output, &err);
     return status ? report_run("%s", err.message) : EXIT_OK;
 }

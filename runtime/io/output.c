@@ -198,13 +198,15 @@ nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *opti
 
 /* ------------------------------------------------------------------------------------------------ write and commit -- */
 
-nexpr_status nexpr_output_add(nexpr_output *output, const nexpr_array *array, nexpr_error *err) {
+nexpr_status nexpr_output_write(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
+                                nexpr_error *err) {
+    (void)names;
     if (output->stream.fd < 0) return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "the output is closed");
-    if (output->state != EMPTY) {
+    if (output->state != EMPTY || count != 1) {
         return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "a .npy file holds one array, not several");
     }
     output->state = BROKEN;
-    NX_IO_TRY(nx_npy_write(&output->stream, array, err));
+    NX_IO_TRY(nx_npy_write(&output->stream, arrays[0], err));
     output->state = COMPLETE;
     return NEXPR_OK;
 }

@@ -118,7 +118,7 @@ static nexpr_status copy(bool force, nexpr_error *err) {
     nexpr_status status = nexpr_file_open("in.npy", NULL, &file, err);
     if (!status) status = nexpr_output_new("out.npy", &options, &output, err);
     if (!status) status = nexpr_file_load(file, 1, &array, err);
-    if (!status) status = nexpr_output_add(output, &array, err);
+    if (!status) status = nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, err);
     if (!status) status = nexpr_output_commit(output, err);
     faults.armed = memory.armed = false;
     nexpr_output_free(&output);

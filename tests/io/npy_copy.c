@@ -14,7 +14,7 @@ static nexpr_status copy_member(nexpr_file *file, int index, const char *prefix,
     nexpr_output *output = NULL;
     nexpr_status status = nexpr_file_load(file, index, &array, err);
     if (!status) status = nexpr_output_new(path, NULL, &output, err);
-    if (!status) status = nexpr_output_add(output, &array, err);
+    if (!status) status = nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, err);
     if (!status) status = nexpr_output_commit(output, err);
     nexpr_output_free(&output);
     return status;
