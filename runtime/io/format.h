@@ -46,7 +46,8 @@ typedef struct nx_group {
     bool is_random;
     int64_t offset;       /* of the data in the file, if is_random */
     int64_t stored_bytes; /* that have to be read of the file for all of it; -1 unknown */
-    const char *name;     /* for messages: the archive's entry; NULL: the file itself */
+    int64_t next;         /* the element that read() delivers next */
+    const char *label;    /* for messages: "data.npz:a"; NULL: the path */
 } nx_group;
 
 /* A file that is being read. open() fills the two lists, from malloc; what their pointers point to is freed by close(). */
@@ -58,6 +59,17 @@ typedef struct nx_reader {
     int member_count, group_count;
     void *state; /* of the format */
 } nx_reader;
+
+/* For messages about a group. */
+const char *nx_reader_label(const nx_reader *r, int group);
+/* Reads bytes of a random group's data, and has them checked. Errors: FORMAT (the file has become shorter), IO, CANCELLED. */
+nexpr_status nx_reader_read_random(nx_reader *r, int group, int64_t offset, void *data, size_t bytes, nexpr_error *err);
+/* read() for a file that is one group and nothing behind it, from a pipe. */
+nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data, nexpr_error *err);
+/* FORMAT: the data of a group has not the bytes that it should have, or more than these. */
+nexpr_status nx_reader_wrong_size(const nx_reader *r, int group, int64_t actual, nexpr_error *err);
+/* IO: read() was asked to begin again, and cannot. */
+nexpr_status nx_reader_refuse_again(const nx_reader *r, int group, nexpr_error *err);
 
 /* ------------------------------------------------------------------------------------------------------- writing -- */
 
@@ -95,11 +107,15 @@ nexpr_status nx_out_write(nx_writer *w, const void *data, size_t bytes, nexpr_er
 
 typedef struct nx_format {
     nexpr_file_format id;
-    bool by_columns;   /* members are written by columns */
-    bool at_any_place; /* writing is not in order: for a pipe it goes into a temporary first */
+    const char *member_kind; /* "field": what a member with a name is called in messages */
+    bool by_columns;    /* members are written by columns */
+    bool order_is_lost; /* a file does not say its order of bytes and of axes: written in the machine's and C order */
+    bool at_any_place;  /* writing is not in order: for a pipe it goes into a temporary first */
 
-    /* Whether the first bytes say that it is this format; NULL: they never do. Rows are asked in order. */
+    /* Whether the first bytes say that it is this format; NULL: they never do. Rows are asked in order. A format without a
+     * mark, known by its looks, is asked only if the name says nothing. */
     bool (*recognises)(const unsigned char *head, size_t count);
+    bool by_looks;
 
     /* Reads what describes the file. `options` are complete: all fields of this version are there, defaults filled in. A
      * format that needs the whole file at hand calls nx_input_set_aside. */
@@ -129,11 +145,13 @@ typedef struct nx_format {
 
 /* The row of a format, not of AUTO. */
 const nx_format *nx_format_get(nexpr_file_format id);
-/* The format of a file that is opened: what the options say, else its first bytes, else its name. Errors: FORMAT. */
+/* The format of a file that is opened: what the options say, else a mark in its first bytes, its name, its looks. Errors:
+ * FORMAT, IO, CANCELLED. */
 nexpr_status nx_format_choose(nx_input *input, nexpr_file_format wanted, const nx_format **ret, nexpr_error *err);
-/* "<f8": the spelling of a type in .npy files; size at least 8. */
-void nx_format_type(nexpr_dtype dtype, nexpr_byte_order order, char ret[8]);
-/* One array needs a name to be told apart; formats that hold one array only refuse others with this. */
+/* "<f8": the spelling of a type in .npy files. */
+enum { NX_TYPE_MAX = 8 };
+void nx_format_spell(nexpr_dtype dtype, nexpr_byte_order order, char ret[NX_TYPE_MAX]);
+/* For plan() of formats that hold one array. Errors: ARGUMENT. */
 nexpr_status nx_format_refuse_several(const nx_writer *w, nexpr_error *err);
 
 #endif

@@ -33,5 +33,7 @@ nexpr_status nx_input_read_at(const nx_input *input, void *data, size_t bytes, i
                               nexpr_error *err);
 /* Makes a pipe random by reading it to its end: up to max_memory bytes into memory, more into a file without a name. */
 nexpr_status nx_input_set_aside(nx_input *input, size_t max_memory, const char *directory, nexpr_error *err);
+/* That a regular file still has the size that it had when it was opened. Errors: FORMAT, IO. */
+nexpr_status nx_input_check_size(const nx_input *input, nexpr_error *err);
 
 #endif
