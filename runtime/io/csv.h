@@ -87,6 +87,7 @@ bool nx_csv_store(const nx_csv_value *value, nexpr_dtype dtype, bool has_words, 
 /* Where a cell stands: the number of the block, then of the row in it; ordered as in the file. */
 typedef int64_t nx_csv_place;
 #define NX_CSV_NOWHERE INT64_MAX
+enum { NX_CSV_ROW_BITS = 24 }; /* no block has more rows */
 
 /* What the cells of a column are: the place of the first one of each kind, NOWHERE if there is none. */
 typedef struct nx_csv_cells {
@@ -99,6 +100,7 @@ typedef struct nx_csv_column {
     char *name;
     bool is_declared;
     nexpr_dtype dtype;
+    int64_t size;   /* of an element */
     bool has_words; /* True and False among the numbers */
     enum { NX_CSV_USABLE, NX_CSV_UNNAMED, NX_CSV_TWICE, NX_CSV_BAD_CELL } state;
     int twin;               /* the other column of that name */
@@ -122,6 +124,7 @@ typedef struct nx_csv {
     char separator;
     nx_csv_column *columns;
     int column_count;
+    char *types; /* the spelling of the dtype of each column, NX_TYPE_MAX bytes each */
     int64_t data_offset, data_line; /* behind the header */
     nx_csv_block *blocks;
     size_t block_count, block_capacity;
@@ -148,5 +151,13 @@ __attribute__((format(printf, 5, 6))) nexpr_status nx_csv_fail(const nx_csv *csv
 nexpr_status nx_csv_fail_flaw(const nx_csv *csv, const nx_csv_flaw *flaw, int64_t line, nexpr_error *err);
 /* Why a column cannot be used. */
 nexpr_status nx_csv_refuse_column(const nx_csv *csv, int column, nexpr_error *err);
+
+/* -------------------------------------------------------------------------------------------------------- writing -- */
+
+nexpr_status nx_csv_plan(nx_writer *w, nexpr_error *err);
+nexpr_status nx_csv_begin(nx_writer *w, nexpr_error *err);
+nexpr_status nx_csv_write(nx_writer *w, int64_t first, int64_t count, const void *const *data, nexpr_error *err);
+nexpr_status nx_csv_finish(nx_writer *w, nexpr_error *err);
+void nx_csv_drop(nx_writer *w);
 
 #endif

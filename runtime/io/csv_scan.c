@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_BITS = 24 }; /* of a place: no block has more rows */
-
 /* What all threads share; under the lock but for csv, whose blocks are, too. */
 typedef struct scan {
     nx_csv *csv;
@@ -198,7 +196,7 @@ static void scan_block(const nx_csv *csv, block *b, nx_csv_cells *cells) {
             b->flaw = (nx_csv_flaw){NX_CSV_BLANK_LINE, b->blank_at, 0};
             return;
         } else {
-            at = scan_row(csv, text, at, cells, (nx_csv_place)b->index << ROW_BITS | b->rows, &b->flaw);
+            at = scan_row(csv, text, at, cells, (nx_csv_place)b->index << NX_CSV_ROW_BITS | b->rows, &b->flaw);
             if (!at) return;
             b->rows++;
         }

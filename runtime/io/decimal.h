@@ -45,6 +45,8 @@ size_t nx_decimal_write(nexpr_dtype dtype, const void *at, char text[NX_DECIMAL_
 
 /* ---------------------------------------------------------------------------------------------- shared by the two -- */
 
+__extension__ typedef unsigned __int128 nx_wide;
+
 /* A binary format: a number is mantissa * 2^exponent, with `precision` bits of mantissa, 2^(precision-1) or more unless
  * exponent is the least. */
 typedef struct nx_float_format {

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-typedef unsigned __int128 wide;
-
 /* A half of float64 has at most 767 digits, so more of them only matter by not being 0. */
 enum { DIGITS_KEPT = 19, DIGITS_COMPARED = 800, LIMBS = 64, EXPONENT_MAX = 1 << 20 };
 
@@ -130,7 +128,7 @@ typedef struct integer {
 /* x = x * factor + more */
 static void multiply_add(integer *x, uint64_t factor, uint64_t more) {
     for (int i = 0; i < x->count; i++) {
-        wide product = (wide)x->limbs[i] * factor + more;
+        nx_wide product = (nx_wide)x->limbs[i] * factor + more;
         x->limbs[i] = (uint64_t)product;
         more = (uint64_t)(product >> 64);
     }
@@ -193,14 +191,14 @@ static int compare_with_half(const nx_decimal *d, uint64_t mantissa, int exponen
 
 /* ------------------------------------------------------------------------------------------------------- rounding -- */
 
-static int leading_zeros(wide x) {
+static int leading_zeros(nx_wide x) {
     uint64_t high = (uint64_t)(x >> 64);
     return high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)x);
 }
 
 /* The leading bits of a number: it is at least bits * 2^exponent, and below (bits + missing) * 2^exponent. */
 typedef struct leading {
-    wide bits, missing;
+    nx_wide bits, missing;
     int exponent;
     bool is_exact;
 } leading;
@@ -210,10 +208,10 @@ static leading lead(const nx_decimal *d, bool with_low) {
     int shift = __builtin_clzll(d->digits);
     uint64_t digits = d->digits << shift;
     nx_power power = nx_powers[d->exponent - NX_POWER_FIRST];
-    wide high = (wide)digits * power.high, low = with_low ? (wide)digits * power.low : 0;
-    leading x = {.bits = high + (low >> 64), .missing = with_low ? 2 : ((wide)1 << 64) + 1};
+    nx_wide high = (nx_wide)digits * power.high, low = with_low ? (nx_wide)digits * power.low : 0;
+    leading x = {.bits = high + (low >> 64), .missing = with_low ? 2 : ((nx_wide)1 << 64) + 1};
     x.exponent = nx_floor_log2_power(d->exponent) - 127 - shift + 64;
-    if (d->is_cut) x.missing += ((wide)2 << 64) << shift;
+    if (d->is_cut) x.missing += ((nx_wide)2 << 64) << shift;
     x.is_exact = with_low && !(uint64_t)low && d->exponent >= 0 && d->exponent <= NX_POWER_EXACT_LAST && !d->is_cut;
     return x;
 }
@@ -232,7 +230,7 @@ static inline __attribute__((always_inline)) bool round_leading(const leading *x
     *ret_exponent = exponent;
     *ret_mantissa = 0;
     if (drop >= 128) return drop > 129;
-    wide half = (wide)1 << (drop - 1), rest = x->bits & (2 * half - 1);
+    nx_wide half = (nx_wide)1 << (drop - 1), rest = x->bits & (2 * half - 1);
     uint64_t mantissa = *ret_mantissa = (uint64_t)(x->bits >> drop);
     if (rest > half) *ret_mantissa = mantissa + 1;
     else if (x->is_exact && rest == half) *ret_mantissa = mantissa + (mantissa & 1);

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-typedef unsigned __int128 wide;
-
 /* ------------------------------------------------------------------------------------------------ shortest digits -- */
 
 /* floor(log10(2^e)) and floor(log10(3/4 * 2^e)) for the exponents of float64. */
@@ -24,9 +22,9 @@ static int floor_log10_of_3_quarters(int e) {
 }
 
 /* power * x / 2^127, cut off, with its last bit set if something was cut. */
-static uint64_t multiply_sticky(wide power, uint64_t x) {
+static uint64_t multiply_sticky(nx_wide power, uint64_t x) {
     uint64_t low = (uint64_t)power & INT64_MAX, high = (uint64_t)(power >> 63);
-    wide top = (wide)high * x, bottom = (wide)low * x;
+    nx_wide top = (nx_wide)high * x, bottom = (nx_wide)low * x;
     uint64_t middle = ((uint64_t)top >> 1) + (uint64_t)(bottom >> 64);
     return ((uint64_t)(top >> 64) + (middle >> 63)) | ((middle & INT64_MAX) != 0);
 }
@@ -49,7 +47,7 @@ static decimal shortest(uint64_t mantissa, int exponent, const nx_float_format *
     bool is_power = mantissa == UINT64_C(1) << (f->precision - 1) && exponent > f->least_exponent;
     int k = is_power ? floor_log10_of_3_quarters(exponent) : floor_log10_of_2(exponent);
     nx_power p = nx_powers[-k - NX_POWER_FIRST];
-    wide power = (((wide)p.high << 64 | p.low) >> 2) + 1;
+    nx_wide power = (((nx_wide)p.high << 64 | p.low) >> 2) + 1;
     int shift = exponent + nx_floor_log2_power(-k) + 2;
     uint64_t value = multiply_sticky(power, mantissa * 4 << shift);
     uint64_t least = multiply_sticky(power, (mantissa * 4 - (is_power ? 1 : 2)) << shift) + is_odd;
@@ -132,7 +130,7 @@ static char *write_scientific(char *to, const char *digits, int count, int expon
 /* Python's spelling; `whole` goes behind a number without point and exponent. */
 static char *write_float(char *to, uint64_t bits, nexpr_dtype dtype, const char *whole) {
     nx_float_format f = nx_float_format_of(dtype);
-    uint64_t size = bits & (f.infinity | (f.infinity & -f.infinity) - 1), hidden = UINT64_C(1) << (f.precision - 1);
+    uint64_t hidden = UINT64_C(1) << (f.precision - 1), size = bits & (f.infinity | (hidden - 1));
     if (size > f.infinity) return write_text(to, "nan");
     if (bits != size) *to++ = '-';
     if (size == f.infinity) return write_text(to, "inf");

@@ -130,6 +130,8 @@ typedef struct nx_format {
     /* Looks at bytes of a random group that were read at `offset` of its data, for a checksum: bytes before those seen
      * already are passed over, and the first time through they come in order. May be NULL. */
     nexpr_status (*check)(nx_reader *r, int group, int64_t offset, const void *data, size_t bytes, nexpr_error *err);
+    /* TYPE: says why a member that is not usable is not. NULL: its type says it. */
+    nexpr_status (*refuse)(const nx_reader *r, int member, nexpr_error *err);
     void (*close)(nx_reader *r);
 
     /* Checks that the format can hold the members (ARGUMENT if not), sets their offsets and w->bytes. Writes nothing. */
