@@ -118,7 +118,7 @@ NEXPR_API void nexpr_file_free(nexpr_file **file);
 /* A whole file. The path belongs to the file object. */
 typedef struct nexpr_file_info {
     size_t size;
-    const char *path; /* as it was given */
+    const char *path; /* as it was given; "standard input" for "-" */
     nexpr_file_format format;
     int64_t bytes;    /* of the file; -1 for a pipe that is read in order */
 } nexpr_file_info;

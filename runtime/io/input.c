@@ -12,17 +12,17 @@ enum { PIECE = 256 << 10 };
 
 /* ------------------------------------------------------------------------------------------------------- opening -- */
 
-static int open_once(const char *path) {
-    if (!strcmp(path, "-")) return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+static int open_once(const char *path, bool is_standard) {
+    if (is_standard) return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
 /* A regular file can be read at any place; not one that somebody else has begun to read. */
-static nexpr_status open_stream(nx_input *input, nexpr_error *err) {
+static nexpr_status open_stream(nx_input *input, bool is_standard, nexpr_error *err) {
     nx_io_stream *stream = &input->stream;
     do {
         if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
-        stream->fd = open_once(stream->path);
+        stream->fd = open_once(stream->path, is_standard);
     } while (stream->fd < 0 && errno == EINTR);
     if (stream->fd < 0) return nx_io_fail_errno(err, stream->path, "open");
     struct stat st;
@@ -34,10 +34,11 @@ static nexpr_status open_stream(nx_input *input, nexpr_error *err) {
 }
 
 nexpr_status nx_input_open(const char *path, const volatile int *cancel, nx_input *ret, nexpr_error *err) {
-    char *copy = strdup(path);
+    bool is_standard = !strcmp(path, "-");
+    char *copy = strdup(is_standard ? "standard input" : path);
     if (!copy) return nx_io_fail_memory(err, path);
     *ret = (nx_input){.stream = {.path = copy, .fd = -1, .cancel = cancel}, .size = -1, .spool.stream.fd = -1};
-    nexpr_status status = open_stream(ret, err);
+    nexpr_status status = open_stream(ret, is_standard, err);
     if (status) nx_input_close(ret);
     return status;
 }

@@ -27,6 +27,7 @@ struct nexpr_output {
     int direct_fd;       /* of a pipe or device that gets a copy of the complete file; else -1 */
     char target[PATH_MAX];    /* the file to replace: the path with its last component's symbolic links followed */
     char temporary[PATH_MAX]; /* "" if the target is written directly */
+    bool is_standard; /* output */
     bool force, no_fsync, check_only;
     enum { EMPTY, BROKEN, COMPLETE, COMMITTED } state;
 };
@@ -165,7 +166,7 @@ static nexpr_status keep_permissions(const nexpr_output *o, const struct stat *s
 }
 
 static int open_once(const nexpr_output *o) {
-    if (!strcmp(o->writer.stream.path, "-")) return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (o->is_standard) return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return open(o->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 }
 
@@ -195,7 +196,7 @@ static nexpr_status check_directory(const nexpr_output *o, nexpr_error *err) {
 }
 
 static nexpr_status open_output(nexpr_output *o, nexpr_file_format wanted, nexpr_error *err) {
-    bool exists = false, is_direct = !strcmp(o->writer.stream.path, "-");
+    bool exists = false, is_direct = o->is_standard;
     const char *path = o->writer.stream.path;
     struct stat st;
     if (!is_direct) NX_IO_TRY(resolve(o, &exists, &st, err));
@@ -220,7 +221,8 @@ nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *opti
     if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     if (!nexpr_file_format_name(all.format)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "there is no such format");
     nexpr_output *o = calloc(1, sizeof *o);
-    char *copy = strdup(path);
+    bool is_standard = !strcmp(path, "-");
+    char *copy = strdup(is_standard ? "standard output" : path);
     if (!o || !copy) {
         free(o);
         free(copy);
@@ -228,6 +230,7 @@ nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *opti
     }
     o->writer.stream = (nx_io_stream){.path = copy, .fd = -1, .cancel = all.cancel};
     o->direct_fd = -1;
+    o->is_standard = is_standard;
     o->force = all.force;
     o->no_fsync = all.no_fsync;
     o->check_only = all.check_only;
