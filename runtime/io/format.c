@@ -7,10 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-extern const nx_format nx_format_npy, nx_format_npz, nx_format_raw;
+extern const nx_format nx_format_csv, nx_format_npy, nx_format_npz, nx_format_raw, nx_format_tsv;
 
 static const nx_format *const formats[NEXPR_FILE_FORMAT_COUNT] = {
     [NEXPR_FILE_NPY] = &nx_format_npy,
+    [NEXPR_FILE_CSV] = &nx_format_csv,
+    [NEXPR_FILE_TSV] = &nx_format_tsv,
     [NEXPR_FILE_NPZ] = &nx_format_npz,
     [NEXPR_FILE_RAW] = &nx_format_raw,
 };
