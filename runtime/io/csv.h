@@ -65,6 +65,10 @@ static inline bool nx_csv_is_line_end(const char *at) {
     return *at == '\n' || (*at == '\r' && at[1] == '\n');
 }
 
+static inline bool nx_csv_is_cell_end(const nx_csv_text *text, const char *at) {
+    return *at == text->separator || nx_csv_is_line_end(at);
+}
+
 /* Behind the line end. */
 static inline const char *nx_csv_next_line(const char *at) {
     return at + 1 + (*at == '\r');

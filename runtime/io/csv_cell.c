@@ -15,10 +15,6 @@ static const char *fail_at(const nx_csv_text *text, const char *at, nx_csv_flaw_
     return NULL;
 }
 
-static bool is_cell_end(const nx_csv_text *text, const char *at) {
-    return *at == text->separator || nx_csv_is_line_end(at);
-}
-
 /* The first byte that may end a cell or is a quote. All of these are below '-', and hardly anything else in a table is. */
 static const char *find_special(const nx_csv_text *text, const char *at) {
     const uint64_t ones = 0x0101010101010101;
@@ -50,7 +46,7 @@ const char *nx_csv_skip_cell(const nx_csv_text *text, const char *at, nx_csv_fla
         const char *quote = find_closing(text, at, flaw);
         if (!quote) return NULL;
         end = quote + 1;
-        if (!is_cell_end(text, end)) return fail_at(text, end, NX_CSV_BEHIND_QUOTE, flaw);
+        if (!nx_csv_is_cell_end(text, end)) return fail_at(text, end, NX_CSV_BEHIND_QUOTE, flaw);
     } else {
         end = find_special(text, at);
         if (*end == '"') return fail_at(text, end, NX_CSV_QUOTE_INSIDE, flaw);
@@ -81,7 +77,7 @@ static bool is_word(const nx_csv_cell *cell, const char *word) {
 const char *nx_csv_read_cell(const nx_csv_text *text, const char *at, nx_csv_value *ret, nx_csv_flaw *flaw) {
     const char *end = nx_decimal_scan(at, &ret->number);
     ret->kind = NX_CSV_NUMBER;
-    if (end && is_cell_end(text, end) && end - at <= NX_CSV_LONGEST_CELL) return end;
+    if (end && nx_csv_is_cell_end(text, end) && end - at <= NX_CSV_LONGEST_CELL) return end;
     nx_csv_cell *cell = &ret->cell;
     end = nx_csv_find_cell(text, at, cell, flaw);
     if (!end) return NULL;

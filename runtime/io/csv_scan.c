@@ -147,7 +147,14 @@ static const char *scan_cell(const nx_csv_text *text, const char *at, const nx_c
     if (cells->first_text < place || cells->first_misfit < place) return nx_csv_skip_cell(text, at, flaw);
     nx_csv_value value;
     char element[16];
-    const char *end = nx_csv_read_cell(text, at, &value, flaw);
+    bool is_integer;
+    const char *end = column->is_declared ? NULL : nx_decimal_skim(at, &is_integer);
+    if (end && nx_csv_is_cell_end(text, end) && end - at <= NX_CSV_LONGEST_CELL) {
+        note_first(&cells->first_number, place);
+        cells->has_fraction |= !is_integer;
+        return end;
+    }
+    end = nx_csv_read_cell(text, at, &value, flaw);
     if (!end) return NULL;
     if (!column->is_declared) note(&value, cells, place);
     else if (!nx_csv_store(&value, column->dtype, false, element)) note_first(&cells->first_misfit, place);

@@ -31,6 +31,12 @@ typedef struct nx_decimal {
  * or inf, infinity, nan in any case. Returns its end, or NULL if there is none. */
 const char *nx_decimal_scan(const char *text, nx_decimal *ret);
 
+/* The end of a number, without its value, and whether it is an integer. NULL also if it may be none of int64, or is a word:
+ * then only nx_decimal_scan can tell. */
+const char *nx_decimal_skim(const char *text, bool *ret_integer);
+/* Both in one: nx_decimal_scan and nx_decimal_to_float. */
+const char *nx_decimal_read_float64(const char *text, uint64_t *ret_bits);
+
 /* The bits of the nearest float64, float32 or float16; infinite beyond the largest. */
 uint64_t nx_decimal_to_float(const nx_decimal *d, nexpr_dtype dtype);
 /* An integer's value; false if it is none that fits 64 bits. */

@@ -30,11 +30,12 @@ static uint64_t load8(const char *at) {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : __builtin_bswap64(v);
 }
 
-static bool are_digits8(uint64_t v) {
-    return !(((v + 0x4646464646464646) | (v - 0x3030303030303030)) & 0x8080808080808080);
+/* A bit in the highest place of every byte that is no digit, up to the first of them; more than that above it. */
+static uint64_t other_bytes(uint64_t v) {
+    return ((v + 0x4646464646464646) | (v - 0x3030303030303030)) & 0x8080808080808080;
 }
 
-/* Pairs of digits, then of pairs, then of fours are put together. */
+/* The number of eight digits; a byte of 0 is a digit 0. Pairs are put together, then pairs of pairs, then these. */
 static uint64_t value8(uint64_t v) {
     v = (v & 0x0F0F0F0F0F0F0F0F) * (10 << 8 | 1) >> 8;
     v = (v & 0x00FF00FF00FF00FF) * (UINT64_C(100) << 16 | 1) >> 16;
@@ -42,12 +43,24 @@ static uint64_t value8(uint64_t v) {
 }
 
 /* Appends digits to *value, modulo 2^64; returns their end. */
-static const char *scan_digits(const char *at, uint64_t *value) {
-    uint64_t sum = *value;
-    for (uint64_t v; are_digits8(v = load8(at)); at += 8) sum = sum * 100000000 + value8(v);
-    for (; is_digit(*at); at++) sum = sum * 10 + (uint64_t)(*at - '0');
-    *value = sum;
-    return at;
+static inline const char *scan_digits(const char *at, uint64_t *value) {
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    for (;; at += 8) {
+        uint64_t v = load8(at), other = other_bytes(v);
+        if (other) {
+            int n = __builtin_ctzll(other) / 8;
+            *value = *value * powers[n] + value8(v << 8 * (7 - n) << 8);
+            return at + n;
+        }
+        *value = *value * 100000000 + value8(v);
+    }
+}
+
+static inline const char *skip_digits(const char *at) {
+    for (;; at += 8) {
+        uint64_t other = other_bytes(load8(at));
+        if (other) return at + __builtin_ctzll(other) / 8;
+    }
 }
 
 /* The digits again, if there are more than 19 with leading zeros: those that count. `fraction` is their number behind the
@@ -96,7 +109,7 @@ static const char *scan_word(const char *at, nx_decimal *d) {
     return NULL;
 }
 
-const char *nx_decimal_scan(const char *text, nx_decimal *ret) {
+static inline __attribute__((always_inline)) const char *scan(const char *text, nx_decimal *ret) {
     *ret = (nx_decimal){.is_negative = *text == '-', .is_integer = true};
     text += *text == '-' || *text == '+';
     ret->text = text;
@@ -109,12 +122,32 @@ const char *nx_decimal_scan(const char *text, nx_decimal *ret) {
         fraction = at - first;
         count += fraction;
     }
-    if (!count) return ret->is_integer ? scan_word(text, ret) : NULL;
+    if (__builtin_expect(!count, 0)) return ret->is_integer ? scan_word(text, ret) : NULL;
     ret->exponent = -(int)fraction;
-    if (count > DIGITS_KEPT) scan_many(at, (int)fraction, ret);
+    if (__builtin_expect(count > DIGITS_KEPT, 0)) scan_many(at, (int)fraction, ret);
     if ((*at | 0x20) != 'e') return at;
     ret->is_integer = false;
     return scan_exponent(at + 1, &ret->exponent);
+}
+
+const char *nx_decimal_scan(const char *text, nx_decimal *ret) {
+    return scan(text, ret);
+}
+
+const char *nx_decimal_skim(const char *text, bool *ret_integer) {
+    text += *text == '-' || *text == '+';
+    const char *at = skip_digits(text);
+    ptrdiff_t count = at - text;
+    *ret_integer = *at != '.' && (*at | 0x20) != 'e';
+    if (*ret_integer) return count > 0 && count < DIGITS_KEPT ? at : NULL;
+    if (*at == '.') {
+        const char *first = at + 1;
+        at = skip_digits(first);
+        count += at - first;
+    }
+    int exponent = 0;
+    if (!count) return NULL;
+    return (*at | 0x20) == 'e' ? scan_exponent(at + 1, &exponent) : at;
 }
 
 /* -------------------------------------------------------------------------------------------------- long integers -- */
@@ -260,6 +293,13 @@ static inline __attribute__((always_inline)) uint64_t to_float(const nx_decimal 
     if (d->kind == NX_DECIMAL_NAN) return quiet;
     uint64_t bits = d->kind == NX_DECIMAL_INF ? f.infinity : round_finite(d, &f);
     return d->is_negative ? bits | sign : bits;
+}
+
+const char *nx_decimal_read_float64(const char *text, uint64_t *ret_bits) {
+    nx_decimal d;
+    const char *end = scan(text, &d);
+    if (end) *ret_bits = to_float(&d, nx_float_format_of(NEXPR_FLOAT64));
+    return end;
 }
 
 /* The usual format is a constant to the compiler. */
