@@ -5,13 +5,13 @@
  * twice of what has come, whatever it says that it will be.
  */
 #include "runtime/io/file.h"
+#include "runtime/io/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64, FIRST_PIECE = 1 << 20, DEFAULT_MEMORY = 32 << 20, LISTED = 300 };
+enum { FIRST_PIECE = 1 << 20, DEFAULT_MEMORY = 32 << 20, LISTED = 300 };
 
 static const int64_t default_inflated = (int64_t)64 << 30;
 
@@ -154,20 +154,11 @@ nexpr_status nexpr_file_find(const nexpr_file *file, const char *name, int *ret_
 
 /* -------------------------------------------------------------------------------------------------------- loading -- */
 
-/* Large data lies on huge pages: fewer page faults. */
-static char *allocate_data(size_t bytes) {
-    void *data;
-    bool is_large = bytes >= 2 * (size_t)HUGE_PAGE;
-    if (posix_memalign(&data, is_large ? HUGE_PAGE : CACHE_LINE, bytes ? bytes : 1)) return NULL;
-    if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
-    return data;
-}
-
 static nexpr_status load_random(nexpr_file *file, int group, nexpr_error *err) {
     nx_reader *r = &file->reader;
     const nx_group *g = &r->groups[group];
     size_t bytes = (size_t)(g->count * g->item_size);
-    char *data = file->data[group] = allocate_data(bytes);
+    char *data = file->data[group] = nx_io_allocate(bytes);
     if (!data) return nx_io_fail_memory(err, nx_reader_label(r, group));
     return nx_reader_read_random(r, group, 0, data, bytes, err);
 }
@@ -197,7 +188,7 @@ static nexpr_status load_columns(nexpr_file *file, int group, nexpr_error *err) 
     char **data = file->data + r->group_count + g->first_member;
     for (int i = 0; i < g->member_count; i++) {
         const nx_member *m = &r->members[g->first_member + i];
-        if (m->usable && !(data[i] = allocate_data((size_t)g->count * nexpr_dtype_size(m->dtype)))) {
+        if (m->usable && !(data[i] = nx_io_allocate((size_t)g->count * nexpr_dtype_size(m->dtype)))) {
             return nx_io_fail_memory(err, nx_reader_label(r, group));
         }
     }

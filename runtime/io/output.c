@@ -69,6 +69,8 @@ static nexpr_status resolve(nexpr_output *o, bool *ret_exists, struct stat *st, 
     if (n >= sizeof o->target) errno = ENAMETOOLONG;
     if (n >= sizeof o->target) return fail_errno(o, "write", err);
     memcpy(o->target, o->writer.stream.path, n + 1);
+    *ret_exists = !stat(o->target, st);
+    if (*ret_exists && !S_ISREG(st->st_mode)) return NEXPR_OK; /* links in /proc to pipes can only be followed by the system */
     for (int links = 0; links <= MAX_LINKS; links++) {
         *ret_exists = !lstat(o->target, st);
         if (!*ret_exists) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "write", err);
