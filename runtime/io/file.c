@@ -262,8 +262,9 @@ nexpr_status nx_file_check_usable(const nexpr_file *file, int index, nexpr_error
     if (m->usable) return NEXPR_OK;
     if (r->format->refuse) return r->format->refuse(r, index, err);
     const char *kind = r->format->member_kind;
-    return nx_io_fail(err, NEXPR_TYPE, r->input.stream.path, "%s%s%.80s%s has dtype '%.60s', which nexpr cannot compute with",
-                      m->name ? kind : "the array", m->name ? " '" : "", m->name ? m->name : "", m->name ? "'" : "", m->type);
+    return nx_io_fail(err, NEXPR_TYPE, r->input.stream.path, "%s%s%.80s%s has dtype '%.60s', which nexpr cannot compute "
+                      "with", m->name ? kind : "the array", m->name ? " '" : "", m->name ? m->name : "", m->name ? "'" : "",
+                      m->type);
 }
 
 nexpr_status nexpr_file_load(nexpr_file *file, int index, nexpr_array *ret_array, nexpr_error *err) {

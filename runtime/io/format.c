@@ -98,6 +98,6 @@ nexpr_status nx_format_choose(nx_input *input, nexpr_file_format wanted, const n
 
 nexpr_status nx_format_refuse_several(const nx_writer *w, nexpr_error *err) {
     if (w->member_count == 1) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_ARGUMENT, w->stream.path, "a .%s file holds one array, not %d; an .npz file or one file for "
-                      "each holds several", words[w->format->id].name, w->member_count);
+    return nx_io_fail(err, NEXPR_ARGUMENT, w->stream.path, "a .%s file holds one array, not %d; several go into an .npz "
+                      "file, or each into a file of its own", words[w->format->id].name, w->member_count);
 }

@@ -62,10 +62,11 @@ typedef struct nx_reader {
 
 /* For messages about a group. */
 const char *nx_reader_label(const nx_reader *r, int group);
-/* Reads bytes of a random group's data, and has them checked. Errors: FORMAT (the file has become shorter), IO, CANCELLED. */
+/* Reads bytes of a random group's data, and has them checked. Errors: FORMAT (the file is shorter now), IO, CANCELLED. */
 nexpr_status nx_reader_read_random(nx_reader *r, int group, int64_t offset, void *data, size_t bytes, nexpr_error *err);
 /* read() for a file that is one group and nothing behind it, from a pipe. */
-nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data, nexpr_error *err);
+nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data,
+                                 nexpr_error *err);
 /* FORMAT: the data of a group has not the bytes that it should have, or more than these. */
 nexpr_status nx_reader_wrong_size(const nx_reader *r, int group, int64_t actual, nexpr_error *err);
 /* IO: read() was asked to begin again, and cannot. */

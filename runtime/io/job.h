@@ -4,9 +4,9 @@
  *
  *   space    The index space of results that broadcast together: their common shape.
  *   pass     One run through a space. Results whose shapes do not broadcast together take several passes.
- *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends), which
- *            come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box needs; an
- *            axis on which the member has one element does not count.
+ *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends),
+ *            which come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box
+ *            needs; an axis on which the member has one element does not count.
  *   unit     What is read as one: a group of a file, with all the members of it that the expression uses.
  *   target   An output, with all the results that go into it.
  *

@@ -101,7 +101,8 @@ static void address_box(run *r, int slot) {
         nx_result *result = &job->results[i];
         const nx_box *region = &r->regions[job->source_count + i];
         if (result->target >= 0) r->outputs[i] = result->buffers[r->pass->box_count > 1 ? slot : 0];
-        else r->outputs[i] = result->pass == r->pass_index ? offset(result->data, region, result->ndim, result->strides) : NULL;
+        else if (result->pass != r->pass_index) r->outputs[i] = NULL;
+        else r->outputs[i] = offset(result->data, region, result->ndim, result->strides);
     }
 }
 

@@ -130,7 +130,8 @@ void nx_job_choose_access(nexpr_job *job) {
 /* ------------------------------------------------------------------------------------------------------- preparing -- */
 
 /* Reads elements in order into one buffer for each part. */
-static nexpr_status read_on(const nx_unit *u, int64_t first, int64_t count, char *const *to, void **columns, nexpr_error *err) {
+static nexpr_status read_on(const nx_unit *u, int64_t first, int64_t count, char *const *to, void **columns,
+                            nexpr_error *err) {
     const nx_group *g = group_of(u);
     void *records = to[0];
     if (!g->by_columns) return u->reader->format->read(u->reader, u->group, first, count, &records, err);

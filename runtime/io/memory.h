@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* At least one byte, aligned to a cache line; large stretches lie on huge pages, for fewer page faults. Freed by free(). NULL
- * if there is none. */
+/* At least one byte, aligned to a cache line; large stretches lie on huge pages, for fewer page faults. Freed by free().
+ * NULL if there is none. */
 void *nx_io_allocate(size_t bytes);
 
 #endif

@@ -229,8 +229,8 @@ nexpr_status nexpr_file_type_find(const char *type, nexpr_dtype *ret_dtype, nexp
     size_t digits = *at ? strspn(at + 1, "0123456789") : 0;
     int64_t number = digits == 1 || digits == 2 ? strtol(at + 1, NULL, 10) : 0;
     if (number && !at[1 + digits] && find_code(*at, number, order, ret_dtype, ret_order)) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_NAME, NULL, "'%.40s' is no type that nexpr computes with; types are b1, i1 to i8, u1 to u8, "
-                      "f2 to f8, c8, c16, with < or > for the byte order, or names such as float64", type ? type : "");
+    return nx_io_fail(err, NEXPR_NAME, NULL, "'%.40s' is no type that nexpr computes with; types are b1, i1 to i8, u1 to "
+                      "u8, f2 to f8, c8, c16, with < or > for the byte order, or names such as float64", type ? type : "");
 }
 
 /* Bytes of an element of what nexpr cannot compute with; -1 if there is no such type, -2 for objects. */

@@ -35,8 +35,8 @@ typedef struct nx_npy_header {
 /* Delivers the next bytes of a .npy file; *ret_count is less than `bytes` only at its end. */
 typedef nexpr_status nx_npy_source(void *user, void *data, size_t bytes, size_t *ret_count, nexpr_error *err);
 
-/* Reads prefix and header; label is the file's name, for messages. *ret_bytes is the size of both. Errors: FORMAT, TYPE (Python
- * objects), MEMORY, and those of the source. */
+/* Reads prefix and header; label is the file's name, for messages. *ret_bytes is the size of both. Errors: FORMAT, TYPE
+ * (Python objects), MEMORY, and those of the source. */
 nexpr_status nx_npy_read_header(const char *label, nx_npy_source *source, void *user, nx_npy_header *ret, size_t *ret_bytes,
                                 nexpr_error *err);
 /* Makes the header a group: its members, with that group's number, are appended to r->members, which have room. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading .npz files: zip archives of .npy files. minizip (of zlib) reads the structure of the archive and inflates; here
- * stands what it lets pass: names, overlaps, sizes, methods, bytes before and behind. A stored entry is a random group of the
- * file, whose checksum is computed as its bytes go by; a deflated one is read in order by a handle of its own.
+ * stands what it lets pass: names, overlaps, sizes, methods, bytes behind. A stored entry is a random group of the file,
+ * whose checksum is computed as its bytes go by; a deflated one is read in order by a handle of its own.
  */
 #include "runtime/io/npz.h"
 
@@ -178,14 +178,14 @@ static nexpr_status check_info(const char *label, const unz_file_info64 *info, i
     bool is_stored = info->compression_method == 0;
     if (info->flag & (1 | 1 << 6 | 1 << 13)) return refuse(label, "is encrypted, which is not supported", err);
     if (!is_stored && info->compression_method != Z_DEFLATED) {
-        return nx_io_fail(err, NEXPR_FORMAT, label, "the entry is compressed by method %lu; stored and deflated ones (as numpy "
-                          "writes) are read", info->compression_method);
+        return nx_io_fail(err, NEXPR_FORMAT, label, "the entry is compressed by method %lu; stored and deflated ones, as "
+                          "numpy writes, are read", info->compression_method);
     }
     if (info->compressed_size > (ZPOS64_T)size) return refuse(label, "claims more bytes than the file has", err);
     if (is_stored && info->compressed_size != info->uncompressed_size) return refuse(label, "has contradictory sizes", err);
     if (info->uncompressed_size / DEFLATE_RATIO > info->compressed_size + 1) {
-        return nx_io_fail(err, NEXPR_FORMAT, label, "the entry claims to inflate from %lld to %lld bytes, which deflate cannot do",
-                          (long long)info->compressed_size, (long long)info->uncompressed_size);
+        return nx_io_fail(err, NEXPR_FORMAT, label, "the entry claims to inflate from %lld to %lld bytes, more than deflate "
+                          "can do", (long long)info->compressed_size, (long long)info->uncompressed_size);
     }
     if (is_stored || info->uncompressed_size <= (ZPOS64_T)max_inflated) return NEXPR_OK;
     return nx_io_fail(err, NEXPR_FORMAT, label, "the entry claims to inflate to %lld bytes; at most %lld are read",
@@ -307,7 +307,8 @@ static nexpr_status check_places(const nx_reader *r, const archive *z, int64_t l
     nexpr_status status = NEXPR_OK;
     for (int i = 0; !status && i < z->count; i++) {
         int64_t next = i + 1 < z->count ? sorted[i + 1]->begin : limit;
-        if (sorted[i]->begin < 0 || sorted[i]->end > next) status = refuse(sorted[i]->label, "overlaps with another part of the archive", err);
+        if (sorted[i]->begin >= 0 && sorted[i]->end <= next) continue;
+        status = refuse(sorted[i]->label, "overlaps with another part of the archive", err);
     }
     free(sorted);
     return status;
@@ -448,7 +449,8 @@ static nexpr_status read_archive(nx_reader *r, archive *z, unzFile handle, const
     const char *path = r->input.stream.path;
     unz_global_info64 info;
     if (!handle) {
-        return explain(path, c, 0, "damaged or truncated: there is no directory of a zip archive at the end of the file", err);
+        return explain(path, c, 0, "damaged or truncated: the directory of a zip archive is missing at the end of the file",
+                       err);
     }
     unzGetGlobalInfo64(handle, &info);
     directory d = {0};
@@ -494,7 +496,7 @@ void nx_npz_close(nx_reader *r) {
 /* ---------------------------------------------------------------------------------------------------------- data -- */
 
 static nexpr_status wrong_checksum(const entry *e, nexpr_error *err) {
-    return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the checksum of the entry is not the one that the archive says");
+    return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the checksum of the entry is not that of its bytes");
 }
 
 nexpr_status nx_npz_check(nx_reader *r, int group, int64_t offset, const void *data, size_t bytes, nexpr_error *err) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing .npz files, and the format's row. Members are stored, so that every byte of the file has its place before the first
- * one is known, and results can be written side by side. Only the checksums come at the end, into places that wait for them.
- * The larger fields of zip64 are written where 32 bits do not suffice. Dates are those of the format's beginning: equal
- * arrays give equal files.
+ * Writing .npz files, and the format's row. Members are stored, so that every byte of the file has its place before the
+ * first one is known, and results can be written side by side. Only the checksums come at the end, into places that wait for
+ * them. The larger fields of zip64 are written where 32 bits do not suffice. Dates are those of the format's beginning:
+ * equal arrays give equal files.
  */
 #include "runtime/io/npz.h"
 

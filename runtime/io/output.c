@@ -70,7 +70,7 @@ static nexpr_status resolve(nexpr_output *o, bool *ret_exists, struct stat *st, 
     if (n >= sizeof o->target) return fail_errno(o, "write", err);
     memcpy(o->target, o->writer.stream.path, n + 1);
     *ret_exists = !stat(o->target, st);
-    if (*ret_exists && !S_ISREG(st->st_mode)) return NEXPR_OK; /* links in /proc to pipes can only be followed by the system */
+    if (*ret_exists && !S_ISREG(st->st_mode)) return NEXPR_OK; /* only the system can follow links in /proc to pipes */
     for (int links = 0; links <= MAX_LINKS; links++) {
         *ret_exists = !lstat(o->target, st);
         if (!*ret_exists) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "write", err);
@@ -87,8 +87,8 @@ static nexpr_status choose_format(nexpr_output *o, nexpr_file_format wanted, boo
     nexpr_file_format format = wanted ? wanted : nexpr_file_format_of_name(path);
     if (!format && is_direct) format = NEXPR_FILE_NPY;
     if (!format) {
-        return nx_io_fail(err, NEXPR_ARGUMENT, path, "the name says no format: it has to end in .npy, .npz, .csv, .tsv or .bin, "
-                          "or the format has to be given");
+        return nx_io_fail(err, NEXPR_ARGUMENT, path, "the name says no format: it has to end in .npy, .npz, .csv, .tsv "
+                          "or .bin, or the format has to be given");
     }
     o->writer.format = nx_format_get(format);
     return NEXPR_OK;
@@ -162,7 +162,8 @@ static nexpr_status keep_permissions(const nexpr_output *o, const struct stat *s
     struct stat own;
     if (fstat(o->writer.stream.fd, &own)) return fail_errno(o, "write", err);
     if (own.st_uid != st->st_uid || own.st_gid != st->st_gid) {
-        if (fchown(o->writer.stream.fd, st->st_uid, st->st_gid) && errno != EPERM) return fail_errno(o, "keep the owner", err);
+        bool failed = fchown(o->writer.stream.fd, st->st_uid, st->st_gid) && errno != EPERM;
+        if (failed) return fail_errno(o, "keep the owner", err);
     }
     return fchmod(o->writer.stream.fd, st->st_mode & 0777) ? fail_errno(o, "keep the permissions", err) : NEXPR_OK;
 }
@@ -180,6 +181,8 @@ static nexpr_status open_directly(nexpr_output *o, nexpr_error *err) {
         fd = open_once(o);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) return fail_errno(o, "write", err);
+    struct stat st;
+    o->writer.stream.may_wait = !fstat(fd, &st) && !S_ISREG(st.st_mode);
     if (!o->writer.format->at_any_place) {
         o->writer.stream.fd = fd;
         return NEXPR_OK;

@@ -18,7 +18,8 @@ nexpr_status nx_reader_refuse_again(const nx_reader *r, int group, nexpr_error *
     return nx_io_fail(err, NEXPR_IO, nx_reader_label(r, group), "this is a pipe and has been read already");
 }
 
-nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data, nexpr_error *err) {
+nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data,
+                                 nexpr_error *err) {
     nx_group *g = &r->groups[group];
     if (first != g->next) return nx_reader_refuse_again(r, group, err);
     size_t bytes = (size_t)(count * g->item_size), done, extra = 0;

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Small enough that a cancelled run ends soon, large enough that calls cost nothing. */
-enum { PIECE = 8 << 20 };
+enum { PIECE = 8 << 20, LOOK_MS = 100 };
 
 static size_t piece(size_t bytes) {
     return bytes < PIECE ? bytes : PIECE;
@@ -19,12 +21,26 @@ bool nx_io_is_cancelled(const nx_io_stream *stream, nexpr_error *err) {
     return true;
 }
 
+/*
+ * What is read or written in order may be a pipe, whose other end can be silent for ever, and the signal that sets the flag
+ * may interrupt another thread than this one: so the flag is looked at now and then. A pipe that is ready takes
+ * PIPE_BUF bytes without waiting. Errors are left to the call that follows.
+ */
+static nexpr_status wait_for_pipe(const nx_io_stream *stream, short events, nexpr_error *err) {
+    struct pollfd one = {.fd = stream->fd, .events = events};
+    while (poll(&one, 1, LOOK_MS) == 0) {
+        if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
+    }
+    return NEXPR_OK;
+}
+
 nexpr_status nx_io_read(const nx_io_stream *stream, void *data, size_t bytes, int64_t offset, size_t *ret_count,
                         nexpr_error *err) {
     char *to = data;
     size_t done = 0;
     while (done < bytes) {
         if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
+        if (offset < 0 && stream->cancel) NX_IO_TRY(wait_for_pipe(stream, POLLIN, err));
         size_t n = piece(bytes - done);
         ssize_t got = offset < 0 ? read(stream->fd, to + done, n) : pread(stream->fd, to + done, n, offset + (int64_t)done);
         if (got == 0) break;
@@ -40,7 +56,9 @@ nexpr_status nx_io_write(const nx_io_stream *stream, const void *data, size_t by
     size_t done = 0;
     while (done < bytes) {
         if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
-        size_t n = piece(bytes - done);
+        bool may_wait = stream->may_wait && offset < 0 && stream->cancel;
+        if (may_wait) NX_IO_TRY(wait_for_pipe(stream, POLLOUT, err));
+        size_t n = may_wait && bytes - done > PIPE_BUF ? PIPE_BUF : piece(bytes - done);
         ssize_t put = offset < 0 ? write(stream->fd, from + done, n)
                                  : pwrite(stream->fd, from + done, n, offset + (int64_t)done);
         if (put > 0) {

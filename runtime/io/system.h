@@ -13,6 +13,7 @@ typedef struct nx_io_stream {
     const char *path; /* for messages */
     int fd;
     const volatile int *cancel; /* may be NULL */
+    bool may_wait;              /* a pipe or device that is written: its other end may be slow */
 } nx_io_stream;
 
 /* Whether the flag is set; if so err says CANCELLED. */

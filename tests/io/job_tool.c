@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * job_tool MAX_MEMORY EXPRESSION [NAME=[MEMBER@]FILE]... [-o OUTPUT]...: evaluates from files to files and prints what the job
- * said about itself, its peak of memory, and results without an output. MEMBER is a member's name; FILE a path or "-". With
- * one OUTPUT it takes all results, else each takes one. For job_test.py, which compares with numpy.
+ * job_tool MAX_MEMORY EXPRESSION [NAME=[MEMBER@]FILE]... [-o OUTPUT]...: evaluates from files to files and prints what the
+ * job said about itself, its peak of memory, and results without an output. MEMBER is a member's name; FILE a path or "-".
+ * With one OUTPUT it takes all results, else each takes one. For job_test.py, which compares with numpy.
  */
 #include "nexpr_io.h"
 
@@ -91,7 +91,8 @@ static nexpr_status run(work *w, const char *text, size_t max_memory, nexpr_erro
     if (status) return status;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    fprintf(stderr, "read %lld write %lld keep %lld buffers %lld spool %lld %s boxes %lld elements %lld fortran %d rss %ld\n",
+    fprintf(stderr, "read %lld write %lld keep %lld buffers %lld spool %lld %s boxes %lld elements %lld fortran %d rss "
+            "%ld\n",
             (long long)info.bytes_to_read, (long long)info.bytes_to_write, (long long)info.bytes_to_keep,
             (long long)info.buffer_bytes, (long long)info.spool_bytes, info.spool_in_memory ? "memory" : "file",
             (long long)info.boxes, (long long)info.elements, info.fortran_order, usage.ru_maxrss);

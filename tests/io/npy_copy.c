@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * npy_copy FILE OUTPUT [TYPE [SHAPE...]]: lists the members of a file, one a line, as "name<TAB>type". An OUTPUT that ends in
- * a format's ending gets all usable members; else member i is saved as OUTPUT.i.npy. With TYPE, FILE is raw. For tests that
- * compare with numpy.
+ * npy_copy FILE OUTPUT [TYPE [SHAPE...]]: lists the members of a file, one a line, as "name<TAB>type". An OUTPUT that ends
+ * in a format's ending gets all usable members; else member i is saved as OUTPUT.i.npy. With TYPE, FILE is raw. For tests
+ * that compare with numpy.
  */
 #include "nexpr_io.h"
 
