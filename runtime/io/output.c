@@ -114,21 +114,40 @@ static nexpr_status name_temporary(nexpr_output *o, nexpr_error *err) {
     return fail_errno(o, "write", err);
 }
 
-static bool is_same_file(int fd, const char *path) {
+typedef enum identity { SAME, OTHER, UNKNOWN } identity;
+
+/* Whether the path still names the open file; errno says why it is unknown. */
+static identity identify(int fd, const char *path) {
     struct stat a, b;
-    return !fstat(fd, &a) && !lstat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    if (fstat(fd, &a)) return UNKNOWN;
+    if (lstat(path, &b)) return errno == ENOENT ? OTHER : UNKNOWN;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino ? SAME : OTHER;
 }
 
 /* Removes a temporary that nobody holds. */
 static nexpr_status remove_stale(nexpr_output *o, nexpr_error *err) {
-    int fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd;
+    do {
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
+        fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "replace what an earlier run left", err);
     nexpr_status status = NEXPR_OK;
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         status = nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "another process is writing this file");
-    } else if (is_same_file(fd, o->temporary) && unlink(o->temporary)) {
-        status = fail_errno(o, "remove what an earlier run left", err);
+    } else {
+        identity which = identify(fd, o->temporary);
+        bool failed = which == UNKNOWN || (which == SAME && unlink(o->temporary));
+        if (failed) status = fail_errno(o, "remove what an earlier run left", err);
     }
+    close(fd);
+    return status;
+}
+
+/* Gives up a temporary that was just made. */
+static nexpr_status abandon(const nexpr_output *o, int fd, const char *name, nexpr_error *err) {
+    nexpr_status status = fail_errno(o, "write", err);
+    unlink(name);
     close(fd);
     return status;
 }
@@ -148,7 +167,9 @@ static nexpr_status open_temporary(nexpr_output *o, nexpr_error *err) {
             continue;
         }
         bool is_held = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; /* a file system may have no locks */
-        if (!is_held && is_same_file(fd, name)) {
+        identity which = is_held ? OTHER : identify(fd, name);
+        if (which == UNKNOWN) return abandon(o, fd, name, err);
+        if (which == SAME) {
             o->writer.stream.fd = fd;
             return NEXPR_OK;
         }
