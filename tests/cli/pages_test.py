@@ -34,7 +34,8 @@ def complete(*words):
     """What bash proposes for the last word."""
     script = f'''source {BASH}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
         _nexpr nexpr "${{COMP_WORDS[COMP_CWORD]}}" "${{COMP_WORDS[COMP_CWORD - 1]}}"; printf '%s\\n' "${{COMPREPLY[@]}}"'''
-    done = subprocess.run(['bash', '--norc', '-c', script, 'bash', 'nexpr', *words], check=True, capture_output=True, text=True)
+    done = subprocess.run(['bash', '--norc', '-c', script, 'bash', 'nexpr', *words], check=True, stdout=subprocess.PIPE,
+                          text=True)
     return sorted(done.stdout.split('\n')[:-1])
 
 
