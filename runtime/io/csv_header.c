@@ -36,7 +36,8 @@ static nexpr_status load_line(nx_csv *csv, nx_csv_text *ret, nexpr_error *err) {
             return nx_csv_fail_flaw(csv, &(nx_csv_flaw){.kind = NX_CSV_NUL}, 1, err);
         }
         if (!nx_csv_is_line_end(ret->begin)) return NEXPR_OK;
-        return nx_csv_fail(csv, 1, NEXPR_FORMAT, err, "%s", buffer->count > mark ? "the first line is blank; it has to name the columns"
+        return nx_csv_fail(csv, 1, NEXPR_FORMAT, err, buffer->count > mark
+                           ? "the first line is blank; it has to name the columns"
                            : "the file is empty; a table begins with a line of names");
     }
 }
@@ -63,7 +64,7 @@ static bool is_utf8(const char *name) {
     return true;
 }
 
-/* A copy of a name; blanks around it are kept in quotes. */
+/* A copy of a name, NULL without memory; blanks around it are kept in quotes. */
 static char *copy_name(const nx_csv_cell *cell, const char *begin, const char *end) {
     if (cell->is_quoted) begin++, end--;
     else begin = cell->begin, end = cell->end;
@@ -77,11 +78,15 @@ static char *copy_name(const nx_csv_cell *cell, const char *begin, const char *e
     return name;
 }
 
+/* Takes the name, from malloc. */
 static nexpr_status add_column(nx_csv *csv, char *name, int *capacity, nexpr_error *err) {
     if (csv->column_count == *capacity) {
         *capacity = *capacity ? 2 * *capacity : 16;
         nx_csv_column *columns = realloc(csv->columns, (size_t)*capacity * sizeof *columns);
-        if (!columns) return nx_io_fail_memory(err, csv->input->stream.path);
+        if (!columns) {
+            free(name);
+            return nx_io_fail_memory(err, csv->input->stream.path);
+        }
         csv->columns = columns;
     }
     csv->columns[csv->column_count++] = (nx_csv_column){.name = name};
