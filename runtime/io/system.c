@@ -28,9 +28,11 @@ bool nx_io_is_cancelled(const nx_io_stream *stream, nexpr_error *err) {
  */
 static nexpr_status wait_for_pipe(const nx_io_stream *stream, short events, nexpr_error *err) {
     struct pollfd one = {.fd = stream->fd, .events = events};
-    while (poll(&one, 1, LOOK_MS) == 0) {
+    int ready;
+    do {
+        ready = poll(&one, 1, LOOK_MS);
         if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
-    }
+    } while (ready == 0 || (ready < 0 && errno == EINTR));
     return NEXPR_OK;
 }
 
