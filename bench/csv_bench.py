@@ -8,7 +8,7 @@
 One expression, one result, written as .npy: of two columns and of all six. numpy.loadtxt reads the columns that are used,
 then NumPy computes and saves; pandas.read_csv (the C reader, `usecols`) likewise. `read` is the time that these spend in the
 call alone, by their own clock, without the start of Python: a limit that no process can beat. The answers are compared. Also
-writing: the result as .csv beside numpy.savetxt. Medians; a ratio is nexpr's time to the other's in the same turn, so below 1
+writing: the result as .csv beside numpy.savetxt. Medians; a ratio is nexpr's time to the other's in the same turn: below 1
 nexpr is faster.
 """
 

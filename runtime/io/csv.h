@@ -83,7 +83,7 @@ typedef struct nx_csv_value {
 
 /* Reads the cell at `at` and returns its end, as nx_csv_find_cell. */
 const char *nx_csv_read_cell(const nx_csv_text *text, const char *at, nx_csv_value *ret, nx_csv_flaw *flaw);
-/* Whether the value is one of dtype; stores it if so. An empty cell is NaN. Words for truth are numbers only if has_words. */
+/* Whether the value is one of dtype; stores it if so. An empty cell is NaN. True and False are floats only if has_words. */
 bool nx_csv_store(const nx_csv_value *value, nexpr_dtype dtype, bool has_words, void *to);
 
 /* ---------------------------------------------------------------------------------------------------------- tables -- */
@@ -145,7 +145,7 @@ int64_t nx_csv_row_count(const nx_csv *csv);
 
 /* Reads `bytes` bytes at `offset`, fewer at the end of the file, with what has to be behind them. */
 nexpr_status nx_csv_load(const nx_csv *csv, nx_csv_buffer *buffer, int64_t offset, size_t bytes, nexpr_error *err);
-/* Runs work(user, 0), work(user, 1), ... at once, as many threads as there can be of `count`, and returns when all are done. */
+/* Runs work(user, 0), work(user, 1), ... at once, in as many threads as there can be of `count`, until all are done. */
 void nx_csv_run(int count, void (*work)(void *user, int thread), void *user);
 
 /* "path:line: message" */

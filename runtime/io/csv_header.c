@@ -129,7 +129,8 @@ nexpr_status nx_csv_read_header(nx_csv *csv, nexpr_error *err) {
             return nx_csv_fail_flaw(csv, &flaw, 1, err);
         }
         if (csv->column_count == NX_CSV_MOST_COLUMNS) {
-            return nx_csv_fail(csv, 1, NEXPR_FORMAT, err, "more than %d columns, the most that are read", NX_CSV_MOST_COLUMNS);
+            return nx_csv_fail(csv, 1, NEXPR_FORMAT, err, "more than %d columns, the most that are read",
+                               NX_CSV_MOST_COLUMNS);
         }
         NX_IO_TRY(add_column(csv, copy_name(&cell, at, end), &capacity, err));
         if (*end != csv->separator) break;

@@ -84,7 +84,8 @@ nexpr_status nx_csv_fail_flaw(const nx_csv *csv, const nx_csv_flaw *flaw, int64_
 #define FAIL(...) return nx_csv_fail(csv, line, NEXPR_FORMAT, err, __VA_ARGS__)
     switch (flaw->kind) {
     case NX_CSV_NUL: FAIL("a NUL byte: this is no text, or text in UTF-16, which has to be converted to UTF-8");
-    case NX_CSV_QUOTE_INSIDE: FAIL("%sa quote inside a cell; such a cell has to be in quotes, with its own written twice", where);
+    case NX_CSV_QUOTE_INSIDE:
+        FAIL("%sa quote inside a cell; such a cell has to be in quotes, with its own written twice", where);
     case NX_CSV_BEHIND_QUOTE: FAIL("%ssomething behind the closing quote; a quote in a cell is written twice", where);
     case NX_CSV_UNCLOSED: FAIL("%sthe quote is never closed", where);
     case NX_CSV_RETURN: FAIL("%sa carriage return without a line feed; lines end with a line feed, or with both", where);
@@ -95,7 +96,8 @@ nexpr_status nx_csv_fail_flaw(const nx_csv *csv, const nx_csv_flaw *flaw, int64_
         FAIL("expected %d cell%s as in the header, the line has %d", csv->column_count, csv->column_count == 1 ? "" : "s",
              flaw->column);
     case NX_CSV_BLANK_LINE:
-        FAIL("a blank line before the last row%s", csv->column_count == 1 ? "; an empty cell alone on its line is \"\"" : "");
+        FAIL("a blank line before the last row%s",
+             csv->column_count == 1 ? "; an empty cell alone on its line is \"\"" : "");
     case NX_CSV_FINE: break;
     }
 #undef FAIL
@@ -121,6 +123,17 @@ static bool find_place(const nx_csv_text *text, int64_t row, int column, nx_csv_
     return true;
 }
 
+static nexpr_status fail_cell(const nx_csv *csv, const nx_csv_column *column, const nx_csv_cell *cell, int64_t line,
+                              nexpr_error *err) {
+    bool is_long = cell->end - cell->begin > LONGEST_QUOTE;
+    char what[64];
+    const char *dtype = nexpr_dtype_name(column->dtype);
+    if (column->is_declared) snprintf(what, sizeof what, "no %s, as which it is to be read", dtype);
+    else strcpy(what, column->has_words ? "neither True nor False, as those before are" : "not a number");
+    return nx_csv_fail(csv, line, NEXPR_TYPE, err, "column \"%.60s\": \"%.*s%s\" is %s", column->name,
+                       is_long ? LONGEST_QUOTE : (int)(cell->end - cell->begin), cell->begin, is_long ? "..." : "", what);
+}
+
 static nexpr_status refuse_cell(const nx_csv *csv, int index, nexpr_error *err) {
     const nx_csv_column *column = &csv->columns[index];
     const nx_csv_block *block = &csv->blocks[column->bad_place >> NX_CSV_ROW_BITS];
@@ -131,16 +144,7 @@ static nexpr_status refuse_cell(const nx_csv *csv, int index, nexpr_error *err) 
     if (!status) {
         nx_csv_text text = {buffer.data, buffer.data + buffer.count + 1, csv->separator};
         find_place(&text, column->bad_place & ((1 << NX_CSV_ROW_BITS) - 1), index, &cell, &line);
-        int n = cell.end - cell.begin > LONGEST_QUOTE ? LONGEST_QUOTE : (int)(cell.end - cell.begin);
-        const char *more = n < cell.end - cell.begin ? "..." : "";
-        if (column->is_declared) {
-            status = nx_csv_fail(csv, line, NEXPR_TYPE, err, "column \"%.60s\": \"%.*s%s\" is no %s, as which it is to be read",
-                                 column->name, n, cell.begin, more, nexpr_dtype_name(column->dtype));
-        } else {
-            status = nx_csv_fail(csv, line, NEXPR_TYPE, err, "column \"%.60s\": \"%.*s%s\" is %s", column->name, n,
-                                 cell.begin, more, column->has_words ? "neither True nor False, as those before are"
-                                                                     : "not a number");
-        }
+        status = fail_cell(csv, column, &cell, line, err);
     }
     free(buffer.data);
     return status;

@@ -256,7 +256,8 @@ static uint64_t pack(uint64_t mantissa, int exponent, const nx_float_format *f) 
 }
 
 /* Rounds if the leading bits suffice. If not, *ret_mantissa and *ret_exponent are what it is rounded down to. */
-static inline __attribute__((always_inline)) bool round_leading(const leading *x, const nx_float_format *f, uint64_t *ret_mantissa, int *ret_exponent) {
+static inline __attribute__((always_inline)) bool round_leading(const leading *x, const nx_float_format *f,
+                                                               uint64_t *ret_mantissa, int *ret_exponent) {
     int exponent = x->exponent + 128 - leading_zeros(x->bits) - f->precision;
     if (exponent < f->least_exponent) exponent = f->least_exponent;
     int drop = exponent - x->exponent;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any bytes as a table, the first of which says how it is opened: separators, dtypes. Every column is described and loaded.
- * The same bytes come through a pipe, with the same verdict and values. What was read is written and read again, which has to
- * give the same elements, and every number is read as by strtod.
+ * The same bytes come through a pipe, with the same verdict and values. What was read is written and read again, which has
+ * to give the same elements, and a plain number is read as by strtod.
  */
 #include "nexpr_io.h"
 
@@ -78,7 +78,8 @@ static void write_and_read_back(nexpr_file *file, nexpr_file_format format) {
     char path[64];
     snprintf(path, sizeof path, "/tmp/nexpr-fuzz-%d.csv", (int)getpid());
     nexpr_output_options options = {.size = sizeof options, .force = true, .no_fsync = true, .format = format};
-    nexpr_file_options reading = {.size = sizeof reading, .format = format, .column_types = type_list, .column_type_count = count};
+    nexpr_file_options reading = {.size = sizeof reading, .format = format, .column_types = type_list,
+                                  .column_type_count = count};
     nexpr_output *output = NULL;
     nexpr_file *again = NULL;
     require(!nexpr_output_new(path, &options, &output, NULL) && !nexpr_output_write(output, names, list, count, NULL));

@@ -20,7 +20,8 @@ def row(k):
 
 def table():
     lines = ["/* SPDX-License-Identifier: MIT */",
-             "/* P(k, high, low): the 128 leading bits of 10 to the k, cut off. Made and checked by tests/io/csv_powers.py. */"]
+             "/* P(k, high, low): the 128 leading bits of 10 to the k, cut off. "
+             "Made and checked by tests/io/csv_powers.py. */"]
     return "\n".join(lines + [row(k) for k in range(FIRST, LAST + 1)]) + "\n"
 
 

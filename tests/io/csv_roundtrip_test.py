@@ -113,7 +113,8 @@ def check_numpy(table, separator, columns):
         kind = column.dtype.kind
         if kind == "b":
             continue
-        read = np.loadtxt(lines, delimiter=separator, usecols=k, dtype="c16" if kind == "c" else "f8" if kind == "f" else column.dtype)
+        dtype = {"c": "c16", "f": "f8"}.get(kind, column.dtype)
+        read = np.loadtxt(lines, delimiter=separator, usecols=k, dtype=dtype)
         expect(are_same(read.astype(column.dtype), column), f"numpy reads {name} ({column.dtype})")
 
 

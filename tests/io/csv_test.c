@@ -146,7 +146,8 @@ static void types_follow_from_all_cells(void **state) {
         {"true\nFalse\n", "|b1"}, {"True\n\"\"\n", "<f8"}, {"\"\"\n\" \"\n", "<f8"}, {"", "<f8"}, {"nan\n", "<f8"},
         {"1\ninf\n", "<f8"}, {"-Infinity\n", "<f8"}, {"9223372036854775807\n-9223372036854775808\n", "<i8"},
         {"9223372036854775808\n", "<f8"}, {"-9223372036854775809\n", "<f8"}, {"00000000000000000000007\n", "<i8"},
-        {"\"1\"\n\" 2 \"\n", "<i8"}, {" 1\n\t2 \n", "<i8"}, {"1.\n", "<f8"}, {".5\n", "<f8"}, {"x\n", "text"}, {"-\n", "text"},
+        {"\"1\"\n\" 2 \"\n", "<i8"},
+        {" 1\n\t2 \n", "<i8"}, {"1.\n", "<f8"}, {".5\n", "<f8"}, {"x\n", "text"}, {"-\n", "text"},
         {"1000000000000000000\n", "<i8"}, {"99999999999999999999999\n", "<f8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -544,8 +545,8 @@ static void tables_refuse_what_they_cannot_hold(void **state) {
     const char *const same[] = {"x", "x"};
     nexpr_error err = nexpr_error_init();
     assert_int_equal(write_table("o.csv", NULL, lengths, 2, &err), NEXPR_ARGUMENT);
-    assert_string_equal(err.message, "o.csv: the columns of a table have one length, but 'r0' has 1 and 'r1' 2; write them to an "
-                                     ".npz file");
+    assert_string_equal(err.message, "o.csv: the columns of a table have one length, but 'r0' has 1 and 'r1' 2; write them "
+                                     "to an .npz file");
     assert_int_equal(write_table("o.csv", NULL, ranks, 1, &err), NEXPR_ARGUMENT);
     assert_non_null(strstr(err.message, "results of one dimension, 'r0' has 2"));
     assert_int_equal(write_table("o.csv", same, twins, 2, &err), NEXPR_ARGUMENT);
