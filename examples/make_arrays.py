@@ -9,13 +9,13 @@ import numpy as np
 
 
 def ndvi():
-    """Two bands of an invented scene: a field, a lake, bare ground, and a border where nothing was seen."""
+    """Two bands of an invented scene: a field, a lake, a border where nothing was seen, and a dead pixel in either band."""
     y, x = np.mgrid[0:24, 0:32]
     red = 900 + 40*x + 7*y
     nir = 4200 - 25*x + 31*y
     lake = (x - 20)**2 + (y - 8)**2 < 30
     red[lake], nir[lake] = 420 + x[lake], 160 + y[lake]
-    red[:, :2] = nir[:, :2] = 0
+    red[:, :2] = nir[:, :2] = red[3, 5] = nir[12, 7] = 0
     np.savez("ndvi.npz", red=red.astype(np.uint16), nir=nir.astype(np.uint16))
 
 

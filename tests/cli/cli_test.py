@@ -299,6 +299,21 @@ class Files(InFolder):
             with open('out.npy', 'rb') as out, open('wanted.npy', 'rb') as wanted:
                 self.assertEqual(out.read(), wanted.read())
 
+    def test_files_larger_than_the_limit(self):
+        """Ten times as large: what the process needs grows with the limit, not with the files."""
+        peaks = []
+        for rows, limit in ((1, '8M'), (10_000_000, '8M')):
+            x = np.lib.format.open_memmap('x.npy', 'w+', 'f8', (rows,))
+            x[-1] = 3
+            del x
+            code = ('import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);'
+                    'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)')
+            done = subprocess.run([sys.executable, '-c', code, NEXPR, '2*x', '-i', 'x.npy', '-o', 'y.npy', '--force',
+                                   '--max-memory', limit], check=True, capture_output=True, text=True)
+            peaks.append(int(done.stdout)/1024)
+            self.assertEqual(np.load('y.npy', mmap_mode='r')[-1], 6)
+        self.assertLess(peaks[1] - peaks[0], 8 + 4)
+
     def test_existing_outputs(self):
         np.save('x.npy', np.array([1, 2]))
         np.save('old.npy', np.array([7]))
@@ -389,8 +404,10 @@ class Signals(InFolder):
 
     def test_while_computing(self):
         np.save('x.npy', np.linspace(1, 2, 3_000_000))
-        text = 'lgamma(' * 60 + 'x' + ')' * 60
+        text = 'lgamma(' * 500 + 'x' + ')' * 500
+        begin = time.monotonic()
         self.interrupt(signal.SIGINT, [text, '-i', 'x.npy', '--threads', '1'])
+        self.assertLess(time.monotonic() - begin, 4)  # the whole takes longer
 
     def test_a_killed_run_leaves_what_the_next_removes(self):
         np.save('x.npy', np.zeros(100))
@@ -488,7 +505,8 @@ class Inputs(InFolder):
                 process = subprocess.run([NEXPR, text, '-i', argument], input=file.read(), capture_output=True)
                 self.assertEqual((process.returncode, process.stdout.decode(), process.stderr), (0, wanted, b''))
         with open('pair.npz', 'rb') as file:
-            self.gives('1.5\n3.5\n', 'a + b', '-i', 'a=-:x', '-i', 'b=-:y', stdin=file)
+            process = subprocess.run([NEXPR, 'a + b', '-i', 'a=-:x', '-i', 'b=-:y'], input=file.read(), capture_output=True)
+        self.assertEqual((process.stdout, process.stderr), (b'1.5\n3.5\n', b''))
         with open('program', 'w+', encoding='utf-8') as file:
             file.write('a*2')
             file.seek(0)
@@ -556,7 +574,9 @@ class Telling(InFolder):
                        '# a remark\nsum = a + b*k  # more\n# inputs:\n#   k: too late\n')
 
     def test_dry_run(self):
+        before = os.stat('.').st_mtime_ns
         lines = run('-f', 'p.nexpr', '-i', 'in.npz', '-s', 'k=2', '-o', 'out.npy', '-n').stdout.splitlines()
+        self.assertEqual(os.stat('.').st_mtime_ns, before)  # not even a temporary
         self.assertEqual(lines[:-1], ['A small program', 'inputs', '  k    2', '  a    float32 (3, 4)  in.npz:a', '       the first',
                                       '  b    float64 (4,)  in.npz:b', '       the second', 'results',
                                       '  sum  float64 (3, 4)  out.npy'])
@@ -600,6 +620,16 @@ class Telling(InFolder):
         self.assertEqual(json.loads(done.stderr)['results'][0]['file'], None)
         done = run('b', '-i', 'in.npz', '-o', '-:csv', '--json')
         self.assertEqual((done.stdout.splitlines()[0], json.loads(done.stderr)['results'][0]['format']), ('b', 'csv'))
+
+    def test_sizes(self):
+        np.save('x.npy', np.zeros(1_000_000))
+        told = [json.loads(run('x', '-i', 'x.npy', '-o', 'y.npy', '-n', '--json', '--max-memory', size).stdout)
+                for size in ('64K', '65536', '64kib', '64KB', '65536b', '64000')]
+        pieces = [one['pieces'] for one in told]
+        self.assertEqual(pieces[:5], pieces[:1] * 5)
+        self.assertGreater(pieces[5], pieces[0])
+        for one in told:
+            self.assertLessEqual(one['buffer_bytes'], 65536)
 
     def test_json_of_odd_names(self):
         name = b'quo"te\\\n\xff\xc3\xa9.npy'
