@@ -121,7 +121,7 @@ static int64_t count_read(const nexpr_job *job, const nx_unit *u) {
     nx_axes axes;
     if (g->stored_bytes < 0 || u->is_aside) return g->stored_bytes;
     for (int p = 0; p < job->pass_count; p++) {
-        bool has_part = job->passes[p].box_count && nx_axes_align(&job->passes[p].space, g->ndim, g->shape, &axes);
+        bool has_part = nx_axes_align(&job->passes[p].space, g->ndim, g->shape, &axes);
         if (has_part) times += nx_pass_repeats(&job->passes[p], &axes);
     }
     return __builtin_mul_overflow(g->stored_bytes, times + u->is_checked, &bytes) ? -1 : bytes;

@@ -2,7 +2,7 @@
 /*
  * Jobs: evaluation from files to files. The words used in job*.c:
  *
- *   space    The index space of results that broadcast together: their common shape.
+ *   space    The index space of results that broadcast together: their common shape. Results without elements have none.
  *   pass     One run through a space. Results whose shapes do not broadcast together take several passes.
  *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends),
  *            which come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box
@@ -71,7 +71,7 @@ typedef struct nx_source {
 } nx_source;
 
 typedef struct nx_result {
-    int pass;
+    int pass;           /* -1: it has no elements */
     int target, member; /* target -1: in memory */
     bool fortran_order; /* of the file or the array */
     nexpr_dtype dtype;
@@ -117,6 +117,8 @@ bool nx_axes_align(const nx_axes *space, int ndim, const int64_t *shape, nx_axes
 void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape, nx_box *ret);
 /* Box number `index` of a pass. */
 void nx_pass_box(const nx_pass *pass, int64_t index, nx_box *ret);
+/* Whether no earlier box had the same region for such a shape: on an axis that the member has not, regions come again. */
+bool nx_pass_is_first_time(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape);
 /* How often all of a member of such sizes is read in a pass: 1 if every region comes once. */
 int64_t nx_pass_repeats(const nx_pass *pass, const nx_axes *axes);
 /* Whether the member's region is the same for all boxes. */
@@ -162,6 +164,7 @@ nexpr_status nx_job_check_units(nexpr_job *job, nexpr_error *err);
 nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
 nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
 nexpr_status nx_job_begin_targets(nexpr_job *job, nexpr_error *err);
+/* Buffers for the results of a pass, and for those of others that fit into its space too: an evaluation computes them all. */
 nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err);
 /* Memory for the results that stay there. */
 nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err);

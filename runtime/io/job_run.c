@@ -31,6 +31,7 @@ typedef struct run {
     nx_box *regions;  /* likewise; the counts are their shapes */
     int64_t *strides; /* NEXPR_MAX_NDIM each */
     int64_t *done;
+    char nothing; /* has the address of what is empty */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int64_t read, computed, written; /* boxes; from here on guarded by the lock */
@@ -92,17 +93,16 @@ static void address_box(run *r, int slot) {
         if (s->unit >= 0) {
             const nx_unit *u = &job->units[s->unit];
             const char *buffer = u->parts[s->part].buffers[r->current[slot][s->unit]];
-            r->inputs[i] = buffer ? buffer + s->offset : NULL;
+            r->inputs[i] = buffer ? buffer + s->offset : &r->nothing;
         } else if (s->is_used) {
             r->inputs[i] = offset(s->array.data, &r->regions[i], s->array.ndim, s->strides);
         }
     }
     for (int i = 0; i < job->result_count; i++) {
         nx_result *result = &job->results[i];
-        const nx_box *region = &r->regions[job->source_count + i];
-        if (result->target >= 0) r->outputs[i] = result->buffers[r->pass->box_count > 1 ? slot : 0];
-        else if (result->pass != r->pass_index) r->outputs[i] = NULL;
-        else r->outputs[i] = offset(result->data, region, result->ndim, result->strides);
+        char *buffer = result->buffers[r->pass->box_count > 1 ? slot : 0];
+        if (result->target >= 0) r->outputs[i] = buffer ? buffer : &r->nothing;
+        else r->outputs[i] = offset(result->data, &r->regions[job->source_count + i], result->ndim, result->strides);
     }
 }
 
@@ -128,12 +128,15 @@ static nexpr_status find_plan(run *r, const nx_box *box, nexpr_plan **ret, nexpr
     return status;
 }
 
-static int64_t count_elements(const run *r) {
+/* Elements of results that were not there before. */
+static int64_t count_elements(const run *r, const nx_box *box) {
     int64_t elements = 0;
     for (int i = 0; i < r->job->result_count; i++) {
+        const nx_result *result = &r->job->results[i];
         int64_t count = 1;
-        for (int k = 0; k < r->job->results[i].ndim; k++) count *= r->regions[r->job->source_count + i].count[k];
-        elements += count;
+        bool is_new = result->pass == r->pass_index && nx_pass_is_first_time(r->pass, box, result->ndim, result->shape);
+        for (int k = 0; k < result->ndim; k++) count *= r->regions[r->job->source_count + i].count[k];
+        if (is_new) elements += count;
     }
     return elements;
 }
@@ -146,7 +149,7 @@ static nexpr_status compute_box(run *r, const nx_box *box, int slot, nexpr_error
     NX_IO_TRY(find_plan(r, box, &plan, err));
     address_box(r, slot);
     NX_IO_TRY(nexpr_plan_run(plan, r->inputs, r->outputs, err));
-    *r->done += count_elements(r);
+    *r->done += count_elements(r, box);
     return NEXPR_OK;
 }
 
@@ -205,7 +208,7 @@ static void report_progress(const run *r) {
     const nexpr_job_options *o = &r->job->options;
     int64_t total = 0;
     for (int i = 0; i < r->job->result_count; i++) total += r->job->results[i].count;
-    if (o->progress) o->progress(o->progress_user, *r->done < total ? *r->done : total, total);
+    if (o->progress) o->progress(o->progress_user, *r->done, total);
 }
 
 static void compute_boxes(run *r) {
@@ -306,7 +309,6 @@ static void free_run(run *r) {
 nexpr_status nx_job_run_pass(nexpr_job *job, int pass, int64_t *done, nexpr_error *err) {
     run r = {.job = job, .pass_index = pass, .pass = &job->passes[pass], .done = done, .err = nexpr_error_init()};
     nexpr_status status = NEXPR_OK;
-    if (!r.pass->box_count) return NEXPR_OK;
     if (!allocate(&r)) status = nx_io_fail_memory(err, NULL);
     else if (r.pass->box_count == 1) status = run_alone(&r, err);
     else status = run_overlapped(&r, err);

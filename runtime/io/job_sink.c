@@ -111,8 +111,7 @@ nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err)
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
         free_buffers(r);
-        if (r->pass != pass || r->target < 0 || !p->box_count) continue;
-        nx_axes_align(&p->space, r->ndim, r->shape, &axes);
+        if (r->target < 0 || !nx_axes_align(&p->space, r->ndim, r->shape, &axes)) continue;
         size_t bytes = (size_t)(nx_pass_region_count(p, &axes) * r->item_size);
         for (int slot = 0; slot < (p->box_count > 1 ? NX_JOB_SLOTS : 1); slot++) {
             r->buffers[slot] = nx_io_allocate(bytes);
@@ -153,16 +152,6 @@ static nexpr_status write_stretch(void *user, int64_t at, int64_t from, int64_t 
     return nx_writer_put(w->writer, r->member, data, (size_t)(count * r->item_size), at * r->item_size, err);
 }
 
-/* A region that comes again, on an axis that the result has not, was written the first time. */
-static bool is_first_time(const nx_pass *p, const nx_box *box, const nx_result *r) {
-    nx_axes axes;
-    nx_axes_align(&p->space, r->ndim, r->shape, &axes);
-    for (int a = 0; a < axes.ndim; a++) {
-        if (axes.size[a] == 1 && box->first[a]) return false;
-    }
-    return true;
-}
-
 /* Rows of all columns together. */
 static nexpr_status write_rows(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
     const writing *w = user;
@@ -188,7 +177,7 @@ nexpr_status nx_job_write_box(nexpr_job *job, int pass, const nx_box *box, int s
     const nx_pass *p = &job->passes[pass];
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
-        if (r->pass != pass || r->target < 0 || !is_first_time(p, box, r)) continue;
+        if (r->pass != pass || r->target < 0 || !nx_pass_is_first_time(p, box, r->ndim, r->shape)) continue;
         NX_IO_TRY(write_result(job, p, box, r, slot, err));
     }
     return NEXPR_OK;

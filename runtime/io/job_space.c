@@ -34,6 +34,15 @@ void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *
     }
 }
 
+bool nx_pass_is_first_time(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape) {
+    nx_axes axes;
+    nx_axes_align(&pass->space, ndim, shape, &axes);
+    for (int a = 0; a < axes.ndim; a++) {
+        if (axes.size[a] == 1 && box->first[a]) return false;
+    }
+    return true;
+}
+
 /* The axis at a place: place 0 is the outermost. */
 static int axis_at(const nx_pass *pass, int place) {
     return pass->fortran_order ? pass->space.ndim - 1 - place : place;
@@ -190,7 +199,8 @@ static bool choose_order(const nexpr_job *job, int pass) {
 void nx_job_make_passes(nexpr_job *job) {
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
-        r->pass = 0;
+        r->pass = r->count ? 0 : -1;
+        if (!r->count) continue; /* there is nothing to compute */
         while (r->pass < job->pass_count && !extend(&job->passes[r->pass].space, r->ndim, r->shape)) r->pass++;
         if (r->pass < job->pass_count) continue;
         job->passes[job->pass_count] = (nx_pass){.space.ndim = r->ndim};
@@ -201,7 +211,7 @@ void nx_job_make_passes(nexpr_job *job) {
         nx_result *r = &job->results[i];
         int long_axes = 0;
         for (int k = 0; k < r->ndim; k++) long_axes += r->shape[k] != 1;
-        r->fortran_order = job->passes[r->pass].fortran_order && long_axes > 1 && r->count;
+        r->fortran_order = r->pass >= 0 && job->passes[r->pass].fortran_order && long_axes > 1;
     }
 }
 
@@ -212,7 +222,7 @@ static void count_boxes(nx_pass *p) {
     p->box_count = 1;
     for (int a = 0; a < p->space.ndim; a++) {
         int64_t size = p->space.size[a], piece = p->piece.size[a];
-        p->boxes[a] = piece ? (size + piece - 1) / piece : 0;
+        p->boxes[a] = (size + piece - 1) / piece;
         p->box_count *= p->boxes[a];
         cut += p->boxes[a] > 1 && piece > 1;
     }
@@ -250,8 +260,7 @@ static cost find_cost(const nexpr_job *job, int pass) {
     }
     for (int i = 0; i < job->result_count; i++) {
         const nx_result *r = &job->results[i];
-        if (r->pass != pass || r->target < 0) continue;
-        nx_axes_align(&p->space, r->ndim, r->shape, &axes);
+        if (r->target < 0 || !nx_axes_align(&p->space, r->ndim, r->shape, &axes)) continue;
         int64_t slots = p->box_count > 1 ? NX_JOB_SLOTS : 1;
         add_product(&c.moving, nx_pass_region_count(p, &axes) * slots, r->item_size);
     }

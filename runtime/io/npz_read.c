@@ -371,7 +371,8 @@ static nexpr_status find_directory(const nx_reader *r, uint64_t comment, directo
     bool is_end = read_exactly(r, end, sizeof end, at, &status, err) && !memcmp(end, "PK\5\6", 4) &&
                   little(end + 20, 2) == comment;
     if (!status && !is_end) {
-        return nx_io_fail(err, NEXPR_FORMAT, r->input.stream.path, "something behind the end of the archive");
+        return nx_io_fail(err, NEXPR_FORMAT, r->input.stream.path, "damaged: the file does not end where its archive ends; it is truncated, or has "
+                          "something behind it");
     }
     uint64_t size = little(end + 12, 4);
     if (!find_large_record(r, at, ret, &status, err)) {
@@ -448,12 +449,13 @@ static nexpr_status read_archive(nx_reader *r, archive *z, unzFile handle, const
                                  nexpr_error *err) {
     const char *path = r->input.stream.path;
     unz_global_info64 info;
+    directory d = {0};
+    if (r->input.size == END_RECORD && !find_directory(r, 0, &d, NULL) && !d.count) return NEXPR_OK; /* minizip finds none */
     if (!handle) {
         return explain(path, c, 0, "damaged or truncated: the directory of a zip archive is missing at the end of the file",
                        err);
     }
     unzGetGlobalInfo64(handle, &info);
-    directory d = {0};
     NX_IO_TRY(find_directory(r, info.size_comment, &d, err));
     if (d.count != info.number_entry) return refuse(path, "count of the archive is contradictory", err);
     if (info.number_entry > (ZPOS64_T)r->input.size / CENTRAL_HEADER || info.number_entry > MOST_ENTRIES) {
@@ -510,6 +512,11 @@ nexpr_status nx_npz_check(nx_reader *r, int group, int64_t offset, const void *d
     return end == e->header.data_bytes && e->seen_crc != e->crc ? wrong_checksum(e, err) : NEXPR_OK;
 }
 
+static nexpr_status ends_early(const entry *e, int64_t bytes, nexpr_error *err) {
+    return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data ends after %lld of %lld bytes", (long long)bytes,
+                      (long long)e->inflated_bytes);
+}
+
 /* A new handle that has passed over the .npy header. */
 static nexpr_status begin_stream(nx_reader *r, entry *e, nexpr_error *err) {
     char header[4096];
@@ -522,7 +529,7 @@ static nexpr_status begin_stream(nx_reader *r, entry *e, nexpr_error *err) {
     for (int64_t left = e->header_bytes; left; left -= (int64_t)count) {
         size_t n = left < (int64_t)sizeof header ? (size_t)left : sizeof header;
         NX_IO_TRY(inflate_bytes(e->stream, e->stream_cursor, e->label, header, n, &count, err));
-        if (count < n) return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data ends too early");
+        if (count < n) return ends_early(e, e->header_bytes - left + (int64_t)count, err);
     }
     return NEXPR_OK;
 }
@@ -544,7 +551,7 @@ nexpr_status nx_npz_read(nx_reader *r, int group, int64_t first, int64_t count, 
     }
     if (first != g->next || !e->stream) return nx_reader_refuse_again(r, group, err);
     NX_IO_TRY(inflate_bytes(e->stream, e->stream_cursor, e->label, data[0], bytes, &done, err));
-    if (done < bytes) return nx_reader_wrong_size(r, group, first * g->item_size + (int64_t)done, err);
+    if (done < bytes) return ends_early(e, e->header_bytes + first * g->item_size + (int64_t)done, err);
     g->next += count;
     return g->next == g->count ? end_stream(e, err) : NEXPR_OK;
 }

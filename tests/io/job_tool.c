@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { MOST = 32 };
 
@@ -61,6 +60,18 @@ static nexpr_status add_output(work *w, const char *path, nexpr_error *err) {
     return nexpr_output_new(path, &options, &w->outputs[w->output_count++], err);
 }
 
+/* KiB; getrusage would tell of the process that this one was forked from. */
+static long peak_memory(void) {
+    char line[128];
+    long peak = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status)) {
+        if (sscanf(line, "VmHWM: %ld", &peak) == 1) break;
+    }
+    if (status) fclose(status);
+    return peak;
+}
+
 static void print_result(const work *w, int index) {
     nexpr_array a = nexpr_array_init();
     nexpr_member m = nexpr_member_init();
@@ -89,13 +100,11 @@ static nexpr_status run(work *w, const char *text, size_t max_memory, nexpr_erro
     status = nexpr_job_run(w->job, err);
     for (int i = 0; !status && i < w->output_count; i++) status = nexpr_output_commit(w->outputs[i], err);
     if (status) return status;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     fprintf(stderr, "read %lld write %lld keep %lld buffers %lld spool %lld %s boxes %lld elements %lld fortran %d rss "
             "%ld\n",
             (long long)info.bytes_to_read, (long long)info.bytes_to_write, (long long)info.bytes_to_keep,
             (long long)info.buffer_bytes, (long long)info.spool_bytes, info.spool_in_memory ? "memory" : "file",
-            (long long)info.boxes, (long long)info.elements, info.fortran_order, usage.ru_maxrss);
+            (long long)info.boxes, (long long)info.elements, info.fortran_order, peak_memory());
     for (int i = 0; i < results; i++) print_result(w, i);
     return NEXPR_OK;
 }
