@@ -75,7 +75,7 @@ static size_t find_cut(const char *data, size_t n, size_t quotes) {
     return 0;
 }
 
-/* Reads text from the next offset on and cuts it. Without a line end more is read, up to the longest line. */
+/* Reads text from the next offset on and cuts it. Without a line end more is read, but never more than the longest line. */
 static nexpr_status cut_block(const scan *s, nx_csv_buffer *buffer, block *b, size_t *ret_bytes, nexpr_error *err) {
     size_t bytes = NX_CSV_BLOCK, cut;
     for (;; bytes = NX_CSV_LONGEST_LINE) {
@@ -183,12 +183,8 @@ static const char *scan_row(const nx_csv *csv, const nx_csv_text *text, const ch
         }
         bool is_last = i == csv->column_count - 1;
         if ((*end == text->separator) == is_last) return fail_count(text, end, row, i + 1, flaw);
+        if (is_last) return nx_csv_next_line(end);
         at = end + 1;
-        if (!is_last) continue;
-        at = nx_csv_next_line(end);
-        if (at - row <= NX_CSV_LONGEST_LINE) return at;
-        *flaw = (nx_csv_flaw){NX_CSV_LONG_LINE, (size_t)(row - text->begin), 0};
-        return NULL;
     }
 }
 
@@ -312,7 +308,8 @@ static nexpr_status conclude(scan *s, nexpr_error *err) {
     if (s->status && err) *err = s->error;
     if (s->status) return s->status;
     sum_up(s);
-    if (s->flawed_block == SIZE_MAX && s->blank_block + 1 < s->last_block) {
+    bool is_blank_followed = s->flawed_block != SIZE_MAX || s->blank_block + 1 < s->last_block;
+    if (is_blank_followed && s->blank_block < s->flawed_block) {
         s->flawed_block = s->blank_block;
         s->flaw = (nx_csv_flaw){NX_CSV_BLANK_LINE, s->blank_at, 0};
     }

@@ -2,6 +2,8 @@
 /* Tables: what is read as what, what is refused with which words, and what is written. */
 #include "tests/io/fixture.h"
 
+#include "runtime/io/file.h"
+
 #include <math.h>
 #include <unistd.h>
 
@@ -413,6 +415,32 @@ static void large_tables_are_read_in_blocks(void **state) {
     nexpr_file_free(&file);
 }
 
+/* As a job reads: some columns, in boxes of rows, mostly in order. */
+static void rows_are_read_in_boxes(void **state) {
+    (void)state;
+    enum { ROWS = 300000, MOST = 100000 };
+    write_large("t.csv", ROWS, -1, "");
+    nexpr_file *file = open_with("t.csv", NULL);
+    nx_reader *r = nx_file_reader(file);
+    int64_t *i = malloc(sizeof *i * MOST);
+    double *x = malloc(sizeof *x * MOST);
+    const int64_t sizes[] = {1, 7, 100, 12345, 65536, 3, 99999}, starts[] = {0, 0, 150000, 1, 299999, 299999, 0};
+    for (size_t k = 0; k < 7; k++) {
+        for (int64_t first = starts[k], count, box = 0; first < ROWS && box < 40; first += count, box++) {
+            count = ROWS - first < sizes[k] ? ROWS - first : sizes[k];
+            void *const data[] = {k % 2 ? NULL : i, NULL, x};
+            nexpr_error err = nexpr_error_init();
+            if (r->format->read(r, 0, first, count, data, &err)) fail_msg("%s", err.message);
+            for (int64_t n = 0; n < count; n++) {
+                assert_true(x[n] == (double)(first + n) / 4 && (k % 2 || i[n] == first + n));
+            }
+        }
+    }
+    free(i);
+    free(x);
+    nexpr_file_free(&file);
+}
+
 static void the_first_flaw_of_a_large_table_is_reported(void **state) {
     (void)state;
     const struct {
@@ -432,6 +460,36 @@ static void the_first_flaw_of_a_large_table_is_reported(void **state) {
             assert_non_null(strstr(err.message, cases[i].message));
         }
     }
+}
+
+/* Threads find them in any order. */
+static void of_two_flaws_the_first_is_reported(void **state) {
+    (void)state;
+    char *text = malloc(2 << 20), *end = repeat(stpcpy(text, "a,b\n"), "1,2\n", 150000);
+    end = stpcpy(end, "1\n");
+    end = stpcpy(repeat(end, "1,2\n", 300000), "3\n");
+    for (int k = 0; k < 20; k++) {
+        write_file("t.csv", text, (size_t)(end - text));
+        expect_refused("t.csv", NULL, NEXPR_FORMAT, "t.csv:150002: expected 2 cells as in the header, the line has 1");
+    }
+    free(text);
+}
+
+/* More of them than one block holds. */
+static void many_blank_lines_are_fine_at_the_end_only(void **state) {
+    (void)state;
+    char *text = malloc(4 << 20), *end = repeat(stpcpy(text, "a\n1\n"), "\n", 3 << 20);
+    write_file("t.csv", text, (size_t)(end - text));
+    nexpr_file *file = open_with("t.csv", NULL);
+    assert_int_equal(member_of(file, 0).shape[0], 1);
+    nexpr_file_free(&file);
+    *end++ = '2';
+    write_file("t.csv", text, (size_t)(end - text));
+    expect_refused("t.csv", NULL, NEXPR_FORMAT, "t.csv:3: a blank line before the last row");
+    text[4 + (1 << 20) - 2] = '2'; /* the first byte of the second block */
+    write_file("t.csv", text, 4 + (1 << 20));
+    expect_refused("t.csv", NULL, NEXPR_FORMAT, "t.csv:3: a blank line before the last row");
+    free(text);
 }
 
 static void the_first_bad_cell_of_a_large_table_is_named(void **state) {
@@ -595,7 +653,10 @@ int main(void) {
         TEST(a_nameless_file_is_known_by_its_looks),
         TEST(caps_are_kept_to),
         TEST(large_tables_are_read_in_blocks),
+        TEST(rows_are_read_in_boxes),
         TEST(the_first_flaw_of_a_large_table_is_reported),
+        TEST(of_two_flaws_the_first_is_reported),
+        TEST(many_blank_lines_are_fine_at_the_end_only),
         TEST(the_first_bad_cell_of_a_large_table_is_named),
         TEST(a_file_that_changes_is_an_error),
         TEST(elements_are_written_as_python_does),
