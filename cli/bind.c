@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* First whatever says its name (--set, NAME=FILE, fields), then the one file that may take the one name that is left. */
+/* First whatever says its name (--set, NAME=FILE, members), then the one array that may take the one name that is left. */
 #include "cli/bind.h"
 
 #include "cli/name.h"
@@ -10,13 +10,20 @@
 
 enum { LISTED = 12 }; /* names that a message lists at most */
 
+/* An input as it is bound: the file is open. */
+typedef struct candidate {
+    const input *input;
+    nexpr_file *file;
+    int member; /* -1: all */
+} candidate;
+
 typedef struct binder {
     const source *source;
     bindings *out;
-    const char *unnamed[2]; /* plain files without a name; two are enough to know that there are several */
-    nexpr_file *unnamed_file;
+    column_types types;
+    candidate unnamed[2]; /* arrays without a name that is used; two are enough to know that there are several */
     int unnamed_count;
-    phrase fields; /* "data.npy has the fields x, y" */
+    phrase members; /* "; data.npy has the fields x, y" */
 } binder;
 
 static const binding *find_binding(const bindings *b, const char *name) {
@@ -38,8 +45,15 @@ static void add_listed(phrase *p, int *count, const char *name) {
     phrase_add_name(p, name);
 }
 
-static void add_fields(phrase *p, const nexpr_file *file) {
+/* "fields x, y" */
+static void add_members(phrase *p, const nexpr_file *file) {
+    static const char *const words[NEXPR_FILE_FORMAT_COUNT] = {[NEXPR_FILE_NPY] = "fields", [NEXPR_FILE_NPZ] = "arrays",
+                                                               [NEXPR_FILE_CSV] = "columns", [NEXPR_FILE_TSV] = "columns"};
+    nexpr_file_info info = nexpr_file_info_init();
     int count = 0;
+    nexpr_file_describe(file, &info);
+    phrase_add(p, "%s ", words[info.format] ? words[info.format] : "arrays");
+    if (!nexpr_file_member_count(file)) phrase_add(p, "(none)");
     for (int i = 0; i < nexpr_file_member_count(file); i++) {
         nexpr_member member = nexpr_member_init();
         nexpr_file_member(file, i, &member);
@@ -88,61 +102,103 @@ static int add_binding(binder *b, const char *name, nexpr_file *file, int member
     return EXIT_OK;
 }
 
-static int bind_fields(binder *b, nexpr_file *file, const char *by) {
+/* Whether a member goes by its own name. */
+static bool has_used_name(const binder *b, const nexpr_file *file, int index) {
+    nexpr_member member = nexpr_member_init();
+    return !nexpr_file_member(file, index, &member) && member.name && source_find_name(b->source, member.name) >= 0;
+}
+
+static int bind_member(binder *b, const candidate *c, int index) {
+    nexpr_member member = nexpr_member_init();
+    nexpr_file_member(c->file, index, &member);
+    return add_binding(b, member.name, c->file, index, c->input->argument);
+}
+
+static int bind_all(binder *b, const candidate *c) {
     int used = 0;
-    for (int i = 0; i < nexpr_file_member_count(file); i++) {
-        nexpr_member member = nexpr_member_init();
-        nexpr_file_member(file, i, &member);
-        if (source_find_name(b->source, member.name) < 0) continue;
-        int status = add_binding(b, member.name, file, i, by);
+    phrase p = {0}, uses = {0};
+    for (int i = 0; i < nexpr_file_member_count(c->file); i++) {
+        if (!has_used_name(b, c->file, i)) continue;
+        int status = bind_member(b, c, i);
         if (status) return status;
         used++;
     }
-    phrase p = {0};
-    add_fields(&p, file);
-    phrase_add(&b->fields, "; %s has the fields %s", by, p.used ? p.text : "(none)");
+    add_members(&p, c->file);
+    phrase_add(&b->members, "; %s has the %s", c->input->argument, p.text);
     if (used) return EXIT_OK;
-    phrase uses = {0};
     add_uses(&uses, b);
-    return report_use("input %s gives no name that is used: it has the fields %s; %s", by, p.used ? p.text : "(none)",
-                      uses.text);
+    return report_use("input %s gives no name that is used: it has the %s; %s", c->input->argument, p.text, uses.text);
 }
 
-static bool is_plain(const nexpr_file *file) {
-    nexpr_member member = nexpr_member_init();
-    return nexpr_file_member_count(file) == 1 && !nexpr_file_member(file, 0, &member) && !member.name;
+static int bind_unnamed_file(binder *b, const candidate *c) {
+    int only = c->member >= 0 ? c->member : nexpr_file_member_count(c->file) == 1 ? 0 : -1;
+    if (only < 0) return bind_all(b, c);
+    if (has_used_name(b, c->file, only)) return bind_member(b, c, only);
+    if (b->unnamed_count < 2) b->unnamed[b->unnamed_count] = (candidate){c->input, c->file, only};
+    b->unnamed_count++;
+    return EXIT_OK;
 }
 
-static int bind_named(binder *b, nexpr_file *file, const char *name, size_t length, const char *by) {
-    if (!is_plain(file)) {
+static int bind_named(binder *b, const candidate *c) {
+    const input *in = c->input;
+    int count = nexpr_file_member_count(c->file), length = (int)in->name_length;
+    if (c->member < 0 && count != 1) {
         phrase p = {0};
-        add_fields(&p, file);
-        return report_use("--input %s: the file has fields, which have names of their own (%s); leave out '%.*s='", by,
-                          p.text, (int)length, name);
+        add_members(&p, c->file);
+        return report_use("--input %s: the file has the %s; choose one, as in %.*s=FILE:MEMBER, or leave out '%.*s=' to use "
+                          "them by their names", in->argument, p.text, length, in->name, length, in->name);
     }
-    char *copy = strndup(name, length);
-    if (!copy) return report_run("out of memory");
-    int status = add_binding(b, copy, file, 0, by);
-    free(copy);
+    char *name = strndup(in->name, in->name_length);
+    if (!name) return report_run("out of memory");
+    int status = add_binding(b, name, c->file, c->member < 0 ? 0 : c->member, in->argument);
+    free(name);
     return status;
 }
 
-static int bind_file(binder *b, const char *argument, const volatile int *cancel) {
-    const char *name = NULL;
-    size_t length = 0;
-    const char *path = name_split(argument, &name, &length);
-    nexpr_file_options options = nexpr_file_options_init();
-    options.cancel = cancel;
-    nexpr_error err = nexpr_error_init();
-    nexpr_file *file = NULL;
-    if (nexpr_file_open(path ? path : argument, &options, &file, &err)) return report_run("%s", err.message);
-    b->out->files[b->out->file_count++] = file;
-    if (path) return bind_named(b, file, name, length, argument);
-    if (!is_plain(file)) return bind_fields(b, file, argument);
-    if (b->unnamed_count < 2) b->unnamed[b->unnamed_count] = argument;
-    b->unnamed_count++;
-    b->unnamed_file = file;
+/* An earlier input of the same file shares it: a pipe can be read only once. */
+static nexpr_file *find_open(const bindings *b, const input *in) {
+    for (int i = 0; i < b->input_count; i++) {
+        const input *other = &b->inputs[i];
+        if (b->files[i] && !strcmp(other->path, in->path) && !strcmp(other->declared, in->declared)) return b->files[i];
+    }
+    return NULL;
+}
+
+static int check_standard_input(const settings *o, const bindings *b, const input *in) {
+    if (strcmp(in->path, "-")) return EXIT_OK;
+    if (o->file && !strcmp(o->file, "-")) {
+        return report_use("--file - and --input %s both read standard input", in->argument);
+    }
+    for (int i = 0; i < b->input_count; i++) {
+        if (strcmp(b->inputs[i].path, "-") || !strcmp(b->inputs[i].declared, in->declared)) continue;
+        return report_use("--input %s and --input %s say different things of standard input", b->inputs[i].argument,
+                          in->argument);
+    }
     return EXIT_OK;
+}
+
+static int open_input(binder *b, const settings *o, const volatile int *cancel, candidate *ret) {
+    input *in = &b->out->inputs[b->out->input_count];
+    nexpr_error err = nexpr_error_init();
+    int status = check_standard_input(o, b->out, in);
+    if (status) return status;
+    *ret = (candidate){in, find_open(b->out, in), -1};
+    if (!ret->file) {
+        status = input_open(in, &b->types, cancel, &ret->file);
+        if (status) return status;
+        b->out->files[b->out->input_count] = ret->file;
+    }
+    if (!in->member || !nexpr_file_find(ret->file, in->member, &ret->member, &err)) return EXIT_OK;
+    return report_use("%s", err.message);
+}
+
+static int bind_file(binder *b, const settings *o, const volatile int *cancel) {
+    candidate c;
+    int status = input_read(o->inputs.items[b->out->input_count], &b->out->inputs[b->out->input_count]);
+    if (!status) status = open_input(b, o, cancel, &c);
+    b->out->input_count++; /* also on failure: what it holds is freed */
+    if (status) return status;
+    return c.input->name ? bind_named(b, &c) : bind_unnamed_file(b, &c);
 }
 
 /* The first name without a value, -1 if there is none; ret_count says how many there are. */
@@ -160,25 +216,45 @@ static int find_unbound(const binder *b, int *ret_count) {
 
 static int bind_unnamed(binder *b) {
     if (!b->unnamed_count) return EXIT_OK;
+    const candidate *c = &b->unnamed[0];
+    const char *argument = c->input->argument;
     int unbound, first = find_unbound(b, &unbound);
     if (unbound == 1 && b->unnamed_count == 1) {
         const char *name = nexpr_program_name(b->source->own, first, NULL, NULL, NULL);
-        return add_binding(b, name, b->unnamed_file, 0, b->unnamed[0]);
+        return add_binding(b, name, c->file, c->member, argument);
     }
     phrase p = {0};
     if (!unbound) {
         add_uses(&p, b);
-        return report_use("input %s gives no name that is used: %s%s", b->unnamed[0], p.text,
+        return report_use("input %s gives no name that is used: %s%s", argument, p.text,
                           nexpr_program_name_count(b->source->own) ? ", which need no other value" : "");
     }
     add_names(&p, b, true);
     if (unbound == 1) {
         return report_use("inputs %s and %s could both be %s; write --input %s=FILE for one and leave out the other",
-                          b->unnamed[0], b->unnamed[1], p.text, p.text);
+                          argument, b->unnamed[1].input->argument, p.text, p.text);
     }
     phrase how = {0};
-    add_argument(&how, "--input", nexpr_program_name(b->source->own, first, NULL, NULL, NULL), b->unnamed[0]);
-    return report_use("input %s could be any of %s; write %s", b->unnamed[0], p.text, how.text);
+    add_argument(&how, "--input", nexpr_program_name(b->source->own, first, NULL, NULL, NULL), argument);
+    return report_use("input %s could be any of %s; write %s", argument, p.text, how.text);
+}
+
+static int check_types_used(const column_types *types) {
+    for (int i = 0; i < types->count; i++) {
+        if (!types->used[i]) return report_use("--type %s: no input is a table with such a column", types->arguments[i]);
+    }
+    return EXIT_OK;
+}
+
+/* What the program itself says about the names that have no value. */
+static void hint_at_documentation(const binder *b) {
+    for (int i = 0; i < nexpr_program_name_count(b->source->own); i++) {
+        bool is_constant;
+        const char *name = nexpr_program_name(b->source->own, i, &is_constant, NULL, NULL);
+        pack_text about = pack_about(&b->source->pack, name);
+        if (is_constant || find_binding(b->out, name) || !about.length) continue;
+        report_hint("%s: %.*s", name, (int)about.length, about.begin);
+    }
 }
 
 static int check_all_bound(const binder *b) {
@@ -191,27 +267,40 @@ static int check_all_bound(const binder *b) {
     phrase_add(&how, " or ");
     add_argument(&how, "--set", name, "NUMBER");
     add_names(&names, b, true);
-    int status = report_use("no value for %s; write %s%s", names.text, how.text, b->fields.text);
+    int status = report_use("no value for %s; write %s%s", names.text, how.text, b->members.text);
     source_show(b->source, begin, end);
+    hint_at_documentation(b);
     return status;
 }
 
+static int bind_everything(binder *b, const settings *o, const volatile int *cancel) {
+    const source *s = b->source;
+    int status = column_types_read(o, &b->types);
+    for (int i = 0; !status && i < s->set_count; i++) status = add_binding(b, s->sets[i].name, NULL, 0, "--set");
+    for (int i = 0; !status && i < o->inputs.count; i++) status = bind_file(b, o, cancel);
+    if (!status) status = check_types_used(&b->types);
+    if (!status) status = bind_unnamed(b);
+    return status ? status : check_all_bound(b);
+}
+
 int bind_inputs(const settings *o, const source *s, const volatile int *cancel, bindings *ret) {
+    size_t room = (size_t)o->inputs.count + 1;
     *ret = (bindings){.items = calloc((size_t)nexpr_program_name_count(s->own) + 1, sizeof *ret->items),
-                      .files = calloc((size_t)o->input_count + 1, sizeof *ret->files)};
-    if (!ret->items || !ret->files) return report_run("out of memory");
+                      .inputs = calloc(room, sizeof *ret->inputs), .files = calloc(room, sizeof *ret->files)};
+    if (!ret->items || !ret->inputs || !ret->files) return report_run("out of memory");
     binder b = {.source = s, .out = ret};
-    int status = EXIT_OK;
-    for (int i = 0; !status && i < s->set_count; i++) status = add_binding(&b, s->sets[i].name, NULL, 0, "--set");
-    for (int i = 0; !status && i < o->input_count; i++) status = bind_file(&b, o->inputs[i], cancel);
-    if (!status) status = bind_unnamed(&b);
-    if (!status) status = check_all_bound(&b);
+    int status = bind_everything(&b, o, cancel);
+    column_types_free(&b.types);
     if (status && o->begins_like_option) report_hint("'%s' was taken as the expression; see nexpr --help", o->expression);
     return status;
 }
 
 void bind_free(bindings *b) {
-    for (int i = 0; i < b->file_count; i++) nexpr_file_free(&b->files[i]);
+    for (int i = 0; i < b->input_count; i++) {
+        nexpr_file_free(&b->files[i]);
+        input_free(&b->inputs[i]);
+    }
     free(b->items);
+    free(b->inputs);
     free(b->files);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Which file, or which field of a file, each name of the expression stands for. */
+/* Which array of which file each name of the expression stands for. */
 #ifndef CLI_BIND_H
 #define CLI_BIND_H
 
+#include "cli/input.h"
 #include "cli/source.h"
-
-#include "nexpr_io.h"
 
 typedef struct binding {
     const char *name; /* borrowed from the program */
@@ -17,15 +16,17 @@ typedef struct binding {
 typedef struct bindings {
     binding *items; /* every name of the expression that is bound, at most one each */
     int count;
-    nexpr_file **files;
-    int file_count;
+    input *inputs;      /* one for each --input */
+    nexpr_file **files; /* likewise; inputs of one file share it, and NULL stands for all but the first */
+    int input_count;
 } bindings;
 
 /*
  * Opens the inputs and binds names:
- *   NAME=FILE            a plain file's array to NAME
- *   a structured FILE    each field that the expression uses to its own name
- *   a plain FILE         its array to the only name that is not bound otherwise
+ *   NAME=FILE            the only array of a file to NAME
+ *   NAME=FILE:MEMBER     one of several
+ *   FILE, FILE:MEMBER    each array whose own name the expression uses to that name; the only array of a file whose name is
+ *                        not used, or that has none, to the only name that is not bound otherwise
  * A name without a value, one with two, one given by hand that is not used, and a file that gives no used name are errors.
  * cancel is handed to the files. On failure the error is reported; the exit status is returned; bind_free in any case.
  */

@@ -12,7 +12,7 @@ static void note(int signal_number) {
 
 /* SA_RESETHAND: the second signal has its usual effect. No SA_RESTART: system calls end with EINTR, and the flag is seen. */
 void interrupt_install(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct sigaction old, action = {.sa_handler = note, .sa_flags = SA_RESETHAND};
         sigemptyset(&action.sa_mask);

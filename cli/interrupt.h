@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ending on a signal without leaving anything behind. While an output is being written, SIGINT, SIGTERM and SIGHUP only set
- * a flag, which everything that takes long looks at; when all is cleaned up, the command dies of the signal after all.
+ * Ending on a signal without leaving anything behind. While an output is being written, SIGINT, SIGTERM, SIGHUP and
+ * SIGPIPE only set a flag, which everything that takes long looks at; when all is cleaned up, the command dies of the signal
+ * after all.
  */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexpr: the command. Text, names, compile, output file, evaluate, write or print; each step reports its own errors and
- * gives an exit status, and everything is freed on one path.
+ * nexpr: the command. Text, names, compile, outputs, job; then tell what would be done, or do it. Each step reports its own
+ * errors and gives an exit status, and everything is freed on one path.
  */
 #include "cli/bind.h"
+#include "cli/describe.h"
 #include "cli/interrupt.h"
 #include "cli/name.h"
 #include "cli/ops.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/source.h"
+#include "cli/target.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +27,12 @@ typedef struct run {
     bindings bindings;
     nexpr_context *context;
     nexpr *expr;
-    nexpr_output *output;
-    nexpr_array *inputs, *results; /* in the order of bindings.items, those of --set left out; result_count results */
-    const nexpr_array **input_list;
-    nexpr_array **result_list;
-    int input_count, result_count;
+    targets targets;
+    nexpr_job *job;
+    nexpr_file_source *sources; /* in the order of bindings.items, those of --set left out */
+    const nexpr_file_source **source_list;
+    int input_count;
+    progress progress;
 } run;
 
 /* ------------------------------------------------------------------------------------------------------- compiling -- */
@@ -51,22 +55,32 @@ static int describe_input(const binding *b, nexpr_input *ret) {
     return EXIT_OK;
 }
 
+static int compile_for(run *r, nexpr_input *types, const nexpr_input **list) {
+    for (int i = 0; i < r->bindings.count; i++) {
+        const binding *b = &r->bindings.items[i];
+        if (!b->file) continue;
+        int k = r->input_count++, status = describe_input(b, &types[k]);
+        if (status) return status;
+        list[k] = &types[k];
+        r->sources[k] = nexpr_file_source_init();
+        r->sources[k].file = b->file;
+        r->sources[k].member = b->member;
+        r->source_list[k] = &r->sources[k];
+    }
+    nexpr_error err = nexpr_error_init();
+    nexpr_status status = nexpr_compile(r->context, r->source.program, list, r->input_count, r->settings.dtype,
+                                        &r->source.limits, &r->expr, &err);
+    return status ? source_report(&r->source, &err) : EXIT_OK;
+}
+
 static int compile(run *r) {
     size_t room = (size_t)r->bindings.count + 1;
     nexpr_input *types = calloc(room, sizeof *types);
     const nexpr_input **list = calloc(room, sizeof *list);
-    int status = types && list ? EXIT_OK : report_run("out of memory");
-    for (int i = 0; !status && i < r->bindings.count; i++) {
-        if (!r->bindings.items[i].file) continue;
-        int k = r->input_count++;
-        status = describe_input(&r->bindings.items[i], &types[k]);
-        list[k] = &types[k];
-    }
-    nexpr_error err = nexpr_error_init();
-    if (!status && nexpr_compile(r->context, r->source.program, list, r->input_count, r->settings.dtype, &r->source.limits,
-                                 &r->expr, &err)) {
-        status = source_report(&r->source, &err);
-    }
+    r->sources = calloc(room, sizeof *r->sources);
+    r->source_list = calloc(room, sizeof *r->source_list);
+    bool has_memory = types && list && r->sources && r->source_list;
+    int status = has_memory ? compile_for(r, types, list) : report_run("out of memory");
     free(types);
     free(list);
     return status;
@@ -84,99 +98,100 @@ static int print_listing(const run *r) {
 
 /* ------------------------------------------------------------------------------------------------------ evaluating -- */
 
-static int allocate_arrays(run *r) {
-    r->result_count = nexpr_result_count(r->expr);
-    size_t inputs = (size_t)r->input_count + 1, results = (size_t)r->result_count + 1;
-    r->inputs = calloc(inputs, sizeof *r->inputs);
-    r->input_list = calloc(inputs, sizeof *r->input_list);
-    r->results = calloc(results, sizeof *r->results);
-    r->result_list = calloc(results, sizeof *r->result_list);
-    if (!r->inputs || !r->input_list || !r->results || !r->result_list) return report_run("out of memory");
-    for (int i = 0; i < r->input_count; i++) {
-        r->inputs[i] = nexpr_array_init();
-        r->input_list[i] = &r->inputs[i];
-    }
-    for (int i = 0; i < r->result_count; i++) {
-        r->results[i] = nexpr_array_init();
-        r->result_list[i] = &r->results[i];
-    }
-    return EXIT_OK;
-}
-
-/* Before the data is read: an output that cannot be written is an early error. */
-static int open_output(run *r) {
-    if (!r->settings.output) return EXIT_OK;
-    if (r->result_count != 1) {
-        return report_use("%s: a .npy file holds one array, but the expression has %d results", r->settings.output,
-                          r->result_count);
-    }
-    interrupt_install();
-    nexpr_output_options options = nexpr_output_options_init();
-    options.force = r->settings.force;
-    options.cancel = &interrupt_flag;
-    nexpr_error err = nexpr_error_init();
-    return nexpr_output_new(r->settings.output, &options, &r->output, &err) ? report_run("%s", err.message) : EXIT_OK;
-}
-
-static int load_inputs(run *r) {
-    nexpr_error err = nexpr_error_init();
-    for (int i = 0, k = 0; i < r->bindings.count; i++) {
-        const binding *b = &r->bindings.items[i];
-        if (b->file && nexpr_file_load(b->file, b->member, &r->inputs[k++], &err)) return report_run("%s", err.message);
-    }
-    return EXIT_OK;
-}
-
 /* For an error about shapes: which name has which. */
 static void report_shapes(const run *r) {
     for (int i = 0; i < r->input_count; i++) {
         phrase p = {0};
+        nexpr_member member = nexpr_member_init();
+        nexpr_file_member(r->sources[i].file, r->sources[i].member, &member);
         phrase_add(&p, "  ");
         phrase_add_name(&p, nexpr_input_name(r->expr, i));
         phrase_add(&p, " has shape (");
-        for (int k = 0; k < r->inputs[i].ndim; k++) {
-            phrase_add(&p, "%s%lld%s", k ? ", " : "", (long long)r->inputs[i].shape[k], r->inputs[i].ndim == 1 ? "," : "");
+        for (int k = 0; k < member.ndim; k++) {
+            phrase_add(&p, "%s%lld%s", k ? ", " : "", (long long)member.shape[k], member.ndim == 1 ? "," : "");
         }
         report_hint("%s)", p.text);
     }
 }
 
-static int evaluate(run *r) {
-    nexpr_run_options options = nexpr_run_options_init();
+/* Before the data is read: an output that cannot be written is an early error. From here on signals clean up. */
+static int open_targets(run *r) {
+    if (r->settings.outputs.count && !r->settings.dry_run) interrupt_install();
+    return targets_open(&r->settings, r->expr, &interrupt_flag, &r->targets);
+}
+
+static int make_job(run *r) {
+    nexpr_job_options options = nexpr_job_options_init();
     nexpr_error err = nexpr_error_init();
+    options.threads = r->settings.threads;
     options.cancel = &interrupt_flag;
-    nexpr_status status = nexpr_evaluate(r->expr, r->context, r->input_list, r->result_list, &options, &err);
+    options.progress = progress_note;
+    options.progress_user = &r->progress;
+    options.max_memory = r->settings.max_memory;
+    nexpr_status status = nexpr_job_new(r->expr, r->context, r->source_list, r->targets.sink_list, &options, &r->job, &err);
     if (!status) return EXIT_OK;
     int code = source_report(&r->source, &err);
     if (status == NEXPR_SHAPE) report_shapes(r);
     return code;
 }
 
-/* --------------------------------------------------------------------------------------------------------- results -- */
-
-static int write_result(run *r) {
-    nexpr_error err = nexpr_error_init();
-    nexpr_status status = nexpr_output_add(r->output, &r->results[0], &err);
-    if (!status) status = nexpr_output_commit(r->output, &err);
-    return status ? report_run("%s", err.message) : EXIT_OK;
+static double bytes_of(const nexpr_job *job) {
+    nexpr_job_info info = nexpr_job_info_init();
+    nexpr_job_describe(job, &info);
+    bool is_known = info.bytes_to_read >= 0 && info.bytes_to_write >= 0;
+    return is_known ? (double)info.bytes_to_read + (double)info.bytes_to_write : -1;
 }
 
-static void print_heading(const run *r, int index) {
+static int run_job(run *r) {
+    nexpr_error err = nexpr_error_init();
+    r->progress = progress_begin(r->settings.quiet, bytes_of(r->job));
+    nexpr_status status = nexpr_job_run(r->job, &err);
+    progress_end(&r->progress);
+    if (status) return source_report(&r->source, &err);
+    return targets_commit(&r->targets);
+}
+
+/* --------------------------------------------------------------------------------------------------------- results -- */
+
+static void print_heading(const run *r, int index, const nexpr_array *array) {
+    char text[RESULT_NAME_MAX];
     phrase p = {0};
-    const char *name = nexpr_result_name(r->expr, index);
-    if (name) phrase_add_name(&p, name);
-    else phrase_add(&p, "r%d", index);
-    printf("%s =%c", p.text, r->results[index].ndim ? '\n' : ' ');
+    phrase_add_name(&p, target_result_name(r->expr, index, text));
+    printf("%s =%c", p.text, array->ndim ? '\n' : ' ');
 }
 
 static void print_results(const run *r) {
     bool is_terminal = isatty(STDOUT_FILENO);
-    for (int i = 0; i < r->result_count; i++) {
-        if (is_terminal && r->result_count > 1) print_heading(r, i);
+    for (int i = 0; i < r->targets.result_count; i++) {
+        nexpr_array array = nexpr_array_init();
+        nexpr_job_array(r->job, i, &array);
+        if (is_terminal && r->targets.result_count > 1) print_heading(r, i, &array);
         if (!is_terminal && i) putchar('\n');
-        if (is_terminal) print_pretty(stdout, &r->results[i], r->settings.precision);
-        else print_rows(stdout, &r->results[i], r->settings.precision);
+        if (is_terminal) print_pretty(stdout, &array, r->settings.precision);
+        else print_rows(stdout, &array, r->settings.precision);
     }
+}
+
+/* The summary is for people who look at a terminal, and for programs that ask for JSON. */
+static void tell(const run *r, const description *d) {
+    bool is_taken = d->seconds >= 0 && targets_use_standard_output(&r->targets);
+    if (r->settings.json) describe_json(is_taken ? stderr : stdout, d);
+    else if (d->seconds < 0) describe_plan(stdout, d);
+    else if (r->targets.count && !r->settings.quiet && isatty(STDERR_FILENO)) describe_summary(stderr, d);
+}
+
+static int execute(run *r) {
+    description d = {.source = &r->source, .bindings = &r->bindings, .targets = &r->targets, .expr = r->expr, .job = r->job,
+                     .seconds = -1};
+    if (!r->settings.dry_run) {
+        double begin = progress_now();
+        int status = run_job(r);
+        if (status) return status;
+        d.seconds = progress_now() - begin;
+        if (!r->targets.count) print_results(r);
+    }
+    tell(r, &d);
+    return EXIT_OK;
 }
 
 /* Output that could not be written is an error, but a reader who has seen enough is not told so. */
@@ -191,20 +206,21 @@ static int close_standard_output(void) {
     return reason == EPIPE ? EXIT_RUN : report_run("cannot write to standard output: %s", strerror(reason));
 }
 
+static int bind_names(run *r) {
+    int status = bind_inputs(&r->settings, &r->source, &interrupt_flag, &r->bindings);
+    if (status && r->settings.dry_run && !r->settings.json) describe_pack(stdout, &r->source.pack);
+    return status;
+}
+
 static int evaluate_expression(run *r) {
-    int status = source_read(&r->settings, &r->source);
-    if (!status) status = bind_inputs(&r->settings, &r->source, &interrupt_flag, &r->bindings);
-    if (!status) status = make_context(r);
+    int status = make_context(r);
+    if (!status) status = source_read(&r->settings, r->context, &r->source);
+    if (!status) status = bind_names(r);
     if (!status) status = compile(r);
     if (!status && r->settings.bytecode) return print_listing(r);
-    if (!status) status = allocate_arrays(r);
-    if (!status) status = open_output(r);
-    if (!status) status = load_inputs(r);
-    if (!status) status = evaluate(r);
-    if (status) return status;
-    if (r->output) return write_result(r);
-    print_results(r);
-    return EXIT_OK;
+    if (!status) status = open_targets(r);
+    if (!status) status = make_job(r);
+    return status ? status : execute(r);
 }
 
 static int choose(run *r) {
@@ -216,16 +232,14 @@ static int choose(run *r) {
 }
 
 static void free_run(run *r) {
-    nexpr_output_free(&r->output);
-    for (int i = 0; r->results && i < r->result_count; i++) nexpr_array_free(&r->results[i]);
-    free(r->inputs);
-    free(r->input_list);
-    free(r->results);
-    free(r->result_list);
+    nexpr_job_free(&r->job);
+    targets_free(&r->targets);
+    free(r->sources);
+    free(r->source_list);
     nexpr_free(&r->expr);
-    nexpr_context_free(&r->context);
     bind_free(&r->bindings);
     source_free(&r->source);
+    nexpr_context_free(&r->context);
     options_free(&r->settings);
 }
 
@@ -242,7 +256,6 @@ int main(int argc, char **argv) {
     int status = options_read(argc, argv, &r.settings);
     if (!status) status = choose(&r);
     free_run(&r);
-    nexpr_context_free_default();
     interrupt_finish();
     int closed = close_standard_output();
     return status ? status : closed;

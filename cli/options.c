@@ -3,49 +3,67 @@
 
 #include "cli/number.h"
 #include "cli/report.h"
+#include "cli/size.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef enum option_id {
-#define OPTION(id, letter, word, argument, help) OPTION_##id,
+#define OPTION(id, letter, word, argument, values, times, brief, more) OPTION_##id,
 #include "cli/options.def"
     OPTION_COUNT
 } option_id;
 
+enum option_times { ONCE, MANY };
+
 typedef struct option_row {
     char letter;
-    const char *word, *argument, *help;
+    const char *word, *argument;
+    enum option_times times;
+    const char *brief, *more;
 } option_row;
 
 static const option_row rows[OPTION_COUNT] = {
-#define OPTION(id, letter, word, argument, help) [OPTION_##id] = {letter, word, argument, help},
+#define OPTION(id, letter, word, argument, values, times, brief, more) \
+    [OPTION_##id] = {letter, word, argument, times, brief, more},
 #include "cli/options.def"
 };
 
 /* ---------------------------------------------------------------------------------------------------------- help -- */
 
-static void print_row(FILE *out, const option_row *row) {
-    enum { COLUMN = 30 };
-    char head[64];
-    snprintf(head, sizeof head, "  %c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
-             row->letter ? "," : " ", row->word, *row->argument ? "=" : "", row->argument);
-    fprintf(out, "%-*s", COLUMN, head);
-    for (const char *line = row->help; *line;) {
-        size_t n = strcspn(line, "\n");
-        fprintf(out, "%.*s\n", (int)n, line);
-        line += n + (line[n] == '\n');
-        if (*line) fprintf(out, "%*s", COLUMN, "");
+enum { HELP_COLUMN = 26, HELP_WIDTH = 100 };
+
+/* Words from HELP_COLUMN to HELP_WIDTH; the line has come to `column`, which is returned. */
+static int print_wrapped(FILE *out, const char *text, int column) {
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (column + 1 + n > HELP_WIDTH) column = fprintf(out, "\n%*s", HELP_COLUMN, "") - 1;
+        else if (column > HELP_COLUMN) column += fprintf(out, " ");
+        column += fprintf(out, "%.*s", n, text);
+        text += n + (text[n] == ' ');
     }
+    return column;
+}
+
+static void print_row(FILE *out, const option_row *row) {
+    int column = fprintf(out, "  %c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+                         row->letter ? "," : " ", row->word, *row->argument ? " " : "", row->argument);
+    if (column >= HELP_COLUMN) fprintf(out, "\n%*s", HELP_COLUMN, "");
+    else fprintf(out, "%*s", HELP_COLUMN - column, "");
+    column = print_wrapped(out, row->brief, HELP_COLUMN);
+    if (*row->more) putc('.', out);
+    print_wrapped(out, row->more, column + 1);
+    putc('\n', out);
 }
 
 void options_print_help(FILE *out) {
     fputs("Usage: nexpr [OPTION]... EXPRESSION\n"
           "Evaluate an array expression with the results of NumPy, and print them or write them to a file.\n\n"
           "  nexpr \"1 + 1\"\n"
-          "  nexpr \"2*a - 4.5*b\" --input data.npy\n"
-          "  nexpr \"where(x > limit, sqrt(x), 0)\" --input x=x.npy --set limit=2 --output y.npy\n\n", out);
+          "  nexpr \"2*a - 4.5*b\" --input data.npz\n"
+          "  nexpr \"where(x > limit, sqrt(x), 0)\" --input x=x.npy --set limit=2 --output y.npy\n"
+          "  nexpr \"total = price*count\" --input sales.csv --output totals.csv\n\n", out);
     for (int i = 0; i < OPTION_COUNT; i++) print_row(out, &rows[i]);
     fputs("\nAn EXPRESSION that begins with the letter of an option stands behind --.\n"
           "Exit status: 0 success, 1 evaluation or file error, 2 usage or expression error.\n", out);
@@ -81,24 +99,32 @@ static int read_fp(settings *o, const char *text) {
     return report_use("--fp is strict or contract, not '%s'", text);
 }
 
-/* Values that may be given once. */
-static int read_once(const char **to, const char *word, const char *text) {
-    if (*to) return report_use("--%s is given twice: '%s' and '%s'", word, *to, text);
-    *to = text;
+static int read_size(const char *word, const char *text, size_t *ret) {
+    return size_read(text, ret) ? EXIT_OK : report_use("--%s needs a size such as 256M or 2G, not '%s'", word, text);
+}
+
+static int add(option_list *list, const char *text) {
+    list->items[list->count++] = text;
     return EXIT_OK;
 }
 
 static int apply(settings *o, option_id id, const char *text) {
     switch (id) {
-    case OPTION_INPUT: o->inputs[o->input_count++] = text; return EXIT_OK;
-    case OPTION_SET: o->sets[o->set_count++] = text; return EXIT_OK;
-    case OPTION_FILE: return read_once(&o->file, "file", text);
-    case OPTION_OUTPUT: return read_once(&o->output, "output", text);
+    case OPTION_INPUT: return add(&o->inputs, text);
+    case OPTION_TYPE: return add(&o->types, text);
+    case OPTION_SET: return add(&o->sets, text);
+    case OPTION_FILE: o->file = text; return EXIT_OK;
+    case OPTION_OUTPUT: return add(&o->outputs, text);
     case OPTION_FORCE: o->force = true; return EXIT_OK;
+    case OPTION_NO_FSYNC: o->no_fsync = true; return EXIT_OK;
     case OPTION_DTYPE: return read_dtype(o, text);
+    case OPTION_MAX_MEMORY: return read_size("max-memory", text, &o->max_memory);
     case OPTION_THREADS: return read_number("threads", text, 1, 4096, &o->threads);
     case OPTION_FP: return read_fp(o, text);
     case OPTION_PRECISION: return read_number("precision", text, 0, NUMBER_MAX_PRECISION, &o->precision);
+    case OPTION_DRY_RUN: o->dry_run = true; return EXIT_OK;
+    case OPTION_JSON: o->json = true; return EXIT_OK;
+    case OPTION_QUIET: o->quiet = true; return EXIT_OK;
     case OPTION_OPS: o->ops = true; return EXIT_OK;
     case OPTION_BYTECODE: o->bytecode = true; return EXIT_OK;
     case OPTION_VERSION: o->version = true; return EXIT_OK;
@@ -110,9 +136,10 @@ static int apply(settings *o, option_id id, const char *text) {
 
 /* ------------------------------------------------------------------------------------------------------ arguments -- */
 
-/* The arguments that are left. */
+/* The arguments that are left, and what options that may be given once were given. */
 typedef struct cursor {
     char **at, **end;
+    const char *given[OPTION_COUNT];
 } cursor;
 
 static const option_row *find_letter(char letter) {
@@ -140,11 +167,15 @@ static int apply_with_next(settings *o, const option_row *row, const char *attac
     option_id id = (option_id)(row - rows);
     if (!*row->argument) {
         if (attached) return report_use("--%s takes no value", row->word);
-        return apply(o, id, NULL);
+        return apply(o, id, "");
     }
-    if (attached) return apply(o, id, attached);
-    if (c->at == c->end) return report_use("--%s needs %s", row->word, row->argument);
-    return apply(o, id, *c->at++);
+    if (!attached && c->at == c->end) return report_use("--%s needs %s", row->word, row->argument);
+    const char *text = attached ? attached : *c->at++;
+    if (row->times == ONCE && c->given[id]) {
+        return report_use("--%s is given twice: '%s' and '%s'", row->word, c->given[id], text);
+    }
+    c->given[id] = text;
+    return apply(o, id, text);
 }
 
 static int read_word(settings *o, const char *word, cursor *c) {
@@ -199,8 +230,7 @@ static int read_arguments(settings *o, cursor *c) {
     return EXIT_OK;
 }
 
-static int check(const settings *o) {
-    if (o->help || o->version || o->ops) return EXIT_OK;
+static int check_expression(const settings *o) {
     if (!o->expression && !o->file) {
         report_use("there is no expression; try nexpr --help");
         if (o->has_attached_value) report_hint("%s", minus_advice);
@@ -210,16 +240,49 @@ static int check(const settings *o) {
     return EXIT_OK;
 }
 
+/* Options that contradict each other, or would have no effect: the user meant something else. */
+static int check_sense(const settings *o) {
+    bool prints = !o->outputs.count;
+    const struct {
+        bool is_nonsense;
+        const char *advice;
+    } rules[] = {
+        {o->force && prints, "--force replaces output files, but there is no --output"},
+        {o->no_fsync && prints, "--no-fsync is about output files, but there is no --output"},
+        {o->precision >= 0 && !prints, "--precision is about printing, but results go to --output; files keep every digit"},
+        {o->types.count && !o->inputs.count, "--type is about columns of tables, but there is no --input"},
+        {o->quiet && o->json, "--quiet leaves out the summary that --json asks for; leave out one of them"},
+        {o->quiet && o->dry_run, "--quiet leaves nothing of --dry-run; leave out one of them"},
+        {o->bytecode && o->dry_run, "--bytecode and --dry-run each tell something else instead of evaluating; choose one"},
+        {o->bytecode && o->json, "--json is about --dry-run and the final summary, and --bytecode has neither"},
+        {o->bytecode && !prints, "--bytecode evaluates nothing that could go to --output"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].is_nonsense) return report_use("%s", rules[i].advice);
+    }
+    return EXIT_OK;
+}
+
+static bool make_list(option_list *list, int room) {
+    list->items = calloc((size_t)room + 1, sizeof *list->items);
+    return list->items != NULL;
+}
+
 int options_read(int argc, char **argv, settings *ret) {
     *ret = (settings){.precision = -1};
-    ret->inputs = calloc((size_t)argc + 1, sizeof *ret->inputs);
-    ret->sets = calloc((size_t)argc + 1, sizeof *ret->sets);
-    if (!ret->inputs || !ret->sets) return report_run("out of memory");
-    int status = read_arguments(ret, &(cursor){argv + (argc > 0), argv + argc});
-    return status ? status : check(ret);
+    if (!make_list(&ret->inputs, argc) || !make_list(&ret->types, argc) || !make_list(&ret->sets, argc) ||
+        !make_list(&ret->outputs, argc)) {
+        return report_run("out of memory");
+    }
+    int status = read_arguments(ret, &(cursor){.at = argv + (argc > 0), .end = argv + argc});
+    if (status || ret->help || ret->version || ret->ops) return status;
+    status = check_expression(ret);
+    return status ? status : check_sense(ret);
 }
 
 void options_free(settings *o) {
-    free(o->inputs);
-    free(o->sets);
+    free(o->inputs.items);
+    free(o->types.items);
+    free(o->sets.items);
+    free(o->outputs.items);
 }

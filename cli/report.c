@@ -6,8 +6,9 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BEFORE = 60, AFTER = 60, MESSAGE_MAX = 2048 }; /* bytes of a long line shown on both sides of the place */
 
@@ -15,8 +16,7 @@ static bool continues_character(char c) {
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-/* Length of the valid UTF-8 sequence at text, 0 if there is none. */
-static size_t character_length(const char *text, size_t left) {
+size_t report_character_length(const char *text, size_t left) {
     unsigned char c = (unsigned char)*text;
     size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
     if (n > left) return 0;
@@ -26,30 +26,43 @@ static size_t character_length(const char *text, size_t left) {
     return n;
 }
 
-/* Writes text with "?" for control characters and for bytes that are not UTF-8. */
-static void put_text(const char *text, size_t length) {
+void report_text(FILE *out, const char *text, size_t length) {
     for (size_t i = 0, n; i < length; i += n) {
-        n = character_length(text + i, length - i);
+        n = report_character_length(text + i, length - i);
         bool is_control = n == 1 && ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) && text[i] != '\t';
         bool is_c1 = n == 2 && text[i] == '\xC2' && (unsigned char)text[i + 1] < 0xA0;
-        if (!n || is_control || is_c1) putc('?', stderr);
-        else fwrite(text + i, 1, n, stderr);
+        if (!n || is_control || is_c1) putc('?', out);
+        else fwrite(text + i, 1, n, out);
         if (!n) n = 1;
     }
 }
 
-static void put_message(const char *prefix, const char *format, va_list args) {
+/* Colours are for people who want them: https://no-color.org. */
+static bool has_colours(void) {
+    const char *unwanted = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(unwanted && *unwanted) && terminal && strcmp(terminal, "dumb");
+}
+
+static void put_coloured(const char *colour, const char *text, size_t length) {
+    bool coloured = has_colours();
+    if (coloured) fprintf(stderr, "\033[%sm", colour);
+    fwrite(text, 1, length, stderr);
+    if (coloured) fputs("\033[0m", stderr);
+}
+
+static void put_message(bool is_error, const char *format, va_list args) {
     char message[MESSAGE_MAX];
     vsnprintf(message, sizeof message, format, args);
-    fputs(prefix, stderr);
-    put_text(message, strlen(message));
+    put_coloured("1", "nexpr: ", 7);
+    if (is_error) put_coloured("1;31", "error: ", 7);
+    report_text(stderr, message, strlen(message));
     putc('\n', stderr);
 }
 
 int report_use(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    put_message("nexpr: error: ", format, args);
+    put_message(true, format, args);
     va_end(args);
     return EXIT_USE;
 }
@@ -58,7 +71,7 @@ int report_run(const char *format, ...) {
     va_list args;
     if (interrupt_flag) return EXIT_RUN; /* the user knows */
     va_start(args, format);
-    put_message("nexpr: error: ", format, args);
+    put_message(true, format, args);
     va_end(args);
     return EXIT_RUN;
 }
@@ -66,7 +79,7 @@ int report_run(const char *format, ...) {
 void report_hint(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    put_message("nexpr: ", format, args);
+    put_message(false, format, args);
     va_end(args);
 }
 
@@ -81,7 +94,9 @@ static void put_blanks(const char *text, size_t length) {
 static void put_carets(const char *text, size_t length) {
     size_t count = 0;
     for (size_t i = 0; i < length; i++) count += !continues_character(text[i]);
-    for (size_t i = 0; i < (count ? count : 1); i++) putc('^', stderr);
+    char carets[BEFORE + AFTER];
+    memset(carets, '^', sizeof carets);
+    put_coloured("1;32", carets, !count ? 1 : count < sizeof carets ? count : sizeof carets);
     putc('\n', stderr);
 }
 
@@ -126,7 +141,7 @@ void report_place(const char *label, const char *text, size_t length, size_t beg
     if (line > 1 || memchr(text, '\n', inner)) snprintf(margin, sizeof margin, "%5zu | ", line);
     if (label) fprintf(stderr, "  in %s:\n", label);
     fprintf(stderr, "%s%s", margin, w.cut_before ? "..." : "");
-    put_text(text + w.begin, w.end - w.begin);
+    report_text(stderr, text + w.begin, w.end - w.begin);
     fprintf(stderr, "%s\n%*s", w.cut_after ? "..." : "", (int)strlen(margin) + (w.cut_before ? 3 : 0), "");
     put_blanks(text + w.begin, begin - w.begin);
     put_carets(text + begin, (end < w.end ? end : w.end) - begin);

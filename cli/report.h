@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling the user what went wrong, on standard error. Control characters in messages and texts are shown as "?". */
+/*
+ * Telling the user what went wrong, on standard error. Control characters in messages and texts are shown as "?"; on a
+ * terminal that has them, words of alarm are coloured.
+ */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum {
     EXIT_OK = 0,
@@ -23,5 +27,10 @@ __attribute__((format(printf, 1, 2))) void report_hint(const char *format, ...);
  * text it is.
  */
 void report_place(const char *label, const char *text, size_t length, size_t begin, size_t end);
+
+/* Writes text with "?" for control characters and for bytes that are not UTF-8. */
+void report_text(FILE *out, const char *text, size_t length);
+/* Length of the valid UTF-8 sequence at text, of which `left` bytes are left; 0 if there is none. */
+size_t report_character_length(const char *text, size_t left);
 
 #endif

@@ -81,7 +81,7 @@ static int parse_own(const settings *o, source *s) {
     nexpr_error err = nexpr_error_init();
     s->limits = nexpr_options_init();
     s->limits.fp = o->fp;
-    if (!nexpr_parse(NULL, s->text, s->length, &s->limits, &s->own, &err)) return EXIT_OK;
+    if (!nexpr_parse(s->context, s->text, s->length, &s->limits, &s->own, &err)) return EXIT_OK;
     int status = source_report(s, &err);
     if (o->begins_like_option) report_hint("'%s' was taken as the expression; options are listed by nexpr --help", s->text);
     return status;
@@ -101,7 +101,7 @@ static int check_literal(const source *s, const source_set *set) {
     nexpr_error err = nexpr_error_init();
     nexpr_program *program = NULL;
     nexpr *expr = NULL;
-    nexpr_status status = nexpr_parse(NULL, set->literal, SIZE_MAX, &s->limits, &program, &err);
+    nexpr_status status = nexpr_parse(s->context, set->literal, SIZE_MAX, &s->limits, &program, &err);
     if (!status) status = nexpr_compile(NULL, program, NULL, 0, NULL, &s->limits, &expr, &err);
     bool is_one = !status && nexpr_result_count(expr) == 1;
     nexpr_free(&expr);
@@ -159,15 +159,16 @@ static int parse_whole(source *s) {
     if (status) return status;
     s->limits.max_source = s->limits.max_tokens = s->whole_length + 1;
     nexpr_error err = nexpr_error_init();
-    return nexpr_parse(NULL, s->whole, s->whole_length, &s->limits, &s->program, &err) ? source_report(s, &err) : EXIT_OK;
+    return nexpr_parse(s->context, s->whole, s->whole_length, &s->limits, &s->program, &err) ? source_report(s, &err) : EXIT_OK;
 }
 
-int source_read(const settings *o, source *ret) {
-    *ret = (source){0};
+int source_read(const settings *o, nexpr_context *context, source *ret) {
+    *ret = (source){.context = context};
     int status = read_text(o, ret);
     if (!status) status = parse_own(o, ret);
-    if (!status && !(ret->sets = calloc((size_t)o->set_count + 1, sizeof *ret->sets))) status = report_run("out of memory");
-    for (int i = 0; !status && i < o->set_count; i++) status = read_set(o->sets[i], ret);
+    if (!status) pack_read(ret->text, ret->length, &ret->pack);
+    if (!status && !(ret->sets = calloc((size_t)o->sets.count + 1, sizeof *ret->sets))) status = report_run("out of memory");
+    for (int i = 0; !status && i < o->sets.count; i++) status = read_set(o->sets.items[i], ret);
     return status ? status : parse_whole(ret);
 }
 

@@ -7,6 +7,7 @@
 #define CLI_SOURCE_H
 
 #include "cli/options.h"
+#include "cli/pack.h"
 
 typedef struct source_set {
     char *name;          /* without backquotes */
@@ -15,8 +16,10 @@ typedef struct source_set {
 } source_set;
 
 typedef struct source {
+    nexpr_context *context; /* borrowed */
     char *text; /* the user's */
     size_t length;
+    pack pack;         /* what the text says about itself */
     const char *label; /* name of the file that it is from; NULL: the command line */
     source_set *sets;
     int set_count;
@@ -28,7 +31,7 @@ typedef struct source {
 } source;
 
 /* Reads and parses. On failure the error is reported and EXIT_USE or EXIT_RUN returned; source_free in any case. */
-int source_read(const settings *o, source *ret);
+int source_read(const settings *o, nexpr_context *context, source *ret);
 void source_free(source *s);
 
 /* Index of a name of the user's text, -1 if it has no such name. */

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-EXPECTED = ["nexpr.h", "libnexpr.so", "nexpr.pc", "nexpr"]
+EXPECTED = ["nexpr.h", "libnexpr.so", "nexpr.pc", "nexpr", "nexpr.1", "_nexpr", "nexpr.fish"]
 
 
 def capture(*command, **environment):
@@ -27,7 +27,8 @@ class Installed:
     def __init__(self, build, folder):
         capture("meson", "install", "-C", build, "--no-rebuild", "--destdir", folder)
         self.folder = folder
-        self.files = {path.name: path for path in folder.rglob("*") if not path.is_dir()}
+        paths = sorted(folder.rglob("*"), key=lambda path: path.parent.name == "bin")  # bash's completion is "nexpr" too
+        self.files = {path.name: path for path in paths if not path.is_dir()}
         self.libraries = sorted({path.parent for name, path in self.files.items() if ".so" in name})
         self.environment = {
             "PKG_CONFIG_SYSROOT_DIR": str(folder),

@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "runtime/mpi": {"public", "engine", "runtime"},
     "cli": {"public"},
     "bench": {"public", "engine", "math", "vm"},
-    "tests": {"public", "engine", "math", "parser", "vm", "jit", "runtime"},
+    "tests": {"public", "engine", "math", "parser", "vm", "jit", "runtime", "runtime/io"},
 }
 # System headers that only these folders may include.
 ONLY_IN = {

@@ -8,26 +8,26 @@
 
 enum { LONGEST_PATH = 200 };
 
-/* The length of text without a UTF-8 sequence that was cut at its end. */
-static size_t whole_utf8(const char *text, size_t n) {
-    size_t tail = 0;
-    while (tail < n && tail < 3 && ((unsigned char)text[n - 1 - tail] & 0xC0) == 0x80) tail++;
-    if (tail == n) return n;
-    unsigned char lead = (unsigned char)text[n - 1 - tail];
-    size_t need = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-    return tail < need ? n - 1 - tail : n;
+/* Bytes of the valid UTF-8 character at text, 0 if there is none; one of the last bytes may be the NUL. */
+static size_t character_length(const unsigned char *text) {
+    size_t n = *text < 0x80 ? 1 : *text < 0xC2 ? 0 : *text < 0xE0 ? 2 : *text < 0xF0 ? 3 : *text < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] & 0xC0) != 0x80) return 0;
+    }
+    return n;
 }
 
-/* Appends text to out behind `used` bytes, control bytes as \xNN. */
+/* Appends text to out behind `used` bytes; control characters, and bytes that are not UTF-8, as \xNN. */
 static size_t append(char *out, size_t capacity, size_t used, const char *text) {
-    for (; *text; text++) {
+    while (*text) {
         unsigned char c = (unsigned char)*text;
-        bool plain = c >= 0x20 && c != 0x7F;
-        if (used + (plain ? 2 : 5) > capacity) break;
-        if (plain) out[used++] = (char)c;
-        else used += (size_t)snprintf(out + used, capacity - used, "\\x%02x", c);
+        size_t n = c < 0x20 || c == 0x7F ? 0 : character_length((const unsigned char *)text);
+        if (used + (n ? n + 1 : sizeof "\\xNN") > capacity) break;
+        if (n) memcpy(out + used, text, n);
+        else snprintf(out + used, capacity - used, "\\x%02x", c);
+        used += n ? n : 4;
+        text += n ? n : 1;
     }
-    used = whole_utf8(out, used);
     out[used] = 0;
     return used;
 }

@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that are read: open checks and describes, load reads all data behind the header once and gives views into it.
- * A regular file is read with pread and its size is compared before any memory is taken; anything else is a pipe, read in
- * order, whose size is known only at its end.
+ * Files that are opened, described and loaded. A group is loaded as a whole, once, and members are views into it. Memory for
+ * data that lies in a regular file is taken at once, because the file's size was compared; anything else gets no more than
+ * twice of what has come, whatever it says that it will be.
  */
-#include "nexpr_io.h"
+#include "runtime/io/file.h"
+#include "runtime/io/memory.h"
 
-#include "runtime/io/npy.h"
-#include "runtime/io/system.h"
-
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64, FIRST_PIECE = 1 << 20 };
+enum { FIRST_PIECE = 1 << 20, DEFAULT_MEMORY = 32 << 20, LISTED = 300 };
+
+static const int64_t default_inflated = (int64_t)64 << 30;
 
 struct nexpr_file {
-    nx_io_stream stream; /* owns path and fd */
-    bool is_regular;
-    int64_t size;     /* of a regular file */
-    int64_t position; /* of the next byte to read */
-    nx_npy_header header;
-    char *data; /* NULL until loaded */
+    nx_reader reader;
+    char **data; /* of each group if it is of records, else of each member; NULL: not loaded */
+    bool *is_loaded; /* of each group */
+    int64_t *strides; /* NEXPR_MAX_NDIM for each group, made when it is loaded */
 };
 
 nexpr_file_options nexpr_file_options_init(void) {
@@ -36,88 +30,52 @@ nexpr_member nexpr_member_init(void) {
     return (nexpr_member){.size = sizeof(nexpr_member)};
 }
 
-/* Reads the next bytes. */
-static nexpr_status read_next(nexpr_file *file, void *data, size_t bytes, size_t *ret_count, nexpr_error *err) {
-    int64_t offset = file->is_regular ? file->position : -1;
-    NX_IO_TRY(nx_io_read(&file->stream, data, bytes, offset, ret_count, err));
-    file->position += (int64_t)*ret_count;
-    return NEXPR_OK;
+nexpr_file_info nexpr_file_info_init(void) {
+    return (nexpr_file_info){.size = sizeof(nexpr_file_info)};
+}
+
+nexpr_column_type nexpr_column_type_init(const char *name, nexpr_dtype dtype) {
+    return (nexpr_column_type){.size = sizeof(nexpr_column_type), .name = name, .dtype = dtype};
+}
+
+nx_reader *nx_file_reader(nexpr_file *file) {
+    return &file->reader;
+}
+
+bool nx_file_is_loaded(const nexpr_file *file, int group) {
+    return file->is_loaded[group];
 }
 
 /* ------------------------------------------------------------------------------------------------------- opening -- */
 
-static nexpr_status open_path(nexpr_file *file, nexpr_error *err) {
-    nx_io_stream *stream = &file->stream;
-    do {
-        if (nx_io_is_cancelled(stream, err)) return NEXPR_CANCELLED;
-        stream->fd = open(stream->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    } while (stream->fd < 0 && errno == EINTR);
-    if (stream->fd < 0) return nx_io_fail_errno(err, stream->path, "open");
-    struct stat st;
-    if (fstat(stream->fd, &st)) return nx_io_fail_errno(err, stream->path, "open");
-    if (S_ISDIR(st.st_mode)) return nx_io_fail(err, NEXPR_IO, stream->path, "is a directory");
-    file->is_regular = S_ISREG(st.st_mode);
-    file->size = st.st_size;
-    return NEXPR_OK;
+static void complete_options(const nexpr_file_options *given, nexpr_file_options *all) {
+    *all = nexpr_file_options_init();
+    if (given) memcpy(all, given, given->size < sizeof *all ? given->size : sizeof *all);
+    all->size = sizeof *all;
+    if (!all->max_memory) all->max_memory = DEFAULT_MEMORY;
+    if (!all->max_inflated) all->max_inflated = default_inflated;
 }
 
-static nexpr_status truncated_header(const nexpr_file *file, size_t expected, size_t actual, nexpr_error *err) {
-    return nx_io_fail(err, NEXPR_FORMAT, file->stream.path, "truncated header: expected %zu bytes, the file has %zu",
-                      expected, actual);
-}
-
-static nexpr_status read_prefix(nexpr_file *file, nx_npy_prefix *ret, nexpr_error *err) {
-    unsigned char bytes[NX_NPY_LONG_PREFIX];
-    size_t count, more = 0;
-    NX_IO_TRY(read_next(file, bytes, NX_NPY_SHORT_PREFIX, &count, err));
-    if (!count) return nx_io_fail(err, NEXPR_FORMAT, file->stream.path, "the file is empty");
-    NX_IO_TRY(nx_npy_parse_prefix(file->stream.path, bytes, count, ret, err));
-    if (ret->size) return NEXPR_OK;
-    NX_IO_TRY(read_next(file, bytes + count, NX_NPY_LONG_PREFIX - count, &more, err));
-    if (count + more < NX_NPY_LONG_PREFIX) return truncated_header(file, NX_NPY_LONG_PREFIX, count + more, err);
-    return nx_npy_parse_prefix(file->stream.path, bytes, NX_NPY_LONG_PREFIX, ret, err);
-}
-
-static nexpr_status read_header(nexpr_file *file, nexpr_error *err) {
-    nx_npy_prefix prefix;
-    NX_IO_TRY(read_prefix(file, &prefix, err));
-    unsigned char *text = malloc(prefix.header_length + 1);
-    if (!text) return nx_io_fail_memory(err, file->stream.path);
-    size_t count;
-    nexpr_status status = read_next(file, text, prefix.header_length, &count, err);
-    if (!status && count < prefix.header_length) {
-        status = truncated_header(file, prefix.size + prefix.header_length, prefix.size + count, err);
-    }
-    if (!status) status = nx_npy_parse_header(file->stream.path, prefix.version, text, count, &file->header, err);
-    free(text);
-    return status;
-}
-
-static nexpr_status wrong_size(const nexpr_file *file, int64_t actual, nexpr_error *err) {
-    int64_t expected = file->header.data_bytes;
-    return nx_io_fail(err, NEXPR_FORMAT, file->stream.path, "%s: expected %lld bytes of data, the file has %s%lld",
-                      actual < expected ? "truncated" : "something behind the data", (long long)expected,
-                      !file->is_regular && actual > expected ? "at least " : "", (long long)actual);
-}
-
-static nexpr_status open_all(nexpr_file *file, nexpr_error *err) {
-    NX_IO_TRY(open_path(file, err));
-    NX_IO_TRY(read_header(file, err));
-    int64_t actual = file->size - file->position;
-    return file->is_regular && actual != file->header.data_bytes ? wrong_size(file, actual, err) : NEXPR_OK;
+static nexpr_status open_all(nexpr_file *file, const char *path, const nexpr_file_options *options, nexpr_error *err) {
+    nx_reader *r = &file->reader;
+    NX_IO_TRY(nx_input_open(path, options->cancel, &r->input, err));
+    NX_IO_TRY(nx_format_choose(&r->input, options->format, &r->format, err));
+    NX_IO_TRY(r->format->open(r, options, err));
+    size_t groups = (size_t)r->group_count + 1;
+    file->data = calloc(groups + (size_t)r->member_count, sizeof *file->data);
+    file->is_loaded = calloc(groups, sizeof *file->is_loaded);
+    file->strides = calloc(groups, NEXPR_MAX_NDIM * sizeof *file->strides);
+    return file->data && file->is_loaded && file->strides ? NEXPR_OK : nx_io_fail_memory(err, path);
 }
 
 nexpr_status nexpr_file_open(const char *path, const nexpr_file_options *options, nexpr_file **ret_file, nexpr_error *err) {
+    nexpr_file_options all;
     if (!path || !ret_file) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_file_open: path and ret_file are needed");
+    complete_options(options, &all);
+    if (!nexpr_file_format_name(all.format)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "there is no such format");
     nexpr_file *file = calloc(1, sizeof *file);
-    char *copy = strdup(path);
-    if (!file || !copy) {
-        free(file);
-        free(copy);
-        return nx_io_fail_memory(err, path);
-    }
-    file->stream = (nx_io_stream){.path = copy, .fd = -1, .cancel = options ? options->cancel : NULL};
-    nexpr_status status = open_all(file, err);
+    if (!file) return nx_io_fail_memory(err, path);
+    nexpr_status status = open_all(file, path, &all, err);
     if (status) nexpr_file_free(&file);
     else *ret_file = file;
     return status;
@@ -126,113 +84,200 @@ nexpr_status nexpr_file_open(const char *path, const nexpr_file_options *options
 void nexpr_file_free(nexpr_file **file) {
     nexpr_file *f = *file;
     if (!f) return;
-    if (f->stream.fd >= 0) close(f->stream.fd);
-    nx_npy_header_free(&f->header);
-    free((char *)f->stream.path);
+    nx_reader *r = &f->reader;
+    for (int i = 0; f->data && i < r->group_count + r->member_count; i++) free(f->data[i]);
+    if (r->format && r->format->close) r->format->close(r);
+    nx_input_close(&r->input);
+    free(r->members);
+    free(r->groups);
     free(f->data);
+    free(f->is_loaded);
+    free(f->strides);
     free(f);
     *file = NULL;
 }
 
-/* ---------------------------------------------------------------------------------------------- describe and load -- */
+/* ------------------------------------------------------------------------------------------------------ describing -- */
+
+nexpr_status nexpr_file_describe(const nexpr_file *file, nexpr_file_info *ret_info) {
+    const nx_reader *r = &file->reader;
+    nexpr_file_info info = {.size = ret_info->size, .path = r->input.stream.path, .format = r->format->id,
+                            .bytes = r->input.size};
+    memcpy(ret_info, &info, info.size < sizeof info ? info.size : sizeof info);
+    return NEXPR_OK;
+}
 
 int nexpr_file_member_count(const nexpr_file *file) {
-    return file->header.member_count;
+    return file->reader.member_count;
 }
 
 nexpr_status nexpr_file_member(const nexpr_file *file, int index, nexpr_member *ret_member) {
-    const nx_npy_header *h = &file->header;
-    if (index < 0 || index >= h->member_count) return NEXPR_ARGUMENT;
-    const nx_npy_member *m = &h->members[index];
+    const nx_reader *r = &file->reader;
+    if (index < 0 || index >= r->member_count) return NEXPR_ARGUMENT;
+    const nx_member *m = &r->members[index];
+    const nx_group *g = &r->groups[m->group];
     nexpr_member member = {.size = ret_member->size, .name = m->name, .type = m->type, .usable = m->usable,
-                           .dtype = m->dtype, .byte_order = m->byte_order, .offset = m->offset, .ndim = h->ndim,
-                           .shape = h->shape, .fortran_order = h->fortran_order};
+                           .dtype = m->dtype, .byte_order = m->byte_order, .offset = m->offset, .ndim = g->ndim,
+                           .shape = g->shape, .fortran_order = g->fortran_order, .bytes = g->stored_bytes,
+                           .in_order = !g->is_random};
     memcpy(ret_member, &member, member.size < sizeof member ? member.size : sizeof member);
     return NEXPR_OK;
 }
 
-/* Large data lies on huge pages: fewer page faults. */
-static char *allocate_data(size_t bytes) {
-    void *data;
-    bool is_large = bytes >= 2 * (size_t)HUGE_PAGE;
-    if (posix_memalign(&data, is_large ? HUGE_PAGE : CACHE_LINE, bytes ? bytes : 1)) return NULL;
-    if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
-    return data;
+/* "a, b, c, ..." */
+static void list_names(const nx_reader *r, char *list, size_t capacity) {
+    size_t used = 0;
+    list[0] = 0;
+    for (int i = 0; i < r->member_count; i++) {
+        const char *name = r->members[i].name, *comma = used ? ", " : "";
+        if (!name) continue;
+        bool fits = used + strlen(name) + sizeof ", , ..." < capacity;
+        used += (size_t)snprintf(list + used, capacity - used, "%s%s", comma, fits ? name : "...");
+        if (!fits) return;
+    }
 }
 
-/* The size of a regular file has been checked, so memory for all of it is taken at once. */
-static nexpr_status read_file(nexpr_file *file, size_t bytes, size_t *ret_count, nexpr_error *err) {
-    file->data = allocate_data(bytes);
-    if (!file->data) return nx_io_fail_memory(err, file->stream.path);
-    return read_next(file, file->data, bytes, ret_count, err);
+nexpr_status nexpr_file_find(const nexpr_file *file, const char *name, int *ret_index, nexpr_error *err) {
+    const nx_reader *r = &file->reader;
+    const char *path = r->input.stream.path;
+    if (!name) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no name of a member is given");
+    for (int i = 0; i < r->member_count; i++) {
+        if (!r->members[i].name || strcmp(r->members[i].name, name)) continue;
+        *ret_index = i;
+        return NEXPR_OK;
+    }
+    char list[LISTED];
+    list_names(r, list, sizeof list);
+    return nx_io_fail(err, NEXPR_NAME, path, "there is no member '%.80s'; %s%s", name,
+                      *list ? "there are " : "the file's only array has no name", list);
 }
 
-/* A pipe gets no more memory than twice of what has come, whatever its header says. */
-static nexpr_status read_pipe(nexpr_file *file, size_t bytes, size_t *ret_count, nexpr_error *err) {
-    size_t capacity = 0, count = 0, more = 0;
+/* -------------------------------------------------------------------------------------------------------- loading -- */
+
+static nexpr_status load_random(nexpr_file *file, int group, nexpr_error *err) {
+    nx_reader *r = &file->reader;
+    const nx_group *g = &r->groups[group];
+    size_t bytes = (size_t)(g->count * g->item_size);
+    char *data = file->data[group] = nx_io_allocate(bytes);
+    if (!data) return nx_io_fail_memory(err, nx_reader_label(r, group));
+    return nx_reader_read_random(r, group, 0, data, bytes, err);
+}
+
+/* Elements that come in order, into memory that grows with them. */
+static nexpr_status load_stream(nexpr_file *file, int group, nexpr_error *err) {
+    nx_reader *r = &file->reader;
+    const nx_group *g = &r->groups[group];
+    int64_t item = g->item_size ? g->item_size : 1, piece = FIRST_PIECE / item ? FIRST_PIECE / item : 1;
+    int64_t done = 0, capacity = 0;
     do {
-        size_t larger = capacity ? 2 * capacity : FIRST_PIECE;
-        capacity = larger < bytes ? larger : bytes;
-        char *data = realloc(file->data, capacity ? capacity : 1);
-        if (!data) return nx_io_fail_memory(err, file->stream.path);
-        file->data = data;
-        NX_IO_TRY(read_next(file, data + count, capacity - count, &more, err));
-        count += more;
-    } while (count == capacity && capacity < bytes);
-    *ret_count = count;
+        int64_t larger = capacity ? 2 * capacity : piece;
+        capacity = larger < g->count ? larger : g->count;
+        char *data = realloc(file->data[group], capacity ? (size_t)(capacity * item) : 1);
+        if (!data) return nx_io_fail_memory(err, nx_reader_label(r, group));
+        file->data[group] = data;
+        void *to = data + done * g->item_size;
+        NX_IO_TRY(r->format->read(r, group, done, capacity - done, &to, err));
+        done = capacity;
+    } while (done < g->count);
     return NEXPR_OK;
 }
 
-static nexpr_status read_data(nexpr_file *file, nexpr_error *err) {
-    size_t bytes = (size_t)file->header.data_bytes, count = 0, extra = 0;
-    NX_IO_TRY(file->is_regular ? read_file(file, bytes, &count, err) : read_pipe(file, bytes, &count, err));
-    if (count == bytes) {
-        char one;
-        NX_IO_TRY(read_next(file, &one, 1, &extra, err));
+static nexpr_status load_columns(nexpr_file *file, int group, nexpr_error *err) {
+    nx_reader *r = &file->reader;
+    const nx_group *g = &r->groups[group];
+    char **data = file->data + r->group_count + g->first_member;
+    for (int i = 0; i < g->member_count; i++) {
+        const nx_member *m = &r->members[g->first_member + i];
+        if (m->usable && !(data[i] = nx_io_allocate((size_t)g->count * nexpr_dtype_size(m->dtype)))) {
+            return nx_io_fail_memory(err, nx_reader_label(r, group));
+        }
     }
-    return count < bytes || extra ? wrong_size(file, (int64_t)(count + extra), err) : NEXPR_OK;
+    return r->format->read(r, group, 0, g->count, (void *const *)data, err);
 }
 
-static void normalise_bools(nexpr_file *file) {
-    const nx_npy_header *h = &file->header;
-    for (int i = 0; i < h->member_count; i++) {
-        const nx_npy_member *m = &h->members[i];
-        if (!m->usable || m->dtype != NEXPR_BOOL) continue;
-        char *at = file->data + (h->count ? m->offset : 0);
-        for (int64_t k = 0; k < h->count; k++, at += h->item_size) *at = *at != 0;
+static void drop_data(nexpr_file *file, int group) {
+    const nx_group *g = &file->reader.groups[group];
+    char **columns = file->data + file->reader.group_count + g->first_member;
+    free(file->data[group]);
+    file->data[group] = NULL;
+    for (int i = 0; i < g->member_count; i++) {
+        free(columns[i]);
+        columns[i] = NULL;
     }
 }
 
-static nexpr_status load_data(nexpr_file *file, nexpr_error *err) {
-    if (file->data) return NEXPR_OK;
-    if ((uint64_t)file->header.data_bytes > PTRDIFF_MAX) return nx_io_fail_memory(err, file->stream.path);
-    nexpr_status status = read_data(file, err);
+void nx_group_strides(const nx_group *g, int64_t item_size, int64_t *strides) {
+    for (int k = 0; k < g->ndim; k++) {
+        int i = g->fortran_order ? k : g->ndim - 1 - k;
+        strides[i] = item_size;
+        if (g->shape[i]) item_size *= g->shape[i];
+    }
+}
+
+/* Address of a member's first element. An empty group has no record to point into. */
+static char *member_data(const nexpr_file *file, int index) {
+    const nx_member *m = &file->reader.members[index];
+    const nx_group *g = &file->reader.groups[m->group];
+    if (g->by_columns) return file->data[file->reader.group_count + index];
+    return file->data[m->group] + (g->count ? m->offset : 0);
+}
+
+static void normalise_bools(nexpr_file *file, int group) {
+    const nx_group *g = &file->reader.groups[group];
+    for (int i = g->first_member; i < g->first_member + g->member_count; i++) {
+        const nx_member *m = &file->reader.members[i];
+        if (!m->usable || m->dtype != NEXPR_BOOL || g->by_columns) continue;
+        char *at = member_data(file, i);
+        for (int64_t k = 0; k < g->count; k++, at += g->item_size) *at = *at != 0;
+    }
+}
+
+static nexpr_status load_group(nexpr_file *file, int group, nexpr_error *err) {
+    nx_reader *r = &file->reader;
+    const nx_group *g = &r->groups[group];
+    if (file->is_loaded[group]) return NEXPR_OK;
+    if (!g->by_columns && (uint64_t)g->count * (uint64_t)g->item_size > PTRDIFF_MAX) {
+        return nx_io_fail_memory(err, nx_reader_label(r, group));
+    }
+    nexpr_status status = g->is_random    ? load_random(file, group, err)
+                          : g->by_columns ? load_columns(file, group, err)
+                                          : load_stream(file, group, err);
+    if (!status) status = nx_input_check_size(&r->input, err);
     if (status) {
-        free(file->data);
-        file->data = NULL;
+        drop_data(file, group);
         return status;
     }
-    normalise_bools(file);
+    normalise_bools(file, group);
+    nx_group_strides(g, g->item_size, file->strides + (size_t)group * NEXPR_MAX_NDIM);
+    file->is_loaded[group] = true;
     return NEXPR_OK;
+}
+
+nexpr_status nx_file_check_usable(const nexpr_file *file, int index, nexpr_error *err) {
+    const nx_reader *r = &file->reader;
+    if (index < 0 || index >= r->member_count) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, r->input.stream.path, "there is no member %d", index);
+    }
+    const nx_member *m = &r->members[index];
+    if (m->usable) return NEXPR_OK;
+    if (r->format->refuse) return r->format->refuse(r, index, err);
+    const char *kind = r->format->member_kind;
+    return nx_io_fail(err, NEXPR_TYPE, r->input.stream.path, "%s%s%.80s%s has dtype '%.60s', which nexpr cannot compute "
+                      "with", m->name ? kind : "the array", m->name ? " '" : "", m->name ? m->name : "", m->name ? "'" : "",
+                      m->type);
 }
 
 nexpr_status nexpr_file_load(nexpr_file *file, int index, nexpr_array *ret_array, nexpr_error *err) {
-    const nx_npy_header *h = &file->header;
-    if (index < 0 || index >= h->member_count) {
-        return nx_io_fail(err, NEXPR_ARGUMENT, file->stream.path, "there is no member %d", index);
-    }
-    const nx_npy_member *m = &h->members[index];
-    if (!m->usable) {
-        return nx_io_fail(err, NEXPR_TYPE, file->stream.path, "%s%.80s%s has dtype '%.60s', which nexpr cannot compute with",
-                          m->name ? "field '" : "the array", m->name ? m->name : "", m->name ? "'" : "", m->type);
-    }
-    NX_IO_TRY(load_data(file, err));
-    ret_array->data = file->data + (h->count ? m->offset : 0); /* an empty file has no record to point into */
+    NX_IO_TRY(nx_file_check_usable(file, index, err));
+    const nx_member *m = &file->reader.members[index];
+    const nx_group *g = &file->reader.groups[m->group];
+    NX_IO_TRY(load_group(file, m->group, err));
+    ret_array->data = member_data(file, index);
     ret_array->dtype = m->dtype;
     ret_array->byte_order = m->byte_order;
-    ret_array->ndim = h->ndim;
-    ret_array->shape = h->shape;
-    ret_array->strides = h->strides;
+    ret_array->ndim = g->ndim;
+    ret_array->shape = g->shape;
+    ret_array->strides = g->by_columns ? NULL : file->strides + (size_t)m->group * NEXPR_MAX_NDIM;
     ret_array->owner = NULL;
     return NEXPR_OK;
 }

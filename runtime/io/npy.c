@@ -209,6 +209,30 @@ static nexpr_status unknown_type(const scan *s, const char *text) {
     return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "malformed header: unknown dtype '%.40s'", text);
 }
 
+/* Finds a usable type: `number` bytes of kind `kind`, with a mark of byte order. */
+static bool find_code(char kind, int64_t number, char order, nexpr_dtype *ret_dtype, nexpr_byte_order *ret_order) {
+    for (int i = 0; i < NEXPR_DTYPE_COUNT; i++) {
+        if (codes[i].kind != kind || codes[i].size != number) continue;
+        *ret_dtype = (nexpr_dtype)i;
+        *ret_order = order == SWAPPED && number > 1 ? NEXPR_SWAPPED : NEXPR_NATIVE;
+        return true;
+    }
+    return false;
+}
+
+nexpr_status nexpr_file_type_find(const char *type, nexpr_dtype *ret_dtype, nexpr_byte_order *ret_order, nexpr_error *err) {
+    const char *at = type ? type : "";
+    char order = *at && strchr("<>|=", *at) ? *at++ : '=';
+    bool is_name = nexpr_dtype_find(at, ret_dtype, NULL) == NEXPR_OK;
+    if (is_name && find_code(codes[*ret_dtype].kind, codes[*ret_dtype].size, order, ret_dtype, ret_order)) return NEXPR_OK;
+    if (!strcmp(at, "?")) at = "b1";
+    size_t digits = *at ? strspn(at + 1, "0123456789") : 0;
+    int64_t number = digits == 1 || digits == 2 ? strtol(at + 1, NULL, 10) : 0;
+    if (number && !at[1 + digits] && find_code(*at, number, order, ret_dtype, ret_order)) return NEXPR_OK;
+    return nx_io_fail(err, NEXPR_NAME, NULL, "'%.40s' is no type that nexpr computes with; types are b1, i1 to i8, u1 to "
+                      "u8, f2 to f8, c8, c16, with < or > for the byte order, or names such as float64", type ? type : "");
+}
+
 /* Bytes of an element of what nexpr cannot compute with; -1 if there is no such type, -2 for objects. */
 static int64_t foreign_size(char kind, int64_t number) {
     switch (kind) {
@@ -237,14 +261,13 @@ static nexpr_status read_type(const scan *s, const char *text, element *ret) {
     bool whole = at > first && (!*at || ((kind == 'M' || kind == 'm') && *at == '[' && at[strlen(at) - 1] == ']'));
     *ret = (element){.size = foreign_size(kind, number), .text = text, .is_void = kind == 'V'};
     if (ret->size == -2) {
-        return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "the file holds Python objects (dtype '%.40s'), which are not read",
+        return nx_io_fail(s->err, NEXPR_TYPE, s->path, "the file holds Python objects (dtype '%.40s'), which are not read",
                           text);
     }
     if (!whole) return unknown_type(s, text);
-    for (int i = 0; i < NEXPR_DTYPE_COUNT; i++) {
-        if (codes[i].kind != kind || codes[i].size != number) continue;
-        *ret = (element){.size = number, .text = text, .usable = true, .dtype = (nexpr_dtype)i,
-                      .byte_order = order == SWAPPED && number > 1 ? NEXPR_SWAPPED : NEXPR_NATIVE};
+    if (find_code(kind, number, order, &ret->dtype, &ret->byte_order)) {
+        ret->size = number;
+        ret->usable = true;
     }
     return ret->size < 0 ? unknown_type(s, text) : NEXPR_OK;
 }
@@ -290,7 +313,7 @@ static nexpr_status add_member(scan *s, const char *name, const element *type, i
             return nx_io_fail(s->err, NEXPR_FORMAT, s->path, "malformed header: two fields are named '%.80s'", name);
         }
     }
-    h->members[h->member_count++] = (nx_npy_member){.name = name, .type = type->text, .usable = type->usable,
+    h->members[h->member_count++] = (nx_member){.name = name, .type = type->text, .usable = type->usable,
         .dtype = type->dtype, .byte_order = type->byte_order, .offset = offset};
     return NEXPR_OK;
 }
@@ -363,7 +386,7 @@ static nexpr_status take_descr(scan *s) {
     s->header->item_size = type.size;
     if (is_record) return NEXPR_OK;
     s->header->member_count = 1;
-    s->header->members[0] = (nx_npy_member){.type = type.text, .usable = type.usable, .dtype = type.dtype,
+    s->header->members[0] = (nx_member){.type = type.text, .usable = type.usable, .dtype = type.dtype,
                                             .byte_order = type.byte_order};
     return NEXPR_OK;
 }
@@ -427,7 +450,7 @@ static nexpr_status take_header(scan *s) {
     return NEXPR_OK;
 }
 
-/* Sizes and strides of the whole. A dimension of 0 does not excuse others whose product is beyond 64 bits. */
+/* Sizes of the whole. A dimension of 0 does not excuse others whose product is beyond 64 bits. */
 static nexpr_status measure(scan *s) {
     nx_npy_header *h = s->header;
     dims all = {.ndim = h->ndim};
@@ -437,12 +460,6 @@ static nexpr_status measure(scan *s) {
     h->count = 1;
     NX_IO_TRY(multiply(s, &h->count, &all, false));
     h->data_bytes = h->count * h->item_size;
-    int64_t stride = h->item_size;
-    for (int k = 0; k < h->ndim; k++) {
-        int i = h->fortran_order ? k : h->ndim - 1 - k;
-        h->strides[i] = stride;
-        if (h->shape[i]) stride *= h->shape[i];
-    }
     return NEXPR_OK;
 }
 
@@ -496,12 +513,18 @@ static int growth_blanks(bool fortran_order, int ndim, const int64_t *shape) {
     return GROWTH_DIGITS - digits;
 }
 
+void nx_format_spell(nexpr_dtype dtype, nexpr_byte_order order, char ret[NX_TYPE_MAX]) {
+    char mark = codes[dtype].size == 1 ? '|' : order == NEXPR_NATIVE ? NATIVE : SWAPPED;
+    snprintf(ret, NX_TYPE_MAX, "%c%c%d", mark, codes[dtype].kind, codes[dtype].size);
+}
+
 size_t nx_npy_format(nexpr_dtype dtype, nexpr_byte_order order, bool fortran_order, int ndim, const int64_t *shape,
                      char out[NX_NPY_WRITTEN_MAX]) {
-    char mark = codes[dtype].size == 1 ? '|' : order == NEXPR_NATIVE ? NATIVE : SWAPPED;
+    char type[NX_TYPE_MAX];
+    nx_format_spell(dtype, order, type);
     size_t n = NX_NPY_SHORT_PREFIX, room = NX_NPY_WRITTEN_MAX;
-    n += (size_t)snprintf(out + n, room - n, "{'descr': '%c%c%d', 'fortran_order': %s, 'shape': (", mark, codes[dtype].kind,
-                          codes[dtype].size, fortran_order ? "True" : "False");
+    n += (size_t)snprintf(out + n, room - n, "{'descr': '%s', 'fortran_order': %s, 'shape': (", type,
+                          fortran_order ? "True" : "False");
     for (int i = 0; i < ndim; i++) {
         n += (size_t)snprintf(out + n, room - n, "%s%lld%s", i ? ", " : "", (long long)shape[i], ndim == 1 ? "," : "");
     }

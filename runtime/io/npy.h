@@ -3,7 +3,7 @@
 #ifndef NX_IO_NPY_H
 #define NX_IO_NPY_H
 
-#include "runtime/io/fail.h"
+#include "runtime/io/format.h"
 
 enum {
     NX_NPY_SHORT_PREFIX = 10,      /* magic, version, 2 bytes of length: version 1 */
@@ -19,28 +19,28 @@ typedef struct nx_npy_prefix {
     size_t header_length; /* at most NX_NPY_MAX_HEADER */
 } nx_npy_prefix;
 
-typedef struct nx_npy_member {
-    const char *name; /* UTF-8; NULL: the array itself */
-    const char *type; /* the file's spelling, ASCII */
-    bool usable;
-    nexpr_dtype dtype;
-    nexpr_byte_order byte_order;
-    int64_t offset; /* in the record */
-} nx_npy_member;
-
 /* After parsing, item_size times all dimensions that are not 0 fits int64_t. */
 typedef struct nx_npy_header {
-    nx_npy_member *members;
+    nx_member *members;
     int member_count;
     int64_t item_size; /* bytes of a record */
     bool fortran_order;
     int ndim;
     int64_t shape[NEXPR_MAX_NDIM];
-    int64_t strides[NEXPR_MAX_NDIM];
     int64_t count;      /* of records */
     int64_t data_bytes; /* behind the header */
     char *text;         /* names and types */
 } nx_npy_header;
+
+/* Delivers the next bytes of a .npy file; *ret_count is less than `bytes` only at its end. */
+typedef nexpr_status nx_npy_source(void *user, void *data, size_t bytes, size_t *ret_count, nexpr_error *err);
+
+/* Reads prefix and header; label is the file's name, for messages. *ret_bytes is the size of both. Errors: FORMAT, TYPE
+ * (Python objects), MEMORY, and those of the source. */
+nexpr_status nx_npy_read_header(const char *label, nx_npy_source *source, void *user, nx_npy_header *ret, size_t *ret_bytes,
+                                nexpr_error *err);
+/* Makes the header a group: its members, with that group's number, are appended to r->members, which have room. */
+void nx_npy_describe(const nx_npy_header *header, nx_reader *r, int group);
 
 /* Reads the prefix of `count` bytes; `count` below NX_NPY_SHORT_PREFIX is an error. Errors: FORMAT. */
 nexpr_status nx_npy_parse_prefix(const char *path, const unsigned char *bytes, size_t count, nx_npy_prefix *ret,

@@ -8,7 +8,7 @@
  */
 #include "nexpr_io.h"
 
-#include "runtime/io/npy_write.h"
+#include "runtime/io/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,14 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LONGEST_NAME = 230, MAX_LINKS = 40, MAX_TRIES = 20 };
+enum { LONGEST_NAME = 230, MAX_LINKS = 40, MAX_TRIES = 20, PIECE = 1 << 20 };
 
 struct nexpr_output {
-    nx_io_stream stream; /* path is as the caller gave it */
+    nx_writer writer;    /* its stream owns the path, as the caller gave it, and the file that is written */
+    int direct_fd;       /* of a pipe or device that gets a copy of the complete file; else -1 */
     char target[PATH_MAX];    /* the file to replace: the path with its last component's symbolic links followed */
     char temporary[PATH_MAX]; /* "" if the target is written directly */
-    bool force;
-    enum { EMPTY, BROKEN, COMPLETE } state;
+    bool is_standard; /* output */
+    bool force, no_fsync, check_only;
+    enum { EMPTY, BROKEN, COMPLETE, COMMITTED } state;
 };
 
 nexpr_output_options nexpr_output_options_init(void) {
@@ -35,7 +37,7 @@ nexpr_output_options nexpr_output_options_init(void) {
 }
 
 static nexpr_status fail_errno(const nexpr_output *o, const char *what, nexpr_error *err) {
-    return nx_io_fail_errno(err, o->stream.path, what);
+    return nx_io_fail_errno(err, o->writer.stream.path, what);
 }
 
 /* ---------------------------------------------------------------------------------------------------- the target -- */
@@ -63,10 +65,12 @@ static nexpr_status follow(nexpr_output *o, nexpr_error *err) {
 
 /* Finds the file behind the path; ret_exists says whether there is one, and st is then about it. */
 static nexpr_status resolve(nexpr_output *o, bool *ret_exists, struct stat *st, nexpr_error *err) {
-    size_t n = strlen(o->stream.path);
+    size_t n = strlen(o->writer.stream.path);
     if (n >= sizeof o->target) errno = ENAMETOOLONG;
     if (n >= sizeof o->target) return fail_errno(o, "write", err);
-    memcpy(o->target, o->stream.path, n + 1);
+    memcpy(o->target, o->writer.stream.path, n + 1);
+    *ret_exists = !stat(o->target, st);
+    if (*ret_exists && !S_ISREG(st->st_mode)) return NEXPR_OK; /* only the system can follow links in /proc to pipes */
     for (int links = 0; links <= MAX_LINKS; links++) {
         *ret_exists = !lstat(o->target, st);
         if (!*ret_exists) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "write", err);
@@ -77,14 +81,21 @@ static nexpr_status resolve(nexpr_output *o, bool *ret_exists, struct stat *st, 
     return fail_errno(o, "write", err);
 }
 
-static nexpr_status check_name(const nexpr_output *o, nexpr_error *err) {
-    const char *name = o->stream.path + directory_length(o->stream.path), *dot = strrchr(name, '.');
-    if (dot && dot != name && !strcmp(dot, ".npy")) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_ARGUMENT, o->stream.path, "the name of an output has to end in .npy");
+/* The format: what the options say, else what the name says. */
+static nexpr_status choose_format(nexpr_output *o, nexpr_file_format wanted, bool is_direct, nexpr_error *err) {
+    const char *path = o->writer.stream.path;
+    nexpr_file_format format = wanted ? wanted : nexpr_file_format_of_name(path);
+    if (!format && is_direct) format = NEXPR_FILE_NPY;
+    if (!format) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, path, "the name says no format: it has to end in .npy, .npz, .csv, .tsv "
+                          "or .bin, or the format has to be given");
+    }
+    o->writer.format = nx_format_get(format);
+    return NEXPR_OK;
 }
 
 static nexpr_status exists_already(const nexpr_output *o, nexpr_error *err) {
-    return nx_io_fail(err, NEXPR_IO, o->stream.path, "exists already; --force (in a program: force) replaces it");
+    return nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "exists already; --force (in a program: force) replaces it");
 }
 
 /* -------------------------------------------------------------------------------------------------- the temporary -- */
@@ -103,21 +114,40 @@ static nexpr_status name_temporary(nexpr_output *o, nexpr_error *err) {
     return fail_errno(o, "write", err);
 }
 
-static bool is_same_file(int fd, const char *path) {
+typedef enum identity { SAME, OTHER, UNKNOWN } identity;
+
+/* Whether the path still names the open file; errno says why it is unknown. */
+static identity identify(int fd, const char *path) {
     struct stat a, b;
-    return !fstat(fd, &a) && !lstat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    if (fstat(fd, &a)) return UNKNOWN;
+    if (lstat(path, &b)) return errno == ENOENT ? OTHER : UNKNOWN;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino ? SAME : OTHER;
 }
 
 /* Removes a temporary that nobody holds. */
 static nexpr_status remove_stale(nexpr_output *o, nexpr_error *err) {
-    int fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd;
+    do {
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
+        fd = open(o->temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) return errno == ENOENT ? NEXPR_OK : fail_errno(o, "replace what an earlier run left", err);
     nexpr_status status = NEXPR_OK;
     if (flock(fd, LOCK_EX | LOCK_NB)) {
-        status = nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
-    } else if (is_same_file(fd, o->temporary) && unlink(o->temporary)) {
-        status = fail_errno(o, "remove what an earlier run left", err);
+        status = nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "another process is writing this file");
+    } else {
+        identity which = identify(fd, o->temporary);
+        bool failed = which == UNKNOWN || (which == SAME && unlink(o->temporary));
+        if (failed) status = fail_errno(o, "remove what an earlier run left", err);
     }
+    close(fd);
+    return status;
+}
+
+/* Gives up a temporary that was just made. */
+static nexpr_status abandon(const nexpr_output *o, int fd, const char *name, nexpr_error *err) {
+    nexpr_status status = fail_errno(o, "write", err);
+    unlink(name);
     close(fd);
     return status;
 }
@@ -128,7 +158,7 @@ static nexpr_status open_temporary(nexpr_output *o, nexpr_error *err) {
     char name[sizeof o->temporary];
     memcpy(name, o->temporary, sizeof name);
     for (int tries = 0; tries < MAX_TRIES; tries++) {
-        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
         int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno == EINTR) continue;
         if (fd < 0 && errno != EEXIST) return fail_errno(o, "write", err);
@@ -137,60 +167,100 @@ static nexpr_status open_temporary(nexpr_output *o, nexpr_error *err) {
             continue;
         }
         bool is_held = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; /* a file system may have no locks */
-        if (!is_held && is_same_file(fd, name)) {
-            o->stream.fd = fd;
+        identity which = is_held ? OTHER : identify(fd, name);
+        if (which == UNKNOWN) return abandon(o, fd, name, err);
+        if (which == SAME) {
+            o->writer.stream.fd = fd;
             return NEXPR_OK;
         }
         close(fd);
     }
-    return nx_io_fail(err, NEXPR_IO, o->stream.path, "another process is writing this file");
+    return nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "another process is writing this file");
 }
 
 /* Gives the temporary the permissions of the file that it will replace, and its owner where that is allowed. */
 static nexpr_status keep_permissions(const nexpr_output *o, const struct stat *st, nexpr_error *err) {
     struct stat own;
-    if (fstat(o->stream.fd, &own)) return fail_errno(o, "write", err);
+    if (fstat(o->writer.stream.fd, &own)) return fail_errno(o, "write", err);
     if (own.st_uid != st->st_uid || own.st_gid != st->st_gid) {
-        if (fchown(o->stream.fd, st->st_uid, st->st_gid) && errno != EPERM) return fail_errno(o, "keep the owner", err);
+        bool failed = fchown(o->writer.stream.fd, st->st_uid, st->st_gid) && errno != EPERM;
+        if (failed) return fail_errno(o, "keep the owner", err);
     }
-    return fchmod(o->stream.fd, st->st_mode & 0777) ? fail_errno(o, "keep the permissions", err) : NEXPR_OK;
+    return fchmod(o->writer.stream.fd, st->st_mode & 0777) ? fail_errno(o, "keep the permissions", err) : NEXPR_OK;
 }
 
+static int open_once(const nexpr_output *o) {
+    if (o->is_standard) return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return open(o->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* A pipe or device is written in order; a format that cannot do so is written into a temporary and copied at the end. */
 static nexpr_status open_directly(nexpr_output *o, nexpr_error *err) {
-    o->temporary[0] = 0;
+    int fd;
     do {
-        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
-        o->stream.fd = open(o->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    } while (o->stream.fd < 0 && errno == EINTR);
-    return o->stream.fd < 0 ? fail_errno(o, "write", err) : NEXPR_OK;
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
+        fd = open_once(o);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return fail_errno(o, "write", err);
+    struct stat st;
+    o->writer.stream.may_wait = !fstat(fd, &st) && !S_ISREG(st.st_mode);
+    if (!o->writer.format->at_any_place) {
+        o->writer.stream.fd = fd;
+        return NEXPR_OK;
+    }
+    o->direct_fd = fd;
+    o->writer.is_random = true;
+    return nx_spool_open(&o->writer.stream, NULL, &o->writer.stream.fd, err);
 }
 
-static nexpr_status open_output(nexpr_output *o, nexpr_error *err) {
-    bool exists;
+/* What opening the temporary would find. */
+static nexpr_status check_directory(const nexpr_output *o, nexpr_error *err) {
+    char path[PATH_MAX] = ".";
+    size_t n = directory_length(o->target);
+    if (n) snprintf(path, sizeof path, "%.*s", (int)n, o->target);
+    return access(path, W_OK | X_OK) ? fail_errno(o, "write", err) : NEXPR_OK;
+}
+
+static nexpr_status open_output(nexpr_output *o, nexpr_file_format wanted, nexpr_error *err) {
+    bool exists = false, is_direct = o->is_standard;
+    const char *path = o->writer.stream.path;
     struct stat st;
-    NX_IO_TRY(resolve(o, &exists, &st, err));
-    if (exists && S_ISDIR(st.st_mode)) return nx_io_fail(err, NEXPR_IO, o->stream.path, "is a directory");
-    if (exists && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) return open_directly(o, err);
-    if (exists && !S_ISREG(st.st_mode)) return nx_io_fail(err, NEXPR_IO, o->stream.path, "is no file that can be replaced");
-    NX_IO_TRY(check_name(o, err));
-    if (exists && !o->force) return exists_already(o, err);
+    if (!is_direct) NX_IO_TRY(resolve(o, &exists, &st, err));
+    if (exists && S_ISDIR(st.st_mode)) return nx_io_fail(err, NEXPR_IO, path, "is a directory");
+    if (exists) is_direct = S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode);
+    if (exists && !is_direct && !S_ISREG(st.st_mode)) {
+        return nx_io_fail(err, NEXPR_IO, path, "is no file that can be replaced");
+    }
+    NX_IO_TRY(choose_format(o, wanted, is_direct, err));
+    if (exists && !is_direct && !o->force) return exists_already(o, err);
+    if (o->check_only) return is_direct ? NEXPR_OK : check_directory(o, err);
+    if (is_direct) return open_directly(o, err);
     NX_IO_TRY(open_temporary(o, err));
+    o->writer.is_random = true;
     return exists ? keep_permissions(o, &st, err) : NEXPR_OK;
 }
 
 nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
                               nexpr_error *err) {
+    nexpr_output_options all = nexpr_output_options_init();
     if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_output_new needs path and ret_output");
+    if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    if (!nexpr_file_format_name(all.format)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "there is no such format");
     nexpr_output *o = calloc(1, sizeof *o);
-    char *copy = strdup(path);
+    bool is_standard = !strcmp(path, "-");
+    char *copy = strdup(is_standard ? "standard output" : path);
     if (!o || !copy) {
         free(o);
         free(copy);
         return nx_io_fail_memory(err, path);
     }
-    o->stream = (nx_io_stream){.path = copy, .fd = -1, .cancel = options ? options->cancel : NULL};
-    o->force = options && options->force;
-    nexpr_status status = open_output(o, err);
+    o->writer.stream = (nx_io_stream){.path = copy, .fd = -1, .cancel = all.cancel};
+    o->direct_fd = -1;
+    o->is_standard = is_standard;
+    o->force = all.force;
+    o->no_fsync = all.no_fsync;
+    o->check_only = all.check_only;
+    nexpr_status status = open_output(o, all.format, err);
     if (status) nexpr_output_free(&o);
     else *ret_output = o;
     return status;
@@ -198,21 +268,57 @@ nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *opti
 
 /* ------------------------------------------------------------------------------------------------ write and commit -- */
 
-nexpr_status nexpr_output_add(nexpr_output *output, const nexpr_array *array, nexpr_error *err) {
-    if (output->stream.fd < 0) return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "the output is closed");
-    if (output->state != EMPTY) {
-        return nx_io_fail(err, NEXPR_ARGUMENT, output->stream.path, "a .npy file holds one array, not several");
+nexpr_file_format nexpr_output_format(const nexpr_output *output) {
+    return output->writer.format->id;
+}
+
+nx_writer *nx_output_writer(nexpr_output *o, nexpr_error *err) {
+    if (o->state == EMPTY) {
+        o->state = BROKEN;
+        return &o->writer;
     }
-    output->state = BROKEN;
-    NX_IO_TRY(nx_npy_write(&output->stream, array, err));
-    output->state = COMPLETE;
-    return NEXPR_OK;
+    nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "a file is written once, with all its arrays");
+    return NULL;
+}
+
+void nx_output_set_complete(nexpr_output *o) {
+    o->state = COMPLETE;
+}
+
+static nexpr_status write_arrays(nx_writer *w, const char *const *names, const nexpr_array *const *arrays, int count,
+                                 nx_out_member *members, nexpr_error *err) {
+    char (*numbered)[16] = calloc((size_t)count + 1, sizeof *numbered);
+    nexpr_status status = numbered ? NEXPR_OK : nx_io_fail_memory(err, w->stream.path);
+    for (int i = 0; !status && i < count; i++) {
+        snprintf(numbered[i], sizeof numbered[i], "r%d", i);
+        status = nx_writer_describe(w, names && names[i] ? names[i] : numbered[i], arrays[i], &members[i], err);
+    }
+    if (!status) status = nx_writer_declare(w, members, count, err);
+    if (!status) status = nx_writer_begin(w, err);
+    if (!status) status = nx_writer_put_arrays(w, arrays, err);
+    if (!status) status = nx_writer_finish(w, err);
+    free(numbered);
+    return status;
+}
+
+nexpr_status nexpr_output_write(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
+                                nexpr_error *err) {
+    const char *path = output->writer.stream.path;
+    if (count < 0 || (count && !arrays)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no arrays to write");
+    nx_writer *w = nx_output_writer(output, err);
+    if (!w) return NEXPR_ARGUMENT;
+    nx_out_member *members = calloc((size_t)count + 1, sizeof *members);
+    if (!members) return nx_io_fail_memory(err, path);
+    nexpr_status status = write_arrays(w, names, arrays, count, members, err);
+    free(members);
+    if (!status) nx_output_set_complete(output);
+    return status;
 }
 
 static nexpr_status flush(nexpr_output *o, nexpr_error *err) {
-    while (fsync(o->stream.fd)) {
+    while (fsync(o->writer.stream.fd)) {
         if (errno != EINTR) return fail_errno(o, "write to the disk", err);
-        if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
     }
     return NEXPR_OK;
 }
@@ -253,28 +359,53 @@ static nexpr_status flush_directory(nexpr_output *o, nexpr_error *err) {
     return status;
 }
 
+/* Sends the complete file to the pipe or device that it is for. */
+static nexpr_status copy_to_direct(nexpr_output *o, nexpr_error *err) {
+    nx_io_stream to = o->writer.stream;
+    to.fd = o->direct_fd;
+    char *piece = malloc(PIECE);
+    if (!piece) return nx_io_fail_memory(err, to.path);
+    nexpr_status status = NEXPR_OK;
+    size_t count = PIECE;
+    for (int64_t offset = 0; !status && count == PIECE; offset += (int64_t)count) {
+        status = nx_io_read(&o->writer.stream, piece, PIECE, offset, &count, err);
+        if (!status) status = nx_io_write(&to, piece, count, -1, err);
+    }
+    free(piece);
+    return status;
+}
+
+static nexpr_status close_fd(const nexpr_output *o, int *fd, nexpr_error *err) {
+    int failed = *fd >= 0 ? close(*fd) : 0;
+    *fd = -1;
+    return failed && errno != EINTR ? fail_errno(o, "write", err) : NEXPR_OK;
+}
+
 nexpr_status nexpr_output_commit(nexpr_output *output, nexpr_error *err) {
     nexpr_output *o = output;
-    if (o->stream.fd < 0 || o->state != COMPLETE) {
-        return nx_io_fail(err, NEXPR_ARGUMENT, o->stream.path, "there is no complete array to commit");
+    if (o->state != COMPLETE) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "there is no complete file to commit");
     }
-    if (nx_io_is_cancelled(&o->stream, err)) return NEXPR_CANCELLED;
+    o->state = COMMITTED;
+    if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
+    if (o->direct_fd >= 0) NX_IO_TRY(copy_to_direct(o, err));
     if (o->temporary[0]) {
-        NX_IO_TRY(flush(o, err));
+        if (!o->no_fsync) NX_IO_TRY(flush(o, err));
         NX_IO_TRY(put_in_place(o, err));
-        NX_IO_TRY(flush_directory(o, err));
+        if (!o->no_fsync) NX_IO_TRY(flush_directory(o, err));
     }
-    int failed = close(o->stream.fd);
-    o->stream.fd = -1;
-    return failed && errno != EINTR ? fail_errno(o, "write", err) : NEXPR_OK;
+    NX_IO_TRY(close_fd(o, &o->direct_fd, err));
+    return close_fd(o, &o->writer.stream.fd, err);
 }
 
 void nexpr_output_free(nexpr_output **output) {
     nexpr_output *o = *output;
     if (!o) return;
-    if (o->temporary[0] && o->stream.fd >= 0) unlink(o->temporary);
-    if (o->stream.fd >= 0) close(o->stream.fd);
-    free((char *)o->stream.path);
+    if (o->temporary[0] && o->writer.stream.fd >= 0) unlink(o->temporary);
+    if (o->writer.stream.fd >= 0) close(o->writer.stream.fd);
+    if (o->direct_fd >= 0) close(o->direct_fd);
+    nx_writer_free(&o->writer);
+    free((char *)o->writer.stream.path);
     free(o);
     *output = NULL;
 }

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The command from outside: cli_test.py NEXPR. Needs numpy, as the judge of what is printed and written."""
+import fcntl
+import json
 import os
 import pty
 import resource
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -25,11 +29,7 @@ def run(*arguments, **options):
     return subprocess.run([NEXPR, *arguments], capture_output=True, text=True, timeout=60, **options)
 
 
-def run_on_terminal(*arguments):
-    """Standard output is a pseudo-terminal."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen([NEXPR, *arguments], stdout=slave, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    os.close(slave)
+def read_terminal(master):
     output = b''
     while True:
         try:
@@ -40,9 +40,32 @@ def run_on_terminal(*arguments):
             break
         output += piece
     os.close(master)
+    return output.decode().replace('\r\n', '\n')
+
+
+def run_on_terminal(*arguments):
+    """Standard output is a pseudo-terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([NEXPR, *arguments], stdout=slave, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    os.close(slave)
+    output = read_terminal(master)
     with process.stderr:
         errors = process.stderr.read().decode()
-    return process.wait(), output.decode().replace('\r\n', '\n'), errors
+    return process.wait(), output, errors
+
+
+def run_before_terminal(*arguments, columns=70, **environment):
+    """Standard error is a pseudo-terminal, standard output a pipe. Gives status, output, errors."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 25, columns, 0, 0))
+    environment = {**os.environ, 'TERM': 'xterm', 'NO_COLOR': '', **environment}
+    process = subprocess.Popen([NEXPR, *arguments], stdout=subprocess.PIPE, stderr=slave, stdin=subprocess.DEVNULL,
+                               env=environment)
+    os.close(slave)
+    errors = read_terminal(master)
+    with process.stdout:
+        output = process.stdout.read().decode()
+    return process.wait(), output, errors
 
 
 class InFolder(unittest.TestCase):
@@ -94,15 +117,24 @@ class Options(InFolder):
                                  (('1', '--threads', '0'), 'from 1 to'), (('1', '--threads=two'), "not 'two'"),
                                  (('1', '--fp', 'fast'), 'strict or contract'), (('1', '--precision', '-1'), 'from 0 to'),
                                  (('1', '-f', 'x'), '--file'), (('-f', 'x', '-f', 'y'), 'given twice'),
-                                 (('1', '-o', 'x.npy', '-oy.npy'), 'given twice')]:
+                                 (('1', '--fp', 'strict', '--fp=contract'), 'given twice'), (('1', '--max-memory', '0'), 'a size such'),
+                                 (('1', '--max-memory=12Q'), "not '12Q'"), (('1', '--max-memory', '99999999T'), 'a size'),
+                                 (('1', '--force'), 'there is no --output'), (('1', '--no-fsync'), 'there is no --output'),
+                                 (('1', '--precision', '3', '-o', 'x.npy'), 'files keep every digit'),
+                                 (('1', '--type', 'x=int8'), 'there is no --input'), (('1', '-q', '--json'), 'leave out one'),
+                                 (('1', '-q', '-n'), 'leave out one'), (('1', '--bytecode', '-n'), 'choose one'),
+                                 (('1', '--bytecode', '--json'), 'has neither'),
+                                 (('1', '--bytecode', '-o', 'x.npy'), 'evaluates nothing'),
+                                 (('1', '-o', 'x.npy', '-oy.npy'), 'there is one result')]:
             with self.subTest(arguments):
                 self.fails(2, *arguments, says=words)
 
     def test_information(self):
         self.assertRegex(run('-V').stdout, r'^nexpr \d+\.\d+\.\d+\n$')
         text = run('--help').stdout
-        for option in ('--input', '--set', '--file', '--output', '--force', '--dtype', '--threads', '--fp', '--precision',
-                       '--ops', '--bytecode', '--version', '--help'):
+        for option in ('--input', '--type', '--set', '--file', '--output', '--force', '--no-fsync', '--dtype', '--max-memory',
+                       '--threads', '--fp', '--precision', '--dry-run', '--json', '--quiet', '--ops', '--bytecode',
+                       '--version', '--help'):
             self.assertIn(option, text)
         self.assertLessEqual(max(map(len, text.splitlines())), 100)
         ops = run('--ops').stdout
@@ -226,7 +258,9 @@ class Names(InFolder):
                 (('a', '-i', 'a=a.npy', '-s', 'k=1'), "no name 'k'"),
                 (('1', '-i', 'a.npy'), 'the expression uses no names'),
                 (('e*2', '-i', 'a.npy'), 'gives no name that is used'),
-                (('x', '-i', 'x=table.npy'), 'has fields')]:
+                (('x', '-i', 'x=table.npy'), ('has the fields x, y', 'choose one, as in x=FILE:MEMBER')),
+                (('x', '-i', 'table.npy:z'), "no member 'z'"),
+                (('x', '-i', 'table.npy:'), "nothing behind the ':'")]:
             with self.subTest(arguments):
                 self.fails(2, *arguments, says=words)
 
@@ -265,6 +299,21 @@ class Files(InFolder):
             with open('out.npy', 'rb') as out, open('wanted.npy', 'rb') as wanted:
                 self.assertEqual(out.read(), wanted.read())
 
+    def test_files_larger_than_the_limit(self):
+        """Ten times as large: what the process needs grows with the limit, not with the files."""
+        peaks = []
+        for rows, limit in ((1, '8M'), (10_000_000, '8M')):
+            x = np.lib.format.open_memmap('x.npy', 'w+', 'f8', (rows,))
+            x[-1] = 3
+            del x
+            code = ('import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);'
+                    'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)')
+            done = subprocess.run([sys.executable, '-c', code, NEXPR, '2*x', '-i', 'x.npy', '-o', 'y.npy', '--force',
+                                   '--max-memory', limit], check=True, capture_output=True, text=True)
+            peaks.append(int(done.stdout)/1024)
+            self.assertEqual(np.load('y.npy', mmap_mode='r')[-1], 6)
+        self.assertLess(peaks[1] - peaks[0], 8 + 4)
+
     def test_existing_outputs(self):
         np.save('x.npy', np.array([1, 2]))
         np.save('old.npy', np.array([7]))
@@ -287,7 +336,7 @@ class Files(InFolder):
         self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.txt', says='has to end in .npy')
         self.fails(1, 'x', '-i', 'x.npy', '-o', '.', '--force', says='is a directory')
         self.fails(2, 'x, x+1', '-i', 'x.npy', '-o', 'y.npy',
-                   says='a .npy file holds one array, but the expression has 2 results')
+                   says=('a .npy file holds one array, but the expression has 2 results', '--output x=FILE --output r1=FILE'))
         self.fails(1, 'x', '-i', 'x.npy', '-o', 'y.npy', says='File too large',
                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
         self.assertEqual(os.listdir(), ['x.npy'])
@@ -339,24 +388,26 @@ class Signals(InFolder):
         self.assertNotIn('.out.npy.nexpr-tmp', os.listdir())
 
     def test_while_reading(self):
-        np.save('x.npy', np.zeros(100))
+        np.save('x.npy', np.zeros(10000))
         with open('x.npy', 'rb') as file:
             header = file.read(128)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.mkfifo('pipe')
             ends = []
 
-            def start():
+            def start():  # more than what formats are recognised by
                 ends.append(open('pipe', 'wb', buffering=0))
-                ends[0].write(header)
+                ends[0].write(header + bytes(10000))
             self.interrupt(number, ['x', '-i', 'pipe'], start)
             ends[0].close()
             os.remove('pipe')
 
     def test_while_computing(self):
         np.save('x.npy', np.linspace(1, 2, 3_000_000))
-        text = 'lgamma(' * 60 + 'x' + ')' * 60
+        text = 'lgamma(' * 500 + 'x' + ')' * 500
+        begin = time.monotonic()
         self.interrupt(signal.SIGINT, [text, '-i', 'x.npy', '--threads', '1'])
+        self.assertLess(time.monotonic() - begin, 4)  # the whole takes longer
 
     def test_a_killed_run_leaves_what_the_next_removes(self):
         np.save('x.npy', np.zeros(100))
@@ -364,6 +415,288 @@ class Signals(InFolder):
             file.write('torn')
         self.gives('', 'x', '-i', 'x.npy', '-o', 'out.npy')
         self.assertEqual(sorted(os.listdir()), ['out.npy', 'x.npy'])
+
+
+class Inputs(InFolder):
+    def setUp(self):
+        super().setUp()
+        np.savez('pair.npz', x=np.array([1, 2]), y=np.array([0.5, 1.5]))
+        np.savez_compressed('one.npz', np.array([3, 4]))
+        np.array([[1, 2, 3], [4, 5, 6]], '>f4').tofile('dump.bin')
+        with open('table.csv', 'w', encoding='utf-8') as file:
+            file.write('id,price,unit price,label\n1,2.5,3,a\n2,,4,b\n')
+
+    def test_raw_files_are_declared(self):
+        for text in ('f4,>,2x3', '>f4,2x3', 'float32,big,2x3', '>f4,?x3', 'raw,float32,2x3,>', '>f4,2x?', 'f4,offset=0,2x3,>'):
+            self.gives('2.0 4.0 6.0\n8.0 10.0 12.0\n', 'x*2', '-i', 'x=dump.bin:' + text)
+        self.gives('1.0 4.0\n2.0 5.0\n3.0 6.0\n', 'x', '-i', 'dump.bin:>f4,3x2,fortran')
+        self.gives('5.0\n6.0\n', 'x', '-i', 'dump.bin:>f4,offset=16')
+        self.gives('6\n', 'x - 0x40c00000 + 6', '-i', 'dump.bin:>u4,offset=20')
+        os.rename('dump.bin', 'dump')
+        self.gives('1.0\n2.0\n3.0\n4.0\n5.0\n6.0\n', 'x', '-i', 'dump:>f4')
+
+    def test_bad_declarations(self):
+        for text, words in [('f5,>', "'f5' is no type"), ('f4,2y3', "'2y3' is no byte order, shape"), ('f4,2x3,6', 'two shapes'),
+                            ('f4,<,>', 'two byte orders'), ('f4,2x', "'2x' is no"), ('f4,offset=', "'offset=' is no"),
+                            ('f4,-2', "'-2' is no"), ('raw', "'' is no type"), ('f4,99999999999999999999', 'is no byte order')]:
+            with self.subTest(text):
+                self.fails(2, 'x', '-i', 'x=dump.bin:' + text, says=[words, 'dump.bin:float32,little,1000x2000'])
+        self.fails(1, 'x', '-i', 'x=dump.bin', says=('dump.bin: ', 'such as dump.bin:float32,little,1000x2000'))
+        self.fails(1, 'x', '-i', 'x=dump.bin:f4,5', says='dump.bin: ')
+        self.fails(1, 'x', '-i', 'x=dump.bin:f4,?x5', says='dump.bin: ')
+
+    def test_members(self):
+        self.gives('1.5\n3.5\n', 'x + y', '-i', 'pair.npz')
+        self.gives('2\n4\n', '2*a', '-i', 'a=pair.npz:x')
+        self.gives('2\n4\n', '2*a', '-i', 'pair.npz:x')
+        self.gives('1.5\n3.5\n', 'a + b', '-i', 'a=pair.npz:x', '-i', 'b=pair.npz:y')
+        self.gives('6\n8\n', '2*a', '-i', 'one.npz')
+        self.gives('6\n8\n', '2*arr_0', '-i', 'one.npz')
+        self.gives('3.0\n4.0\n', '`unit price`*1.0', '-i', 'table.csv:unit price')
+        self.fails(2, '2*a', '-i', 'a=pair.npz', says=('has the arrays x, y', 'a=FILE:MEMBER'))
+        self.fails(2, '2*a', '-i', 'a=pair.npz:z', says="pair.npz: there is no member 'z'")
+        self.fails(2, '2*a', '-i', 'table.csv', says='has the columns id, price, `unit price`, label')
+        self.fails(1, 'label', '-i', 'table.csv', says='table.csv')
+
+    def test_a_file_of_the_whole_name_is_not_split(self):
+        np.save('x.npy', np.array([7]))
+        os.rename('x.npy', 'pair.npz:x')
+        self.gives('7\n', 'a', '-i', 'a=pair.npz:x')
+        self.gives('7\n', 'a', '-i', 'pair.npz:x')
+        os.rename('pair.npz', 'b:c.npz')
+        self.gives('1\n2\n', 'a', '-i', 'a=b:c.npz:x')
+        self.fails(1, 'a', '-i', 'a=missing.npz:x', says='missing.npz:x: cannot open: No such file')
+
+    def test_members_with_names_of_formats(self):
+        np.savez('odd.npz', f4=np.array([1]), raw=np.array([2]), csv=np.array([3]))
+        for name, value in (('f4', 1), ('raw', 2), ('csv', 3)):
+            self.gives(f'{value}\n', 'x', '-i', 'x=odd.npz:' + name)
+        os.rename('odd.npz', 'odd')
+        self.gives('1\n', 'x', '-i', 'x=odd:f4')
+
+    def test_formats_by_hand(self):
+        os.rename('table.csv', 'table.data')
+        self.gives('1\n2\n', 'id', '-i', 'table.data:csv')
+        self.gives('1\n2\n', 'k', '-i', 'k=table.data:csv:id')
+        with open('tabs', 'w', encoding='utf-8') as file:
+            file.write('a\tb\n1\t2\n')
+        self.gives('3\n', 'a + b', '-i', 'tabs:tsv')
+        self.fails(2, 'x', '-i', 'x=table.data:csv,id', says='nothing but a :MEMBER')
+
+    def test_types_of_columns(self):
+        self.gives('2.5\nnan\n', 'price', '-i', 'table.csv')
+        self.gives('1.0\n2.0\n', 'id', '-i', 'table.csv', '--type', 'id=float32')
+        self.gives('0.75\n1.0\n', '`unit price`/4', '-i', 'table.csv', '--type', '`unit price`=float16')
+        with open('table.csv', encoding='utf-8') as file:
+            self.gives('0.5\n1.0\n', 'id/2', '-i', '-:csv', '--type', 'id=float32', stdin=file)
+        with open('more.csv', 'w', encoding='utf-8') as file:
+            file.write('w\n8\n9\n')
+        self.gives('9.0\n11.0\n', 'id + w', '-i', 'table.csv', '-i', 'more.csv', '--type', 'w=float32', '--type', 'id=int8')
+        for arguments, words in [(('x=int8',), 'no input is a table with such a column'), (('id=int',), "'int' is no dtype"),
+                                 (('id=int8', '--type', 'id=int16'), 'says twice')]:
+            self.fails(2, 'id', '-i', 'table.csv', '--type', *arguments, says=words)
+        self.fails(1, 'price', '-i', 'table.csv', '--type', 'price=int64', says='table.csv:2: column "price": "2.5" is no int64')
+
+    def test_pipes(self):
+        for name, argument, text, wanted in [('pair.npz', '-', 'x + y', '1.5\n3.5\n'), ('pair.npz', 'k=-:x', 'k', '1\n2\n'),
+                                             ('dump.bin', 'k=-:>f4,6', 'k*0', '0.0\n' * 6),
+                                             ('table.csv', '-:csv', 'id', '1\n2\n')]:
+            with open(name, 'rb') as file:
+                process = subprocess.run([NEXPR, text, '-i', argument], input=file.read(), capture_output=True)
+                self.assertEqual((process.returncode, process.stdout.decode(), process.stderr), (0, wanted, b''))
+        with open('pair.npz', 'rb') as file:
+            process = subprocess.run([NEXPR, 'a + b', '-i', 'a=-:x', '-i', 'b=-:y'], input=file.read(), capture_output=True)
+        self.assertEqual((process.stdout, process.stderr), (b'1.5\n3.5\n', b''))
+        with open('program', 'w+', encoding='utf-8') as file:
+            file.write('a*2')
+            file.seek(0)
+            self.fails(2, '-f', '-', '-i', 'a=-', says='both read standard input', stdin=file)
+        self.fails(2, 'a + b', '-i', 'a=-:f4', '-i', 'b=-:f8', says='say different things of standard input')
+
+
+class Outputs(InFolder):
+    def setUp(self):
+        super().setUp()
+        np.savez('in.npz', a=np.array([1, 2]), b=np.array([0.5, 1.5]))
+
+    def test_several_results(self):
+        self.gives('', 's = a + b; s, a*2', '-i', 'in.npz', '-o', 'out.npz')
+        with np.load('out.npz') as out:
+            self.assertEqual({name: out[name].tolist() for name in out.files}, {'s': [1.5, 3.5], 'r1': [2, 4]})
+        self.gives('', 's = a + b; s, a*2', '-i', 'in.npz', '-o', 'out.csv')
+        with open('out.csv', newline='', encoding='utf-8') as file:
+            self.assertEqual(file.read().split(), ['s,r1', '1.5,2', '3.5,4'])
+        self.gives('', 's = a + b; s, a*2, b', '-i', 'in.npz', '-o', 'r1=one.npy', '-o', 'rest.npz', '-o', 's=s.bin')
+        self.assertEqual(np.load('one.npy').tolist(), [2, 4])
+        self.assertEqual(np.fromfile('s.bin').tolist(), [1.5, 3.5])
+        self.assertEqual(np.load('rest.npz').files, ['b'])
+        self.gives('', 'a, b', '-i', 'in.npz', '-o', 'a=both.npz', '-o', 'b=both.npz')
+        self.assertEqual(np.load('both.npz').files, ['a', 'b'])
+        self.gives('', 'a, a', '-i', 'in.npz', '-o', 'a=1.npy', '-o', 'a=2.npy')
+        self.assertEqual(np.load('1.npy').tolist(), np.load('2.npy').tolist())
+
+    def test_nonsense(self):
+        for arguments, words in [
+                (('x.npy',), ('x.npy: a .npy file holds one array, but the expression has 2', '--output a=FILE --output r1=FILE')),
+                (('x.bin',), 'a .raw file holds one array'), (('a=x.npy',), ('result r1 goes nowhere', '--output r1=FILE')),
+                (('c=x.npy',), ('no such result', 'gives a, r1')), (('x.npz', '-o', 'y.npz'), 'both take all results'),
+                (('a=x.npy', '-o', 'a=y.npy'), 'another --output already'),
+                (('a=x.npy', '-o', 'r1=y.npy', '-o', 'z.npz'), 'every result has another --output'),
+                (('a=x.npz', '-o', 'r1=x.npz:csv'), 'in two formats')]:
+            with self.subTest(arguments):
+                self.fails(2, 'a, b + 1', '-i', 'in.npz', '-o', *arguments, says=words)
+        self.assertEqual(os.listdir(), ['in.npz'])
+        self.assertIn('is a terminal', run_on_terminal('a', '-i', 'in.npz', '-o', '-')[2])
+
+    def test_standard_output(self):
+        done = subprocess.run([NEXPR, 'a*2', '-i', 'in.npz', '-o', '-'], capture_output=True)
+        np.save('wanted.npy', np.array([2, 4]))
+        with open('wanted.npy', 'rb') as file:
+            self.assertEqual((done.stdout, done.stderr), (file.read(), b''))
+        self.gives('a,r1\n1,1.0\n2,3.0\n', 'a, b*2', '-i', 'in.npz', '-o', '-:csv')
+        self.assertEqual(subprocess.run([NEXPR, 'int16(a)', '-i', 'in.npz', '-o', '-:raw'], capture_output=True).stdout,
+                         b'\1\0\2\0')
+        done = subprocess.run(['sh', '-c', '"$0" a*2 -i in.npz -o - | "$0" x+1 -i x=-', NEXPR], capture_output=True)
+        self.assertEqual((done.stdout, done.stderr), (b'3\n5\n', b''))
+
+    def test_a_file_that_cannot_be_written_leaves_the_others_unwritten(self):
+        np.save('y.npy', np.array([7]))
+        self.fails(1, 'a, b', '-i', 'in.npz', '-o', 'a=x.npy', '-o', 'b=y.npy', says='y.npy: exists already')
+        self.assertEqual(sorted(os.listdir()), ['in.npz', 'y.npy'])
+
+
+class Telling(InFolder):
+    def setUp(self):
+        super().setUp()
+        np.savez('in.npz', a=np.zeros((3, 4), 'f4'), b=np.zeros(4))
+        with open('p.nexpr', 'w', encoding='utf-8') as file:
+            file.write('# Whatever else is said\n# name: A small program\n# inputs:\n#   a: the first\n#   b:the second\n'
+                       '# a remark\nsum = a + b*k  # more\n# inputs:\n#   k: too late\n')
+
+    def test_dry_run(self):
+        before = os.stat('.').st_mtime_ns
+        lines = run('-f', 'p.nexpr', '-i', 'in.npz', '-s', 'k=2', '-o', 'out.npy', '-n').stdout.splitlines()
+        self.assertEqual(os.stat('.').st_mtime_ns, before)  # not even a temporary
+        self.assertEqual(lines[:-1], ['A small program', 'inputs', '  k    2', '  a    float32 (3, 4)  in.npz:a', '       the first',
+                                      '  b    float64 (4,)  in.npz:b', '       the second', 'results',
+                                      '  sum  float64 (3, 4)  out.npy'])
+        self.assertRegex(lines[-1], r'^reads \d+ bytes, writes 224 bytes')
+        self.assertEqual(sorted(os.listdir()), ['in.npz', 'p.nexpr'])
+        lines = run('1 + 1', '--dry-run').stdout.splitlines()
+        self.assertEqual(lines[:2], ['results', '  r0  int64 ()  printed'])
+        self.assertTrue(lines[2].startswith('reads nothing, writes nothing'))
+
+    def test_a_dry_run_finds_what_a_run_would(self):
+        self.fails(2, 'a +', '-n')
+        self.fails(1, 'a + c', '-i', 'in.npz', '-i', 'c=missing.npy', '-n', says='missing.npy: cannot open')
+        open('out.npy', 'w', encoding='utf-8').close()
+        self.fails(1, 'a', '-i', 'in.npz', '-o', 'out.npy', '-n', says='out.npy: exists already')
+        self.fails(1, 'a', '-i', 'in.npz', '-o', 'no/out.npy', '-n', says='no/out.npy: ')
+        np.save('c.npy', np.zeros(5))
+        self.fails(1, 'a + c', '-i', 'in.npz', '-i', 'c.npy', '-n', says=('a has shape (3, 4)', 'c has shape (5,)'))
+
+    def test_documentation_of_what_is_missing(self):
+        done = run('-f', 'p.nexpr', '-s', 'k=2', '-n')
+        self.assertEqual((done.returncode, done.stdout), (2, 'A small program\ninputs\n  a: the first\n  b: the second\n'))
+        self.assertEqual(done.stderr.splitlines()[-2:], ['nexpr: a: the first', 'nexpr: b: the second'])
+
+    def test_json(self):
+        done = run('-f', 'p.nexpr', '-i', 'in.npz', '-s', 'k=2', '-o', 'out.npy', '-n', '--json')
+        told = json.loads(done.stdout)
+        self.assertEqual(done.stdout.count('\n'), 1)
+        self.assertEqual((told['dry_run'], told['title'], told['bytes_written']), (True, 'A small program', 224))
+        self.assertNotIn('seconds', told)
+        self.assertEqual(told['inputs'][0], {'name': 'k', 'literal': '2'})
+        self.assertEqual(told['inputs'][1], {'name': 'a', 'about': 'the first', 'file': 'in.npz', 'format': 'npz', 'member': 'a',
+                                             'dtype': 'float32', 'shape': [3, 4], 'bytes': told['inputs'][1]['bytes']})
+        self.assertEqual(told['results'], [{'name': 'sum', 'file': 'out.npy', 'format': 'npy', 'member': None,
+                                            'dtype': 'float64', 'shape': [3, 4], 'bytes': 96}])
+        done = run('-f', 'p.nexpr', '-i', 'in.npz', '-s', 'k=2', '-o', 'out.npy', '--json')
+        told = json.loads(done.stdout)
+        self.assertEqual((told['dry_run'], done.stderr), (False, ''))
+        self.assertGreater(told['seconds'], 0)
+        done = run('a*0', '-i', 'in.npz', '--json')
+        self.assertEqual(done.stdout, '0.0 0.0 0.0 0.0\n' * 3)
+        self.assertEqual(json.loads(done.stderr)['results'][0]['file'], None)
+        done = run('b', '-i', 'in.npz', '-o', '-:csv', '--json')
+        self.assertEqual((done.stdout.splitlines()[0], json.loads(done.stderr)['results'][0]['format']), ('b', 'csv'))
+
+    def test_sizes(self):
+        np.save('x.npy', np.zeros(1_000_000))
+        told = [json.loads(run('x', '-i', 'x.npy', '-o', 'y.npy', '-n', '--json', '--max-memory', size).stdout)
+                for size in ('64K', '65536', '64kib', '64KB', '65536b', '64000')]
+        pieces = [one['pieces'] for one in told]
+        self.assertEqual(pieces[:5], pieces[:1] * 5)
+        self.assertGreater(pieces[5], pieces[0])
+        for one in told:
+            self.assertLessEqual(one['buffer_bytes'], 65536)
+
+    def test_json_of_odd_names(self):
+        name = b'quo"te\\\n\xff\xc3\xa9.npy'
+        np.save('x.npy', np.zeros(2))
+        os.rename(b'x.npy', name)
+        done = subprocess.run([NEXPR, 'x', '-i', b'x=' + name, '-n', '--json'], capture_output=True)
+        self.assertEqual(json.loads(done.stdout)['inputs'][0]['file'], 'quo"te\\\n\ufffd\xe9.npy')
+
+
+class Terminal(InFolder):
+    slow = 'lgamma(' * 100 + 'x' + ')' * 100
+
+    def setUp(self):
+        super().setUp()
+        np.save('x.npy', np.linspace(1, 2, 1_000_000))
+
+    def work(self, *arguments, **options):
+        return run_before_terminal(self.slow, '-i', 'x.npy', '-o', 'out.npy', '--force', '--threads', '1', '--max-memory', '1M',
+                                   *arguments, **options)
+
+    def test_progress_and_summary(self):
+        status, output, errors = self.work(columns=60)
+        self.assertEqual((status, output), (0, ''))
+        *bars, last = errors.split('\r')
+        self.assertGreater(len(bars), 2)
+        for bar in bars[1:]:
+            self.assertRegex(bar, r'^ *\d+% \[#* *\] \d[\d.]* ([KMG]iB|bytes)/s, \d+:\d\d left\033\[K$')
+            self.assertLess(len(bar), 60 + len('\033[K'))
+        done = [int(bar.split('%')[0]) for bar in bars[1:]]
+        self.assertEqual(done, sorted(done))
+        self.assertRegex(last, r'^\033\[Knexpr: read 7\.63 MiB, wrote 7\.63 MiB to out\.npy in \d+\.\d\d s, [\d.]+ [KMG]iB/s\n$')
+
+    def test_quiet(self):
+        self.assertEqual(self.work('-q'), (0, '', ''))
+
+    def test_no_bar_in_a_pipe(self):
+        done = run(self.slow, '-i', 'x.npy', '-o', 'out.npy', '--threads', '1', '--max-memory', '1M')
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '', ''))
+
+    def test_no_bar_for_short_work(self):
+        status, output, errors = run_before_terminal('2*x', '-i', 'x.npy', '-o', 'out.npy')
+        self.assertEqual((status, output), (0, ''))
+        self.assertNotIn('\r', errors)
+        self.assertRegex(errors, r'^nexpr: read 7\.63 MiB, wrote .* to out\.npy in')
+        self.assertEqual(run_before_terminal('1 + 1'), (0, '2\n', ''))
+
+    def test_colours(self):
+        coloured = '\033[1mnexpr: \033[0m\033[1;31merror: \033[0m'
+        self.assertTrue(run_before_terminal('1 +')[2].startswith(coloured))
+        self.assertIn('\033[1;32m^^^\033[0m\n', run_before_terminal('1 + foo')[2])
+        for environment in ({'NO_COLOR': '1'}, {'TERM': 'dumb'}):
+            self.assertTrue(run_before_terminal('1 +', **environment)[2].startswith('nexpr: error: '))
+        self.assertNotIn('\033', run('1 +', env={**os.environ, 'TERM': 'xterm', 'NO_COLOR': ''}).stderr)
+        self.assertNotIn('\033', run_on_terminal('1 +')[2])
+
+    def test_an_error_erases_the_bar(self):
+        master, slave = pty.openpty()
+        process = subprocess.Popen([NEXPR, self.slow, '-i', 'x.npy', '-o', 'out.npy', '--threads', '1', '--max-memory', '1M'],
+                                   stderr=slave, stdin=subprocess.DEVNULL)
+        os.close(slave)
+        seen = b''
+        while b'left' not in seen:
+            seen += os.read(master, 1000)
+        process.send_signal(signal.SIGTERM)
+        self.assertTrue((seen + read_terminal(master).encode()).endswith(b'\r\033[K'))
+        self.assertEqual(process.wait(), -signal.SIGTERM)
+        self.assertEqual(os.listdir(), ['x.npy'])
 
 
 class Printing(InFolder):

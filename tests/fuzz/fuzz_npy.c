@@ -66,7 +66,7 @@ static void write_and_read_back(const nexpr_array *a) {
     nexpr_output *output = NULL;
     nexpr_file *file = NULL;
     nexpr_array again = {.size = sizeof again};
-    require(!nexpr_output_new(path, &options, &output, NULL) && !nexpr_output_add(output, a, NULL));
+    require(!nexpr_output_new(path, &options, &output, NULL) && !nexpr_output_write(output, NULL, &a, 1, NULL));
     require(!nexpr_output_commit(output, NULL));
     nexpr_output_free(&output);
     require(!nexpr_file_open(path, NULL, &file, NULL) && !nexpr_file_load(file, 0, &again, NULL));

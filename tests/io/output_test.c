@@ -18,7 +18,7 @@ static nexpr_status save(const char *path, bool force, nexpr_error *err) {
     nexpr_array array = two_numbers();
     nexpr_output *output = NULL;
     nexpr_status status = nexpr_output_new(path, &options, &output, err);
-    if (!status) status = nexpr_output_add(output, &array, err);
+    if (!status) status = nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, err);
     if (!status) status = nexpr_output_commit(output, err);
     nexpr_output_free(&output);
     return status;
@@ -65,7 +65,7 @@ static void a_file_that_appears_meanwhile_is_not_replaced(void **state) {
     nexpr_array array = two_numbers();
     nexpr_output *output = NULL;
     assert_int_equal(nexpr_output_new("x.npy", NULL, &output, &err), NEXPR_OK);
-    assert_int_equal(nexpr_output_add(output, &array, &err), NEXPR_OK);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, &err), NEXPR_OK);
     write_file("x.npy", "new", 3);
     assert_int_equal(nexpr_output_commit(output, &err), NEXPR_IO);
     assert_non_null(strstr(err.message, "exists already"));
@@ -146,14 +146,14 @@ static void one_array_is_written_and_only_a_complete_one_committed(void **state)
     assert_int_equal(nexpr_output_new("x.npy", NULL, &output, &err), NEXPR_OK);
     assert_int_equal(nexpr_output_commit(output, &err), NEXPR_ARGUMENT);
     bad.ndim = 65;
-    assert_int_equal(nexpr_output_add(output, &bad, &err), NEXPR_ARGUMENT);
-    assert_int_equal(nexpr_output_add(output, &array, &err), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&bad}, 1, &err), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, &err), NEXPR_ARGUMENT);
     assert_int_equal(nexpr_output_commit(output, &err), NEXPR_ARGUMENT);
     nexpr_output_free(&output);
     assert_int_equal(nexpr_output_new("x.npy", NULL, &output, &err), NEXPR_OK);
-    assert_int_equal(nexpr_output_add(output, &array, &err), NEXPR_OK);
-    assert_int_equal(nexpr_output_add(output, &array, &err), NEXPR_ARGUMENT);
-    assert_non_null(strstr(err.message, "holds one array"));
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, &err), NEXPR_OK);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, &err), NEXPR_ARGUMENT);
+    assert_non_null(strstr(err.message, "written once"));
     nexpr_output_free(&output);
     assert_int_equal(count_files(), 0);
 }
@@ -171,7 +171,7 @@ static void expect_written(int ndim, const int64_t *shape, const int64_t *steps,
     options.force = true;
     nexpr_output *output = NULL;
     assert_int_equal(nexpr_output_new("x.npy", &options, &output, NULL), NEXPR_OK);
-    assert_int_equal(nexpr_output_add(output, &array, NULL), NEXPR_OK);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, NULL), NEXPR_OK);
     assert_int_equal(nexpr_output_commit(output, NULL), NEXPR_OK);
     nexpr_output_free(&output);
     char bytes[256];
@@ -204,7 +204,7 @@ static void a_set_cancel_flag_leaves_nothing(void **state) {
     nexpr_output *output = NULL;
     assert_int_equal(nexpr_output_new("x.npy", &options, &output, NULL), NEXPR_OK);
     flag = 1;
-    assert_int_equal(nexpr_output_add(output, &array, NULL), NEXPR_CANCELLED);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, NULL), NEXPR_CANCELLED);
     nexpr_output_free(&output);
     assert_int_equal(count_files(), 0);
 }

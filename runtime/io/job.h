@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Jobs: evaluation from files to files. The words used in job*.c:
+ *
+ *   space    The index space of results that broadcast together: their common shape. Results without elements have none.
+ *   pass     One run through a space. Results whose shapes do not broadcast together take several passes.
+ *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends),
+ *            which come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box
+ *            needs; an axis on which the member has one element does not count.
+ *   unit     What is read as one: a group of a file, with all the members of it that the expression uses.
+ *   target   An output, with all the results that go into it.
+ *
+ * A box is read, computed and written. While one is computed, the next is read and the last one written, so buffers come in
+ * pairs. A unit that cannot be read in the order of the boxes is set aside first (job_source.c).
+ */
+#ifndef NX_IO_JOB_H
+#define NX_IO_JOB_H
+
+#include "runtime/io/file.h"
+#include "runtime/io/memory.h"
+#include "runtime/io/writer.h"
+
+enum { NX_JOB_SLOTS = 2, NX_JOB_PLANS = 4 };
+
+/* The shape of an array, aligned to the axes of a space: 1 for those that it has not. */
+typedef struct nx_axes {
+    int ndim;
+    int64_t size[NEXPR_MAX_NDIM];
+} nx_axes;
+
+typedef struct nx_box {
+    int64_t first[NEXPR_MAX_NDIM], count[NEXPR_MAX_NDIM];
+} nx_box;
+
+typedef struct nx_pass {
+    nx_axes space;
+    bool fortran_order; /* the first axis is the innermost */
+    nx_axes piece;      /* sizes of a full box */
+    int64_t boxes[NEXPR_MAX_NDIM], box_count;
+    bool is_tiled; /* cut on more than one axis of size above 1 */
+} nx_pass;
+
+/* Elements of a unit's region in memory: records, or one column. */
+typedef struct nx_part {
+    int64_t item_size;
+    int member; /* of the file; -1: records */
+    char *buffers[NX_JOB_SLOTS];
+    nx_spool spool;
+} nx_part;
+
+typedef struct nx_unit {
+    nexpr_file *file;
+    nx_reader *reader;
+    int group;
+    nx_part *parts;
+    int part_count;
+    bool is_aside;     /* it is set aside before anything is computed */
+    bool is_checked;   /* its checksum has to be compared before, because it is not read in order */
+    bool has_lent_flag; /* the file had no cancel flag, and has the job's for a while */
+    int pass;          /* of the state below; -1: none yet */
+    int current;       /* the buffers that hold the region last read */
+    nx_box region;     /* that one */
+} nx_unit;
+
+typedef struct nx_source {
+    int unit, part; /* unit -1: an array in memory, or not used */
+    int64_t offset; /* of the member in an item */
+    bool is_used;
+    nexpr_array array; /* in memory; of a unit: dtype, order of bytes, shape of the whole */
+    int64_t strides[NEXPR_MAX_NDIM];
+} nx_source;
+
+typedef struct nx_result {
+    int pass;           /* -1: it has no elements */
+    int target, member; /* target -1: in memory */
+    bool fortran_order; /* of the file or the array */
+    nexpr_dtype dtype;
+    int ndim;
+    int64_t shape[NEXPR_MAX_NDIM], strides[NEXPR_MAX_NDIM];
+    int64_t count, item_size;
+    char *data;                   /* in memory */
+    char *buffers[NX_JOB_SLOTS];  /* on the way to a file */
+    char name[24];                /* "r0", where it has no other */
+    char type[NX_TYPE_MAX];       /* "<f8" */
+} nx_result;
+
+typedef struct nx_target {
+    nexpr_output *output;
+    nx_writer *writer;
+    int *results; /* of each member */
+    const void **data; /* by columns: of each member */
+    bool has_lent_flag; /* as in nx_unit */
+} nx_target;
+
+struct nexpr_job {
+    const nexpr *expr;
+    nexpr_context *context;
+    nexpr_job_options options;
+    size_t max_memory; /* for buffers, after what is set aside in memory */
+    nx_source *sources;
+    nx_unit *units;
+    nx_result *results;
+    nx_target *targets;
+    nx_pass *passes;
+    int source_count, unit_count, result_count, target_count, pass_count;
+    int64_t buffer_bytes; /* of the largest pass */
+    int64_t spool_bytes;
+    bool spool_in_memory;
+    enum { NX_JOB_NEW, NX_JOB_FAILED, NX_JOB_DONE } state;
+};
+
+/* ----------------------------------------------------------------------------------------------- job_space.c -- */
+
+/* The sizes of an array, aligned to the space's axes; false if it does not fit into it: then it has no part in the pass. */
+bool nx_axes_align(const nx_axes *space, int ndim, const int64_t *shape, nx_axes *ret);
+/* The region of a box for such sizes; in a space that it does not fit into, an axis that does not becomes empty. */
+void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape, nx_box *ret);
+/* Box number `index` of a pass. */
+void nx_pass_box(const nx_pass *pass, int64_t index, nx_box *ret);
+/* Whether no earlier box had the same region for such a shape: on an axis that the member has not, regions come again. */
+bool nx_pass_is_first_time(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape);
+/* How often all of a member of such sizes is read in a pass: 1 if every region comes once. */
+int64_t nx_pass_repeats(const nx_pass *pass, const nx_axes *axes);
+/* Whether the member's region is the same for all boxes. */
+bool nx_pass_is_constant(const nx_pass *pass, const nx_axes *axes);
+/* Whether regions, in the order of boxes and without those that come again, are stretches of the member's file that follow
+ * one another. */
+bool nx_pass_is_in_order(const nx_pass *pass, const nx_axes *axes, bool fortran_order);
+/* Elements of a full box's region. */
+int64_t nx_pass_region_count(const nx_pass *pass, const nx_axes *axes);
+/* Finds the passes of a job and their results; cuts them into boxes. */
+void nx_job_make_passes(nexpr_job *job);
+void nx_job_cut(nexpr_job *job);
+/* Bytes of buffers that a pass needs. */
+int64_t nx_job_buffer_bytes(const nexpr_job *job, int pass);
+
+/* Calls visit for every stretch of a file that a region consists of: `at` is its place in the file, `from` its place in the
+ * region's buffer, both in elements. */
+typedef nexpr_status nx_visit(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err);
+nexpr_status nx_for_stretches(int ndim, const int64_t *shape, bool fortran_order, const nx_box *region, nx_visit *visit,
+                              void *user, nexpr_error *err);
+/* Strides in bytes of a region that lies in a buffer in the order of its file. */
+void nx_region_strides(int ndim, const int64_t *count, bool fortran_order, int64_t item_size, int64_t *strides);
+
+/* ---------------------------------------------------------------------------------------------- job_source.c -- */
+
+/* Checks the sources, and finds the units. */
+nexpr_status nx_job_make_units(nexpr_job *job, const nexpr_file_source *const *sources, nexpr_error *err);
+/* Says which units have to be set aside, or checked, before the passes as they are cut now. */
+void nx_job_choose_access(nexpr_job *job);
+/* Does so. */
+nexpr_status nx_job_prepare_units(nexpr_job *job, nexpr_error *err);
+nexpr_status nx_job_allocate_units(nexpr_job *job, int pass, nexpr_error *err);
+/* Reads the regions of a box, where they are not those of the box before. ret_current[i] says which of its buffers a unit
+ * used. Boxes come in order; buffers that box k - 2 used are written over. */
+nexpr_status nx_job_read_box(nexpr_job *job, int pass, const nx_box *box, int *ret_current, nexpr_error *err);
+void nx_job_free_units(nexpr_job *job);
+/* Compares sizes of files with those at the beginning, and what is left of pipes. */
+nexpr_status nx_job_check_units(nexpr_job *job, nexpr_error *err);
+
+/* ---------------------------------------------------------------------------------------------- job_sink.c -- */
+
+/* Finds the targets; declares their members, when the order of axes is known. */
+nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
+nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
+nexpr_status nx_job_begin_targets(nexpr_job *job, nexpr_error *err);
+/* Buffers for the results of a pass, and for those of others that fit into its space too: an evaluation computes them all. */
+nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err);
+/* Memory for the results that stay there. */
+nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err);
+nexpr_status nx_job_write_box(nexpr_job *job, int pass, const nx_box *box, int slot, nexpr_error *err);
+nexpr_status nx_job_finish_targets(nexpr_job *job, nexpr_error *err);
+void nx_job_free_results(nexpr_job *job);
+
+/* ------------------------------------------------------------------------------------------------- job_run.c -- */
+
+/* Runs a pass: units and results are allocated. `done` elements of all results are complete before it. */
+nexpr_status nx_job_run_pass(nexpr_job *job, int pass, int64_t *done, nexpr_error *err);
+
+#endif

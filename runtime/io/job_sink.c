@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a job's boxes go to. */
+#include "runtime/io/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -------------------------------------------------------------------------------------------------------- targets -- */
+
+static const char *result_name(nexpr_job *job, int index, const nexpr_file_sink *sink) {
+    const char *own = nexpr_result_name(job->expr, index);
+    if (sink->name) return sink->name;
+    if (own) return own;
+    snprintf(job->results[index].name, sizeof job->results[index].name, "r%d", index);
+    return job->results[index].name;
+}
+
+static nexpr_status find_target(nexpr_job *job, nexpr_output *output, int *ret, nexpr_error *err) {
+    for (*ret = 0; *ret < job->target_count; ++*ret) {
+        if (job->targets[*ret].output == output) return NEXPR_OK;
+    }
+    nx_target *t = &job->targets[job->target_count];
+    t->writer = nx_output_writer(output, err);
+    if (!t->writer) return NEXPR_ARGUMENT;
+    t->output = output;
+    job->target_count++;
+    t->results = calloc((size_t)job->result_count + 1, sizeof *t->results);
+    t->data = calloc((size_t)job->result_count + 1, sizeof *t->data);
+    return t->results && t->data ? NEXPR_OK : nx_io_fail_memory(err, t->writer->stream.path);
+}
+
+/* The results of a target, as its members. */
+static nexpr_status declare(nexpr_job *job, int target, const nexpr_file_sink *const *sinks, nexpr_error *err) {
+    nx_target *t = &job->targets[target];
+    nx_out_member *members = calloc((size_t)job->result_count + 1, sizeof *members);
+    if (!members) return nx_io_fail_memory(err, t->writer->stream.path);
+    int count = 0;
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        if (r->target != target) continue;
+        members[count] = (nx_out_member){.name = result_name(job, i, sinks[i]), .dtype = r->dtype, .ndim = r->ndim,
+                                         .fortran_order = r->fortran_order, .count = r->count,
+                                         .item_size = r->item_size};
+        memcpy(members[count].shape, r->shape, sizeof r->shape);
+        t->results[count] = i;
+        r->member = count++;
+    }
+    nexpr_status status = nx_writer_declare(t->writer, members, count, err);
+    free(members);
+    return status;
+}
+
+nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err) {
+    for (int i = 0; i < job->result_count; i++) {
+        bool has_output = sinks && sinks[i] && sinks[i]->output;
+        job->results[i].target = -1;
+        if (has_output) NX_IO_TRY(find_target(job, sinks[i]->output, &job->results[i].target, err));
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err) {
+    for (int t = 0; t < job->target_count; t++) NX_IO_TRY(declare(job, t, sinks, err));
+    return NEXPR_OK;
+}
+
+nexpr_status nx_job_begin_targets(nexpr_job *job, nexpr_error *err) {
+    for (int t = 0; t < job->target_count; t++) {
+        nx_io_stream *stream = &job->targets[t].writer->stream;
+        job->targets[t].has_lent_flag = !stream->cancel;
+        if (!stream->cancel) stream->cancel = job->options.cancel;
+        NX_IO_TRY(nx_writer_begin(job->targets[t].writer, err));
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_job_finish_targets(nexpr_job *job, nexpr_error *err) {
+    for (int t = 0; t < job->target_count; t++) {
+        NX_IO_TRY(nx_writer_finish(job->targets[t].writer, err));
+        nx_output_set_complete(job->targets[t].output);
+    }
+    return NEXPR_OK;
+}
+
+/* --------------------------------------------------------------------------------------------------------- memory -- */
+
+nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err) {
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        if (r->target >= 0) continue;
+        nx_region_strides(r->ndim, r->shape, r->fortran_order, r->item_size, r->strides);
+        r->data = nx_io_allocate((size_t)(r->count * r->item_size));
+        if (r->data) continue;
+        return nx_io_fail(err, NEXPR_MEMORY, NULL, "out of memory for a result of %lld bytes; a file can hold it",
+                          (long long)(r->count * r->item_size));
+    }
+    return NEXPR_OK;
+}
+
+static void free_buffers(nx_result *r) {
+    for (int slot = 0; slot < NX_JOB_SLOTS; slot++) {
+        free(r->buffers[slot]);
+        r->buffers[slot] = NULL;
+    }
+}
+
+nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err) {
+    const nx_pass *p = &job->passes[pass];
+    nx_axes axes;
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        free_buffers(r);
+        if (r->target < 0 || !nx_axes_align(&p->space, r->ndim, r->shape, &axes)) continue;
+        size_t bytes = (size_t)(nx_pass_region_count(p, &axes) * r->item_size);
+        for (int slot = 0; slot < (p->box_count > 1 ? NX_JOB_SLOTS : 1); slot++) {
+            r->buffers[slot] = nx_io_allocate(bytes);
+            if (!r->buffers[slot]) return nx_io_fail_memory(err, job->targets[r->target].writer->stream.path);
+        }
+    }
+    return NEXPR_OK;
+}
+
+void nx_job_free_results(nexpr_job *job) {
+    for (int i = 0; job->results && i < job->result_count; i++) {
+        free_buffers(&job->results[i]);
+        free(job->results[i].data);
+    }
+    for (int t = 0; job->targets && t < job->target_count; t++) {
+        if (job->targets[t].has_lent_flag) job->targets[t].writer->stream.cancel = NULL;
+        free(job->targets[t].results);
+        free(job->targets[t].data);
+    }
+    free(job->results);
+    free(job->targets);
+}
+
+/* -------------------------------------------------------------------------------------------------------- writing -- */
+
+/* A region of a result that is being written. */
+typedef struct writing {
+    nx_writer *writer;
+    const nx_result *result;
+    const void *const *data; /* by columns: of every member */
+    int slot;
+} writing;
+
+static nexpr_status write_stretch(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
+    const writing *w = user;
+    const nx_result *r = w->result;
+    const char *data = r->buffers[w->slot] + from * r->item_size;
+    return nx_writer_put(w->writer, r->member, data, (size_t)(count * r->item_size), at * r->item_size, err);
+}
+
+/* Rows of all columns together. */
+static nexpr_status write_rows(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
+    const writing *w = user;
+    (void)from;
+    return w->writer->format->write(w->writer, at, count, w->data, err);
+}
+
+static nexpr_status write_result(nexpr_job *job, const nx_pass *p, const nx_box *box, nx_result *r, int slot,
+                                 nexpr_error *err) {
+    nx_target *t = &job->targets[r->target];
+    writing w = {.writer = t->writer, .result = r, .slot = slot, .data = t->data};
+    nx_box region;
+    nx_region(p, box, r->ndim, r->shape, &region);
+    if (!t->writer->format->by_columns) {
+        return nx_for_stretches(r->ndim, r->shape, r->fortran_order, &region, write_stretch, &w, err);
+    }
+    if (r->member) return NEXPR_OK; /* the first column stands for all */
+    for (int k = 0; k < t->writer->member_count; k++) t->data[k] = job->results[t->results[k]].buffers[slot];
+    return nx_for_stretches(r->ndim, r->shape, false, &region, write_rows, &w, err);
+}
+
+nexpr_status nx_job_write_box(nexpr_job *job, int pass, const nx_box *box, int slot, nexpr_error *err) {
+    const nx_pass *p = &job->passes[pass];
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        if (r->pass != pass || r->target < 0 || !nx_pass_is_first_time(p, box, r->ndim, r->shape)) continue;
+        NX_IO_TRY(write_result(job, p, box, r, slot, err));
+    }
+    return NEXPR_OK;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/io/memory.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
+
+void *nx_io_allocate(size_t bytes) {
+    void *data;
+    bool is_large = bytes >= 2 * (size_t)HUGE_PAGE;
+    if (posix_memalign(&data, is_large ? HUGE_PAGE : CACHE_LINE, bytes ? bytes : 1)) return NULL;
+    if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
+    return data;
+}
