@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Views composed at random, of inputs and of what is computed from them, beside NumPy: values, shapes and errors.
+"""Views composed at random, of inputs and of what is computed from them, beside NumPy: values, shapes and errors; also
+into the array that they are views of.
 
 usage: views_test.py LIBRARY [COUNT] [SEED]
 """
@@ -99,8 +100,9 @@ def value_of(text, arrays):
 
 
 def same(got, want):
-    dtype = want.dtype.newbyteorder('=')
-    return got.shape == want.shape and got.dtype == dtype and np.array_equal(got, want, equal_nan=got.dtype.kind in 'fc')
+    native = [x.dtype.newbyteorder('=') for x in (got, want)]
+    equal_nan = got.dtype.kind in 'fc'
+    return got.shape == want.shape and native[0] == native[1] and np.array_equal(got, want, equal_nan=equal_nan)
 
 
 def make_array(rng, shape, dtype, k):
@@ -126,8 +128,12 @@ def main():
                 break
         if value is not None and value.size > 5000:
             continue
+        into = None
+        if value is not None and value.shape == shape and value.dtype == arrays['a'].dtype and r.random() < 0.5:
+            into = arrays['a']  # the result overwrites what it is computed from
+            value = value.copy()
         try:
-            [got] = library.evaluate(text, arrays)
+            [got] = library.evaluate(text, arrays, outputs=[into], threads=r.randint(0, 2), block_items=r.choice([0, 0, 3]))
         except Error as error:
             refused += 1
             got = error
