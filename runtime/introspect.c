@@ -65,6 +65,10 @@ size_t nexpr_listing(const nexpr *e, char *buffer, size_t capacity) {
     return nx_vm_listing(e->code, buffer, capacity);
 }
 
+bool nexpr_is_elementwise(const nexpr *e) {
+    return !e->has_views;
+}
+
 /* ---------------------------------------------------------------------------------------------- the op table -- */
 
 int nexpr_op_count(void) {
