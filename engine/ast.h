@@ -19,8 +19,13 @@ typedef enum nx_ast_kind {
     NX_AST_NAME,      /* name */
     NX_AST_OPERATOR,  /* op on args: an operator of the text, and, or, not (NX_OP_logical_*), ternary (NX_OP_where with
                          the condition first), one link of a chained comparison */
-    NX_AST_CALL,      /* name(args): function looked up later */
+    NX_AST_CALL,      /* name(args): function looked up later; of x.name(args), x is args[0] and is_method is set */
     NX_AST_ATTRIBUTE, /* args[0].name */
+    NX_AST_INDEX,     /* args[0][args[1], ...] */
+    NX_AST_SLICE,     /* args[0]:args[1]:args[2] in an index; parts that are left out are NX_AST_NONE */
+    NX_AST_ELLIPSIS,  /* ... in an index */
+    NX_AST_NONE,      /* None as an argument, None or newaxis in an index */
+    NX_AST_TUPLE,     /* (args) as an argument */
 } nx_ast_kind;
 
 typedef struct nx_ast_node {
@@ -28,6 +33,7 @@ typedef struct nx_ast_node {
     nx_span span;        /* the whole sub-expression, its own parentheses not included */
     nx_span word;        /* the operator, function name or attribute name */
     nx_op op;
+    bool is_method;      /* NX_AST_CALL */
     bool in_parentheses; /* (x): for hints such as "write (a > 0) & (b < 1)" */
     const char *name;    /* NUL-terminated, without backquotes, in the arena; name_length for strings with NUL bytes */
     uint32_t name_length;

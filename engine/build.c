@@ -20,11 +20,11 @@ static uint64_t mix(uint64_t h, uint64_t word) {
     return h ^ h >> 32;
 }
 
-static uint64_t hash_node(const nx_node *node, const nx_value *value) {
+static uint64_t hash_node(const nx_ir *ir, const nx_node *node, const nx_value *value) {
     uint64_t h = mix(node->kind | node->dtype << 8 | node->loop << 16, node->op);
     for (int i = 0; i < node->arity; i++) h = mix(h, node->arg[i]);
     if (node->kind == NX_NODE_CONST) return mix(mix(h, value->bits[0]), value->bits[1]);
-    return mix(h, node->index);
+    return mix(h, node->kind == NX_NODE_VIEW ? nx_view_hash(&ir->views[node->index]) : node->index);
 }
 
 static bool is_equal(const nx_builder *b, nx_ref ref, const nx_node *node, const nx_value *value) {
@@ -34,17 +34,18 @@ static bool is_equal(const nx_builder *b, nx_ref ref, const nx_node *node, const
         return false;
     }
     if (node->kind == NX_NODE_CONST) return !memcmp(nx_ir_value(b->ir, ref), value, sizeof *value);
+    if (node->kind == NX_NODE_VIEW) return nx_view_equal(&b->ir->views[other->index], &b->ir->views[node->index]);
     return other->index == node->index;
 }
 
 static uint64_t hash_ref(const nx_builder *b, nx_ref ref) {
     const nx_node *node = &b->ir->nodes[ref];
-    return hash_node(node, node->kind == NX_NODE_CONST ? nx_ir_value(b->ir, ref) : NULL);
+    return hash_node(b->ir, node, node->kind == NX_NODE_CONST ? nx_ir_value(b->ir, ref) : NULL);
 }
 
 /* The bucket that holds an equal node, or the empty one where it belongs. */
 static nx_ref *find_bucket(const nx_builder *b, const nx_node *node, const nx_value *value) {
-    size_t i = hash_node(node, value) & (b->bucket_count - 1);
+    size_t i = hash_node(b->ir, node, value) & (b->bucket_count - 1);
     while (b->buckets[i] && !is_equal(b, b->buckets[i] - 1, node, value)) i = (i + 1) & (b->bucket_count - 1);
     return &b->buckets[i];
 }
@@ -120,6 +121,18 @@ nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span s
     }
     nx_node node = {.kind = NX_NODE_CAST, .dtype = (uint8_t)dtype, .loop = from, .arity = 1, .arg = {x}, .span = span};
     return intern_or_evaluate(b, &node, ret, err);
+}
+
+nexpr_status nx_build_view(nx_builder *b, nx_ref x, const nx_view *view, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_ir *ir = b->ir;
+    nx_node node = {.kind = NX_NODE_VIEW, .dtype = ir->nodes[x].dtype, .loop = ir->nodes[x].dtype, .arity = 1, .arg = {x},
+                    .index = ir->view_count, .span = span};
+    ir->views = nx_arena_grow(ir->arena, ir->views, ir->view_count, &b->view_capacity, sizeof *ir->views);
+    if (!ir->views) return nx_fail_memory(err);
+    ir->views[ir->view_count] = *view;
+    NX_TRY(intern(b, &node, NULL, ret, err));
+    ir->view_count += ir->nodes[*ret].index == ir->view_count;
+    return NEXPR_OK;
 }
 
 /* float16 through float32: rounded once, after the operation. */

@@ -18,7 +18,7 @@ typedef struct nx_builder {
     nx_evaluate *evaluate;
     nexpr_fp_mode fp;
     size_t max_nodes;
-    size_t node_capacity, value_capacity;
+    size_t node_capacity, value_capacity, view_capacity;
     nx_ref *buckets;     /* hash table of nodes, node + 1 or 0 */
     size_t bucket_count; /* a power of two */
 } nx_builder;
@@ -30,6 +30,8 @@ nexpr_status nx_build_input(nx_builder *b, uint32_t index, nx_span span, nx_ref 
 nexpr_status nx_build_const(nx_builder *b, nexpr_dtype dtype, nx_value value, nx_span span, nx_ref *ret, nexpr_error *err);
 /* Any cast there is a kernel for: all but complex to real. */
 nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span span, nx_ref *ret, nexpr_error *err);
+/* The view's numbers and spans are kept, not copied: they have to last as long as the arena. */
+nexpr_status nx_build_view(nx_builder *b, nx_ref x, const nx_view *view, nx_span span, nx_ref *ret, nexpr_error *err);
 /* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */
 nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
                          nexpr_error *err);

@@ -6,6 +6,7 @@
 #include "engine/infer.h"
 
 #include "engine/call.h"
+#include "engine/view_call.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -198,15 +199,17 @@ static nexpr_status infer_attribute(const inference *inf, const nx_ast_node *nod
     static const nx_op attributes[] = {NX_OP_real, NX_OP_imag};
     nx_suggestion suggestion = nx_suggest(node->name, strlen(node->name));
     char text[96];
+    nx_operand arg = inf->values[inf->ast->args[node->first_arg].node];
+    arg.span = arg_node(inf, node, 0)->span;
+    if (!strcmp(node->name, "T")) return nx_apply_transposed(inf->b, &arg, node->span, ret, inf->err);
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         const char *name = nx_op_rows[attributes[i]].names;
-        nx_operand arg = inf->values[inf->ast->args[node->first_arg].node];
         nx_suggest_offer(&suggestion, name, strlen(name));
         if (strcmp(node->name, name)) continue;
         if (arg.literal) return apply_literals(inf, attributes[i], &arg, node->span, ret);
         return nx_apply(inf->b, attributes[i], &arg, node->span, node->word, ret, inf->err);
     }
-    return nx_fail(inf->err, NEXPR_NAME, node->word, "unknown attribute '%s'%s; there are .real and .imag", node->name,
+    return nx_fail(inf->err, NEXPR_NAME, node->word, "unknown attribute '%s'%s; there are .real, .imag and .T", node->name,
                    nx_suggest_text(&suggestion, text));
 }
 
@@ -220,6 +223,11 @@ static nexpr_status infer_node(const inference *inf, const nx_ast_node *node, nx
     case NX_AST_OPERATOR: return infer_operator(inf, node, ret);
     case NX_AST_CALL: return nx_apply_call(inf->b, inf->ast, node, inf->values, ret, inf->err);
     case NX_AST_ATTRIBUTE: return infer_attribute(inf, node, ret);
+    case NX_AST_INDEX: return nx_apply_index(inf->b, (nx_values){inf->ast, inf->values}, node, ret, inf->err);
+    case NX_AST_SLICE:
+    case NX_AST_ELLIPSIS:
+    case NX_AST_NONE:
+    case NX_AST_TUPLE: return NEXPR_OK;
     }
     return NEXPR_OK;
 }

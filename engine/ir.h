@@ -13,10 +13,11 @@
 #include "engine/ops.h"
 #include "engine/status.h"
 #include "engine/value.h"
+#include "engine/view.h"
 
 typedef uint32_t nx_ref; /* index of a node */
 
-typedef enum nx_node_kind { NX_NODE_INPUT, NX_NODE_CONST, NX_NODE_CAST, NX_NODE_OP } nx_node_kind;
+typedef enum nx_node_kind { NX_NODE_INPUT, NX_NODE_CONST, NX_NODE_CAST, NX_NODE_OP, NX_NODE_VIEW } nx_node_kind;
 
 typedef struct nx_node {
     uint8_t kind;
@@ -26,7 +27,7 @@ typedef struct nx_node {
     uint16_t op;    /* NX_NODE_OP */
     uint16_t pad;
     nx_ref arg[NX_MAX_ARITY];
-    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: index of its value */
+    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST, NX_NODE_VIEW: index of its value or view */
     nx_span span;   /* the place in the text that first asked for it */
 } nx_node;
 
@@ -45,9 +46,10 @@ typedef struct nx_ir {
     nx_arena *arena;
     nx_node *nodes;
     nx_value *values; /* constants; they have the dtype of their node */
+    nx_view *views;
     nx_ir_input *inputs;
     nx_ir_result *results;
-    uint32_t node_count, value_count, input_count, result_count;
+    uint32_t node_count, value_count, view_count, input_count, result_count;
 } nx_ir;
 
 #endif

@@ -25,6 +25,7 @@ enum {
 #define LOGIC "comparison and logic"
 #define BITS "bits"
 #define COMPLEX "complex numbers"
+#define VIEWS "views"
 
 const nx_op_row nx_op_rows[NX_OP_COUNT] = {
 #define OP(id, group_, names_, syntax_, sig_, domain_, promote_, meaning_, math_, accuracy_, params_, doc_)    \
@@ -37,6 +38,12 @@ const nx_op_row nx_op_rows[NX_OP_COUNT] = {
 const nx_fun_row nx_fun_rows[NX_FUN_COUNT] = {
 #define FUN(id, group_, names_, params_, doc_) \
     [NX_FUN_##id] = {.names = names_, .params = params_, .doc = doc_, .group = group_},
+#include "engine/ops.def"
+};
+
+const nx_fun_row nx_view_rows[NX_VIEW_KINDS] = {
+#define VIEW(id, group_, names_, params_, doc_) \
+    [NX_VIEW_##id] = {.names = names_, .params = params_, .doc = doc_, .group = group_},
 #include "engine/ops.def"
 };
 
@@ -71,6 +78,10 @@ static bool visit_callees(visit_name *visit, void *state) {
     }
     for (int i = 0; i < NX_FUN_COUNT; i++) {
         if (visit_row(visit, state, nx_fun_rows[i].names, (nx_callee){.kind = NX_CALLEE_FUN, .fun = (nx_fun)i})) return true;
+    }
+    for (int i = NX_VIEW_INDEX + 1; i < NX_VIEW_KINDS; i++) {
+        nx_callee callee = {.kind = NX_CALLEE_VIEW, .view = (nx_view_kind)i};
+        if (visit_row(visit, state, nx_view_rows[i].names, callee)) return true;
     }
     for (int i = 0; i < NEXPR_DTYPE_COUNT; i++) {
         nx_callee callee = {.kind = NX_CALLEE_CAST, .dtype = (nexpr_dtype)i};

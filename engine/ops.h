@@ -5,6 +5,7 @@
 
 #include "engine/dtype.h"
 #include "engine/suggest.h"
+#include "engine/view.h"
 
 typedef enum nx_op {
 #define OP(id, ...) NX_OP_##id,
@@ -67,6 +68,8 @@ typedef struct nx_fun_row {
 } nx_fun_row;
 
 extern const nx_fun_row nx_fun_rows[NX_FUN_COUNT];
+/* The functions among the kinds of views; nothing for an index. */
+extern const nx_fun_row nx_view_rows[NX_VIEW_KINDS];
 
 /* Length of the first of a row's names. */
 int nx_name_length(const char *names);
@@ -74,11 +77,12 @@ int nx_name_length(const char *names);
 enum { NX_NAME_MAX = 24 };
 const char *nx_op_name(nx_op op, char buffer[NX_NAME_MAX]);
 
-/* What a function name means: an op, a fun, a cast, or nothing (false). */
+/* What a function name means: an op, a fun, a view, a cast, or nothing (false). */
 typedef struct nx_callee {
-    enum { NX_CALLEE_OP, NX_CALLEE_FUN, NX_CALLEE_CAST } kind;
+    enum { NX_CALLEE_OP, NX_CALLEE_FUN, NX_CALLEE_VIEW, NX_CALLEE_CAST } kind;
     nx_op op;
     nx_fun fun;
+    nx_view_kind view;
     nexpr_dtype dtype;
 } nx_callee;
 bool nx_find_callee(const char *name, size_t length, nx_callee *ret);

@@ -276,8 +276,11 @@ NEXPR_API int nexpr_result_count(const nexpr *expr);
 /* The name of a result, NULL if it has none: `c = a + b` as the last statement, or a bare name, gives "c". */
 NEXPR_API const char *nexpr_result_name(const nexpr *expr, int index);
 NEXPR_API nexpr_dtype nexpr_result_dtype(const nexpr *expr, int index);
-/* The broadcast shape of a result for inputs of given shapes; data, dtype and strides of the arrays are not looked at.
- * ret_shape has room for NEXPR_MAX_NDIM sizes. Errors: SHAPE, ARGUMENT. */
+/* Whether every element of a result depends on one element of each input, that of its own place: there are no views, such
+ * as a[1:] or a.T, in the expression. Only then can it be evaluated part by part. */
+NEXPR_API bool nexpr_is_elementwise(const nexpr *expr);
+/* The shape of a result for inputs of given shapes; data and dtype of the arrays are not looked at. ret_shape has room for
+ * NEXPR_MAX_NDIM sizes. Errors: SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */
 NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *const *inputs, int index, int *ret_ndim,
                                           int64_t *ret_shape, nexpr_error *err);
 /* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the
@@ -370,7 +373,8 @@ NEXPR_API nexpr_sink nexpr_sink_init(void);
  * Evaluates chunk by chunk in bounded memory. inputs[i] describes input i; where sources[i] is not NULL, its data is not
  * looked at and comes from the source: such an input has the shape of the results. The other inputs are arrays in memory
  * and broadcast. All results have one shape. Each result goes to its sink.
- * Errors: those of nexpr_evaluate, CALLBACK, and whatever a callback returns. Thread-safe.
+ * Errors: those of nexpr_evaluate, ARGUMENT if the expression is not elementwise, CALLBACK, and whatever a callback returns.
+ * Thread-safe.
  */
 NEXPR_API nexpr_status nexpr_stream(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                                     const nexpr_source *const *sources, const nexpr_sink *const *sinks,

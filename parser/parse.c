@@ -34,7 +34,9 @@ typedef struct operand {
 typedef enum frame_kind {
     FRAME_LIST,   /* statement: its values are items from first_item on */
     FRAME_GROUP,  /* ( */
+    FRAME_TUPLE,  /* ( and a comma: elements are items from first_item on */
     FRAME_CALL,   /* name(: arguments are items from first_item on */
+    FRAME_INDEX,  /* left[: what stands between commas are items from first_item on */
     FRAME_PREFIX, /* op */
     FRAME_INFIX,  /* left op */
     FRAME_IF,     /* left if */
@@ -47,10 +49,13 @@ typedef struct frame {
     bool nests;          /* counts as a level of nesting */
     nx_op op;
     nx_span word;        /* the operator, bracket or function name */
-    nx_span bracket;     /* GROUP, CALL: the "(" */
+    nx_span bracket;     /* GROUP to INDEX: the bracket */
     operand left;
     nx_ast_ref condition;
     uint32_t first_item;
+    nx_ast_ref part[3];  /* INDEX: of the slice that is being read */
+    uint8_t colons;      /* INDEX: its colons so far */
+    bool is_method;      /* CALL */
     const char *name;    /* CALL: of the function */
     const char *keyword; /* CALL: of the argument that is being read, NULL if it is positional */
     nx_span keyword_span;
@@ -208,7 +213,7 @@ static frame pop_frame(parser *p) {
 }
 
 static bool is_bracket(const frame *f) {
-    return f->kind <= FRAME_CALL;
+    return f->kind <= FRAME_INDEX;
 }
 
 /* comparison -> sum { "<" sum }: each further link shares its left operand with the link before it:
@@ -280,25 +285,30 @@ static nexpr_status add_item(parser *p, const char *keyword, nx_span keyword_spa
 static nexpr_status fail_unclosed(const parser *p) {
     const frame *f = top_frame(p);
     while (!is_bracket(f)) f--;
-    return nx_fail(p->err, NEXPR_SYNTAX, f->bracket, "this '(' is never closed");
+    return nx_fail(p->err, NEXPR_SYNTAX, f->bracket, "this '%c' is never closed", f->kind == FRAME_INDEX ? '[' : '(');
 }
 
 static nexpr_status fail_no_operand(const parser *p) {
     char text[SHOWN + 8];
     if (ends_statement(p) && p->scanner.brackets) return fail_unclosed(p);
-    if (p->token.kind == NX_TOKEN_CLOSE && !p->scanner.brackets) {
-        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "this ')' closes nothing");
+    if ((p->token.kind == NX_TOKEN_CLOSE || p->token.kind == NX_TOKEN_CLOSE_INDEX) && !p->scanner.brackets) {
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "this %s closes nothing", token_text(p, text));
+    }
+    if (p->token.kind == NX_TOKEN_OPEN_INDEX) {
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "there are no lists: several numbers stand in parentheses, as (0, 1)");
+    }
+    if (p->token.kind == NX_TOKEN_COLON || p->token.kind == NX_TOKEN_ELLIPSIS) {
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "%s stands only in an index, as in x[1:] or x[..., 0]",
+                       token_text(p, text));
     }
     return nx_fail(p->err, NEXPR_SYNTAX, token_place(p), "expected a number, a name or '(' before %s", token_text(p, text));
 }
 
 static nexpr_status fail_no_operator(const parser *p) {
     char text[SHOWN + 8];
-    const nx_ast_node *left = &p->ast->nodes[p->value.node];
     const nx_span span = p->token.span;
-    if (p->token.kind == NX_TOKEN_OPEN && left->kind == NX_AST_ATTRIBUTE) {
-        return nx_fail(p->err, NEXPR_SYNTAX, span, "there are no methods: write %s(x) instead of x.%s()", left->name,
-                       left->name);
+    if (p->token.kind == NX_TOKEN_COLON) {
+        return nx_fail(p->err, NEXPR_SYNTAX, span, "':' stands only in an index, as in x[1:]; a choice is x if condition else y");
     }
     if (p->token.kind == NX_TOKEN_OPEN) {
         return nx_fail(p->err, NEXPR_SYNTAX, span, "only the plain name of a function can be called; to multiply, write *");
@@ -324,6 +334,12 @@ static nexpr_status take_number(parser *p) {
     return take_leaf(p, (nx_ast_node){.kind = NX_AST_LITERAL, .literal = literal});
 }
 
+/* Whether what was just read is all that stands there between brackets and commas. */
+static bool is_whole(const parser *p) {
+    return p->token.kind == NX_TOKEN_COMMA || p->token.kind == NX_TOKEN_CLOSE || p->token.kind == NX_TOKEN_CLOSE_INDEX ||
+           ends_statement(p);
+}
+
 /* A string is the whole value of a keyword and nothing else. */
 static nexpr_status take_string(parser *p) {
     nx_ast_node node = {.kind = NX_AST_STRING};
@@ -331,9 +347,17 @@ static nexpr_status take_string(parser *p) {
     const bool is_value = top_frame(p)->kind == FRAME_CALL && top_frame(p)->keyword;
     NX_TRY(nx_constant_string(p->scanner.text, &p->token, p->arena, &node.name, &node.name_length, p->err));
     NX_TRY(take_leaf(p, node));
-    const bool is_whole = p->token.kind == NX_TOKEN_COMMA || p->token.kind == NX_TOKEN_CLOSE || ends_statement(p);
-    if (is_value && is_whole) return NEXPR_OK;
+    if (is_value && is_whole(p)) return NEXPR_OK;
     return nx_fail(p->err, NEXPR_SYNTAX, span, "a string can only be the value of a keyword; quote names with backquotes");
+}
+
+/* None is a whole argument, or a new axis in an index. */
+static nexpr_status take_none(parser *p) {
+    const nx_span span = p->token.span;
+    const frame_kind where = top_frame(p)->kind;
+    NX_TRY(take_leaf(p, (nx_ast_node){.kind = NX_AST_NONE}));
+    if ((where == FRAME_CALL || where == FRAME_INDEX) && is_whole(p)) return NEXPR_OK;
+    return nx_fail(p->err, NEXPR_SYNTAX, span, "None is no value: it stands only for an argument or for a new axis in an index");
 }
 
 static nexpr_status list_free_name(parser *p, nx_symbol *symbol) {
@@ -377,7 +401,8 @@ static nexpr_status begin_argument(parser *p) {
 static nexpr_status close_call(parser *p) {
     const frame call = pop_frame(p);
     nx_ast_node node = {.kind = NX_AST_CALL, .span = {call.word.begin, p->token.span.end}, .word = call.word,
-                        .name = call.name, .name_length = (uint32_t)strlen(call.name)};
+                        .name = call.name, .name_length = (uint32_t)strlen(call.name), .is_method = call.is_method};
+    if (call.is_method) node.span.begin = call.left.begin;
     NX_TRY(move_items(p, call.first_item, &node.first_arg, &node.arg_count));
     p->scanner.brackets--;
     return take_value(p, node);
@@ -389,9 +414,14 @@ static nexpr_status open_group(parser *p) {
     return advance(p);
 }
 
-static nexpr_status open_call(parser *p, const nx_symbol *symbol) {
+/* At the name. The object of a method is its first argument. */
+static nexpr_status open_call(parser *p, const nx_symbol *symbol, const operand *object) {
     frame call = {.kind = FRAME_CALL, .nests = true, .word = p->token.span, .name = symbol->text,
-                  .first_item = (uint32_t)p->item_count};
+                  .first_item = (uint32_t)p->item_count, .is_method = object};
+    if (object) {
+        call.left = *object;
+        NX_TRY(add_item(p, NULL, NX_NOWHERE));
+    }
     NX_TRY(advance(p));
     call.bracket = p->token.span;
     NX_TRY(push_frame(p, call));
@@ -403,7 +433,8 @@ static nexpr_status open_call(parser *p, const nx_symbol *symbol) {
 static nexpr_status take_name(parser *p) {
     nx_symbol *symbol = token_symbol(p);
     if (!symbol) return nx_fail_memory(p->err);
-    if (p->token.kind == NX_TOKEN_NAME && mark_follows(p, '(', NX_TOKEN_OPEN)) return open_call(p, symbol);
+    if (p->token.kind == NX_TOKEN_NAME && mark_follows(p, '(', NX_TOKEN_OPEN)) return open_call(p, symbol, NULL);
+    if (top_frame(p)->kind == FRAME_INDEX && !symbol->assigned && !strcmp(symbol->text, "newaxis")) return take_none(p);
     NX_TRY(list_free_name(p, symbol));
     return take_leaf(p, (nx_ast_node){.kind = NX_AST_NAME, .name = symbol->text, .name_length = symbol->length});
 }
@@ -422,8 +453,152 @@ static nexpr_status push_prefix(parser *p) {
     return advance(p);
 }
 
+/* --------------------------------------------------------------------------------------------------------- tuples -- */
+
+/* Whether the frame below the top one is a call, of which the top one is a whole argument as far as it goes. */
+static bool is_argument(const parser *p) {
+    return p->frame_count > 1 && p->frames[p->frame_count - 2].kind == FRAME_CALL;
+}
+
+/* The "(" turns out to be one of a tuple, at its first comma or at its end. */
+static nexpr_status begin_tuple(parser *p) {
+    frame *f = top_frame(p);
+    if (!is_argument(p)) {
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span,
+                       "a tuple is only an argument of a function; several results are listed without parentheses around them");
+    }
+    f->kind = FRAME_TUPLE;
+    f->first_item = (uint32_t)p->item_count;
+    return NEXPR_OK;
+}
+
+static bool is_empty_tuple(const parser *p) {
+    const frame *f = top_frame(p);
+    return f->kind == FRAME_GROUP && f->bracket.end == p->previous_end && is_argument(p);
+}
+
+/* tuple -> "(" [choice "," [choice { "," choice } [","]]] ")": the closing bracket. */
+static nexpr_status close_tuple(parser *p) {
+    if (top_frame(p)->kind == FRAME_GROUP) NX_TRY(begin_tuple(p));
+    const frame f = pop_frame(p);
+    nx_ast_node node = {.kind = NX_AST_TUPLE, .span = {f.bracket.begin, p->token.span.end}, .word = f.bracket};
+    NX_TRY(move_items(p, f.first_item, &node.first_arg, &node.arg_count));
+    p->scanner.brackets--;
+    NX_TRY(take_value(p, node));
+    if (is_whole(p)) return NEXPR_OK;
+    return nx_fail(p->err, NEXPR_SYNTAX, node.span, "a tuple is a whole argument of a function, and no operand");
+}
+
+static nexpr_status await_operand(parser *p) {
+    p->state = BEFORE_OPERAND;
+    return NEXPR_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- index -- */
+
+enum { MAX_ITEMS = 255 };
+
+/* index -> operand "[" item { "," item } [","] "]": the opening bracket. */
+static nexpr_status open_index(parser *p) {
+    frame f = {.kind = FRAME_INDEX, .nests = true, .word = p->token.span, .bracket = p->token.span, .left = p->value,
+               .first_item = (uint32_t)p->item_count};
+    NX_TRY(push_frame(p, f));
+    p->scanner.brackets++;
+    p->state = BEFORE_OPERAND;
+    return advance(p);
+}
+
+/* A part that is left out. */
+static nexpr_status add_none(parser *p, uint32_t place, nx_ast_ref *ret) {
+    const nx_span span = {place, place};
+    return add_node(p, (nx_ast_node){.kind = NX_AST_NONE, .span = span, .word = span}, ret);
+}
+
+/* item -> choice | [choice] ":" [choice] [":" [choice]] | "..." | "None": a colon, behind the part that `has_part` tells
+ * about. */
+static nexpr_status take_colon(parser *p, bool has_part) {
+    frame *f = top_frame(p);
+    if (f->colons == 2) {
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "a slice has at most two colons: start:stop:step");
+    }
+    if (has_part) f->part[f->colons] = p->value.node;
+    else NX_TRY(add_none(p, p->token.span.begin, &f->part[f->colons]));
+    f->colons++;
+    p->state = BEFORE_OPERAND;
+    return advance(p);
+}
+
+/* Makes the parts of a slice the value. */
+static nexpr_status complete_slice(parser *p, bool has_part) {
+    frame *f = top_frame(p);
+    nx_ast_ref part[3];
+    memcpy(part, f->part, sizeof part);
+    for (int i = f->colons; i < 3; i++) {
+        if (has_part && i == f->colons) part[i] = p->value.node;
+        else NX_TRY(add_none(p, p->previous_end, &part[i]));
+    }
+    const uint32_t begin = p->ast->nodes[part[0]].span.begin;
+    f->colons = 0;
+    nx_ast_node node = {.kind = NX_AST_SLICE, .span = {begin, p->previous_end}, .word = {begin, p->previous_end},
+                        .first_arg = p->ast->arg_count, .arg_count = 3};
+    for (int i = 0; i < 3; i++) NX_TRY(add_arg(p, (nx_ast_arg){.node = part[i], .span = p->ast->nodes[part[i]].span}));
+    return add_node(p, node, &p->value.node);
+}
+
+/* The end of an item, a comma or the closing bracket. */
+static nexpr_status end_item(parser *p, bool has_part) {
+    const frame *f = top_frame(p);
+    if (f->colons) NX_TRY(complete_slice(p, has_part));
+    if (p->item_count - f->first_item >= MAX_ITEMS) {
+        return nx_fail(p->err, NEXPR_LIMIT, p->token.span, "an index has more than %d items", MAX_ITEMS);
+    }
+    return add_item(p, NULL, NX_NOWHERE);
+}
+
+static nexpr_status close_index(parser *p) {
+    const frame f = pop_frame(p);
+    const nx_ast_arg base = {.node = f.left.node, .span = p->ast->nodes[f.left.node].span};
+    nx_ast_node node = {.kind = NX_AST_INDEX, .span = {f.left.begin, p->token.span.end}, .word = f.word};
+    uint32_t items;
+    node.first_arg = p->ast->arg_count;
+    NX_TRY(add_arg(p, base));
+    NX_TRY(move_items(p, f.first_item, &items, &node.arg_count));
+    node.arg_count++;
+    p->scanner.brackets--;
+    return take_value(p, node);
+}
+
+/* What may stand in an index where an operand is awaited, besides operands; *ret_done tells whether it was that. */
+static nexpr_status step_index(parser *p, bool *ret_done) {
+    const frame *f = top_frame(p);
+    *ret_done = true;
+    switch (p->token.kind) {
+    case NX_TOKEN_COLON: return take_colon(p, false);
+    case NX_TOKEN_ELLIPSIS:
+        if (f->colons) break;
+        NX_TRY(take_leaf(p, (nx_ast_node){.kind = NX_AST_ELLIPSIS}));
+        return is_whole(p) ? NEXPR_OK : fail_no_operator(p);
+    case NX_TOKEN_COMMA:
+        if (!f->colons) break;
+        NX_TRY(end_item(p, false));
+        return advance(p);
+    case NX_TOKEN_CLOSE_INDEX:
+        if (f->colons) NX_TRY(end_item(p, false));
+        if (p->item_count > f->first_item) return close_index(p);
+        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "the index is empty");
+    default: break;
+    }
+    *ret_done = false;
+    return NEXPR_OK;
+}
+
 /* operand -> prefix operand | "(" choice ")" | call | number | NAME */
 static nexpr_status step_operand(parser *p) {
+    if (top_frame(p)->kind == FRAME_INDEX) {
+        bool done;
+        NX_TRY(step_index(p, &done));
+        if (done) return NEXPR_OK;
+    }
     switch (p->token.kind) {
     case NX_TOKEN_INTEGER:
     case NX_TOKEN_FLOAT:
@@ -431,9 +606,11 @@ static nexpr_status step_operand(parser *p) {
     case NX_TOKEN_TRUE:
     case NX_TOKEN_FALSE: return take_number(p);
     case NX_TOKEN_STRING: return take_string(p);
+    case NX_TOKEN_NONE: return take_none(p);
     case NX_TOKEN_NAME:
     case NX_TOKEN_QUOTED: return take_name(p);
     case NX_TOKEN_OPEN: return open_group(p);
+    case NX_TOKEN_CLOSE: return is_empty_tuple(p) ? close_tuple(p) : fail_no_operand(p);
     case NX_TOKEN_OPERATOR: return p->token.prefix ? push_prefix(p) : fail_no_operand(p);
     default: return fail_no_operand(p);
     }
@@ -449,7 +626,9 @@ static nexpr_status take_attribute(parser *p) {
     }
     const nx_symbol *symbol = token_symbol(p);
     if (!symbol) return nx_fail_memory(p->err);
-    const nx_ast_ref argument = p->value.node;
+    const operand object = p->value;
+    if (mark_follows(p, '(', NX_TOKEN_OPEN)) return open_call(p, symbol, &object);
+    const nx_ast_ref argument = object.node;
     nx_ast_node node = {.kind = NX_AST_ATTRIBUTE, .span = {p->value.begin, p->token.span.end}, .word = p->token.span,
                         .name = symbol->text, .name_length = symbol->length, .first_arg = p->ast->arg_count, .arg_count = 1};
     NX_TRY(add_arg(p, (nx_ast_arg){.node = argument, .span = p->ast->nodes[argument].span}));
@@ -507,19 +686,33 @@ static nexpr_status close_group(parser *p) {
 static nexpr_status close_bracket(parser *p) {
     NX_TRY(complete_to_bracket(p));
     const frame *f = top_frame(p);
-    if (f->kind == FRAME_LIST) return fail_no_operand(p);
+    if (f->kind == FRAME_LIST || f->kind == FRAME_INDEX) return fail_no_operand(p);
     if (f->kind == FRAME_GROUP) return close_group(p);
     NX_TRY(add_item(p, f->keyword, f->keyword_span));
-    return close_call(p);
+    return f->kind == FRAME_TUPLE ? close_tuple(p) : close_call(p);
+}
+
+static nexpr_status close_square_bracket(parser *p) {
+    NX_TRY(complete_to_bracket(p));
+    if (top_frame(p)->kind != FRAME_INDEX) return fail_no_operand(p);
+    NX_TRY(end_item(p, true));
+    return close_index(p);
+}
+
+static nexpr_status take_colon_behind(parser *p) {
+    NX_TRY(complete_to_bracket(p));
+    return top_frame(p)->kind == FRAME_INDEX ? take_colon(p, true) : fail_no_operator(p);
 }
 
 /* The comma of a call or list. Behind the last element it is allowed and means nothing. */
 static nexpr_status take_comma(parser *p) {
     NX_TRY(complete_to_bracket(p));
     const frame *f = top_frame(p);
-    if (f->kind == FRAME_GROUP) {
-        return nx_fail(p->err, NEXPR_SYNTAX, p->token.span,
-                       "there are no tuples; several results are listed without parentheses around them");
+    if (f->kind == FRAME_GROUP) NX_TRY(begin_tuple(p));
+    if (f->kind == FRAME_INDEX) {
+        NX_TRY(end_item(p, true));
+        p->state = BEFORE_OPERAND;
+        return advance(p);
     }
     if (f->kind == FRAME_LIST && p->assigning) {
         return nx_fail(p->err, NEXPR_SYNTAX, p->token.span, "an assignment has one value");
@@ -527,6 +720,7 @@ static nexpr_status take_comma(parser *p) {
     NX_TRY(add_item(p, f->keyword, f->keyword_span));
     NX_TRY(advance(p));
     if (f->kind == FRAME_CALL) return p->token.kind == NX_TOKEN_CLOSE ? close_call(p) : begin_argument(p);
+    if (f->kind == FRAME_TUPLE) return p->token.kind == NX_TOKEN_CLOSE ? close_tuple(p) : await_operand(p);
     p->state = ends_statement(p) ? STATEMENT_OVER : BEFORE_OPERAND;
     return NEXPR_OK;
 }
@@ -544,7 +738,10 @@ static nexpr_status step_operator(parser *p) {
     case NX_TOKEN_IF: return push_if(p);
     case NX_TOKEN_ELSE: return push_else(p);
     case NX_TOKEN_DOT: return take_attribute(p);
+    case NX_TOKEN_OPEN_INDEX: return open_index(p);
     case NX_TOKEN_CLOSE: return close_bracket(p);
+    case NX_TOKEN_CLOSE_INDEX: return close_square_bracket(p);
+    case NX_TOKEN_COLON: return take_colon_behind(p);
     case NX_TOKEN_COMMA: return take_comma(p);
     case NX_TOKEN_ASSIGN: return fail_assignment(p);
     case NX_TOKEN_END:

@@ -18,7 +18,6 @@ typedef struct mistake {
 } mistake;
 
 #define UPDATE "write x = x + ... in full: there are no operators that update a name"
-#define INDEX "indexing and slicing are not part of the language"
 #define BRACES "use parentheses ( ) to group"
 #define TRIPLE "strings have one quote at each end"
 
@@ -29,8 +28,8 @@ static const mistake mistakes[] = {
     {":=", "write name = value as a statement of its own, separated by ';'"},
     {"+=", UPDATE}, {"-=", UPDATE}, {"*=", UPDATE}, {"/=", UPDATE}, {"//=", UPDATE}, {"%=", UPDATE}, {"**=", UPDATE},
     {"&=", UPDATE}, {"|=", UPDATE}, {"^=", UPDATE}, {"<<=", UPDATE}, {">>=", UPDATE}, {"@=", UPDATE},
-    {"[", INDEX}, {"]", INDEX}, {"...", INDEX}, {"{", BRACES}, {"}", BRACES},
-    {"?", "write x if condition else y"}, {":", "slices are not part of the language; a choice is x if condition else y"},
+    {"{", BRACES}, {"}", BRACES},
+    {"?", "write x if condition else y"},
     {"@", "there is no operator for the matrix product"}, {"$", "names have no prefix; quote odd names in backquotes"},
     {"'''", TRIPLE}, {"\"\"\"", TRIPLE},
     {"\xE2\x88\x92", "write the minus sign as -"}, {"\xE2\x80\x93", "write the minus sign as -"},
@@ -58,9 +57,9 @@ typedef struct reserved {
 
 static const reserved words[] = {
     WORD("if", NX_TOKEN_IF, ""), WORD("else", NX_TOKEN_ELSE, ""), WORD("True", NX_TOKEN_TRUE, ""),
-    WORD("False", NX_TOKEN_FALSE, ""), WORD("and", NX_TOKEN_OPERATOR, ""), WORD("or", NX_TOKEN_OPERATOR, ""),
+    WORD("False", NX_TOKEN_FALSE, ""), WORD("None", NX_TOKEN_NONE, ""), WORD("and", NX_TOKEN_OPERATOR, ""), WORD("or", NX_TOKEN_OPERATOR, ""),
     WORD("not", NX_TOKEN_OPERATOR, ""),
-    ALIEN("is", "write == to compare"), ALIEN("in", QUOTE), ALIEN("None", "there is no None: leave the argument out"),
+    ALIEN("is", "write == to compare"), ALIEN("in", QUOTE),
     ALIEN("lambda", "functions cannot be defined"), ALIEN("def", "functions cannot be defined"),
     ALIEN("elif", "write x if a else y if b else z"), ALIEN("as", QUOTE), ALIEN("assert", NO_STATEMENT),
     ALIEN("async", NO_STATEMENT), ALIEN("await", NO_STATEMENT), ALIEN("break", NO_STATEMENT), ALIEN("class", NO_STATEMENT),
@@ -290,6 +289,9 @@ static nx_token_kind mark_kind(char c) {
     case ';': return NX_TOKEN_SEMICOLON;
     case '(': return NX_TOKEN_OPEN;
     case ')': return NX_TOKEN_CLOSE;
+    case '[': return NX_TOKEN_OPEN_INDEX;
+    case ']': return NX_TOKEN_CLOSE_INDEX;
+    case ':': return NX_TOKEN_COLON;
     case ',': return NX_TOKEN_COMMA;
     case '=': return NX_TOKEN_ASSIGN;
     case '.': return NX_TOKEN_DOT;
@@ -302,10 +304,14 @@ static nexpr_status scan_symbol(nx_scanner *s, nx_token *ret, nexpr_error *err) 
     const char *c = s->text + s->at;
     size_t length = 1;
     ret->kind = mark_kind(*c);
-    if (ret->kind == NX_TOKEN_END || ret->kind >= NX_TOKEN_ASSIGN) { /* "=" and "." may be the beginning of more */
+    if (ret->kind == NX_TOKEN_END || ret->kind >= NX_TOKEN_ASSIGN) { /* "=", "." and ":" may be the beginning of more */
         size_t operator = nx_operator_match(c, s->length - s->at, &ret->infix, &ret->prefix);
         if (operator || ret->kind == NX_TOKEN_END) length = operator;
         if (operator) ret->kind = NX_TOKEN_OPERATOR;
+    }
+    if (!strncmp(c, "...", 3)) {
+        ret->kind = NX_TOKEN_ELLIPSIS;
+        length = 3;
     }
     const bool may_go_on = !length || (ret->kind >= NX_TOKEN_OPERATOR && strchr("=&|<>.", c[length]));
     const mistake *row = may_go_on ? find_mistake(c, length) : NULL;

@@ -18,14 +18,19 @@ typedef enum nx_token_kind {
     NX_TOKEN_STRING,
     NX_TOKEN_TRUE,
     NX_TOKEN_FALSE,
+    NX_TOKEN_NONE,
     NX_TOKEN_IF,
     NX_TOKEN_ELSE,
     NX_TOKEN_OPEN,
     NX_TOKEN_CLOSE,
+    NX_TOKEN_OPEN_INDEX,
+    NX_TOKEN_CLOSE_INDEX,
+    NX_TOKEN_ELLIPSIS,
     NX_TOKEN_COMMA,
     NX_TOKEN_OPERATOR, /* infix, prefix or both; from here on, what may be the beginning of a longer symbol */
     NX_TOKEN_ASSIGN,
     NX_TOKEN_DOT,
+    NX_TOKEN_COLON,
 } nx_token_kind;
 
 typedef struct nx_token {

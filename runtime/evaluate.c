@@ -2,7 +2,7 @@
 /* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
 #include "parser/parse.h"
 #include "runtime/fpenv.h"
-#include "runtime/plan.h"
+#include "runtime/passes.h"
 
 #include <string.h>
 
@@ -19,15 +19,15 @@ void nexpr_array_free(nexpr_array *array) {
 static nexpr_status allocate_output(const nexpr *e, nexpr_context *context, const nexpr_array *const *inputs, uint32_t index,
                                     nexpr_array *ret, nexpr_error *err) {
     nx_shape shape;
-    const uint8_t *used = nx_expr_used(e, index);
-    NX_TRY(nx_broadcast(e, inputs, used, &shape, err));
+    int64_t order[NEXPR_MAX_NDIM];
+    NX_TRY(nx_find_new_result(e, context->memory.use, inputs, index, &shape, order, err));
     nexpr_dtype dtype = nexpr_result_dtype(e, (int)index);
     size_t item = nexpr_dtype_size(dtype), axes = (size_t)shape.ndim * sizeof(int64_t);
     void *data = nx_buffer_take(context->buffers, (size_t)shape.count * item, 2 * axes + sizeof(int64_t));
     if (!data) return nx_fail_memory(err);
     int64_t *extent = nx_buffer_header(data), *strides = extent + shape.ndim;
     memcpy(extent, shape.extent, axes);
-    nx_nest_order_like(e, inputs, used, &shape, item, strides);
+    memcpy(strides, order, axes);
     *ret = (nexpr_array){.size = sizeof *ret, .data = data, .dtype = dtype, .ndim = shape.ndim, .shape = extent,
                          .strides = strides, .owner = data};
     return NEXPR_OK;

@@ -148,6 +148,8 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                        MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
+    e->has_views = e->ir.view_count > 0;
+    e->max_nodes = builder.max_nodes;
     return nx_vm_compile(&e->ir, &e->code, err);
 }
 

@@ -22,7 +22,9 @@ struct nexpr {
     nx_memory memory;
     nx_arena arena;
     nx_ir ir;
-    nx_vm_program *code;     /* of all results together */
+    bool has_views;          /* so that passes over the arrays are known only when shapes are (engine/schedule.h) */
+    size_t max_nodes;        /* of all passes */
+    nx_vm_program *code;     /* of all results together; with views only to be listed */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an expression and the op table tell about themselves. */
 #include "runtime/expr.h"
-#include "runtime/shape.h"
+#include "runtime/passes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,8 @@ nexpr_status nexpr_result_shape(const nexpr *e, const nexpr_array *const *inputs
                                 int64_t *ret_shape, nexpr_error *err) {
     if (!result(e, index)) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "there is no result %d", index);
     nx_shape shape;
-    NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, (uint32_t)index), &shape, err));
+    int64_t order[NEXPR_MAX_NDIM];
+    NX_TRY(nx_find_new_result(e, e->memory.use, inputs, (uint32_t)index, &shape, order, err));
     *ret_ndim = shape.ndim;
     memcpy(ret_shape, shape.extent, (size_t)shape.ndim * sizeof *ret_shape);
     return NEXPR_OK;
@@ -64,10 +65,14 @@ size_t nexpr_listing(const nexpr *e, char *buffer, size_t capacity) {
     return nx_vm_listing(e->code, buffer, capacity);
 }
 
+bool nexpr_is_elementwise(const nexpr *e) {
+    return !e->has_views;
+}
+
 /* ---------------------------------------------------------------------------------------------- the op table -- */
 
 int nexpr_op_count(void) {
-    return NX_OP_COUNT + NX_FUN_COUNT;
+    return NX_OP_COUNT + NX_FUN_COUNT + NX_VIEW_KINDS - 1;
 }
 
 /* By the bits of the domain. */
@@ -92,6 +97,8 @@ nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
 #include "engine/ops.def"
 #define FUN(id, ...) #id,
 #include "engine/ops.def"
+#define VIEW(id, ...) #id,
+#include "engine/ops.def"
     };
     if (index < 0 || index >= nexpr_op_count() || ret_info->size < sizeof(size_t)) return NEXPR_ARGUMENT;
     nexpr_op_info info = {.size = ret_info->size, .name = names[index], .spelling = ""};
@@ -110,7 +117,9 @@ nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
                                .abs64 = row->abs64,
                                .abs32 = row->abs32};
     } else {
-        const nx_fun_row *row = &nx_fun_rows[index - NX_OP_COUNT];
+        const int function = index - NX_OP_COUNT;
+        const nx_fun_row *row = function < NX_FUN_COUNT ? &nx_fun_rows[function]
+                                                        : &nx_view_rows[NX_VIEW_INDEX + 1 + function - NX_FUN_COUNT];
         info.aliases = aliases(row->names);
         info.params = row->params;
         info.group = row->group;

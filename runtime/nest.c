@@ -149,20 +149,15 @@ void nx_nest_arrange(nx_nest *nest, const nx_shape *shape) {
     note_alignment(nest);
 }
 
-void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, const nx_shape *shape,
-                        size_t item_size, int64_t *ret_strides) {
+/* Strides of a new array of this shape, whose axes are ordered by `compare`: > 0 if axis i belongs inside of axis j. */
+typedef int compare_axes(const void *operands, const nx_shape *shape, int i, int j);
+static void order_by(compare_axes *compare, const void *operands, const nx_shape *shape, size_t item_size,
+                     int64_t *ret_strides) {
     int order[NEXPR_MAX_NDIM];
     for (int i = 0; i < shape->ndim; i++) {
         int at = i;
         order[i] = i;
-        for (; at > 0; at--) {
-            int verdict = 0;
-            for (uint32_t k = 0; k < e->ir.input_count && !verdict; k++) {
-                if (!used[k]) continue;
-                verdict = compare_strides(nx_broadcast_stride(inputs[k], shape->ndim, order[at - 1]),
-                                          nx_broadcast_stride(inputs[k], shape->ndim, order[at]));
-            }
-            if (verdict <= 0) break;
+        for (; at > 0 && compare(operands, shape, order[at - 1], order[at]) > 0; at--) {
             int spare = order[at];
             order[at] = order[at - 1];
             order[at - 1] = spare;
@@ -173,6 +168,42 @@ void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const 
         ret_strides[order[i]] = stride;
         stride *= shape->extent[order[i]] ? shape->extent[order[i]] : 1;
     }
+}
+
+typedef struct used_inputs {
+    const nexpr *e;
+    const nexpr_array *const *inputs;
+    const uint8_t *used;
+} used_inputs;
+
+static int compare_in_inputs(const void *operands, const nx_shape *shape, int i, int j) {
+    const used_inputs *x = operands;
+    int verdict = 0;
+    for (uint32_t k = 0; k < x->e->ir.input_count && !verdict; k++) {
+        if (!x->used[k]) continue;
+        verdict = compare_strides(nx_broadcast_stride(x->inputs[k], shape->ndim, i),
+                                  nx_broadcast_stride(x->inputs[k], shape->ndim, j));
+    }
+    return verdict;
+}
+
+void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, const nx_shape *shape,
+                        size_t item_size, int64_t *ret_strides) {
+    order_by(compare_in_inputs, &(used_inputs){e, inputs, used}, shape, item_size, ret_strides);
+}
+
+static int compare_in_sources(const void *operands, const nx_shape *shape, int i, int j) {
+    const nx_pass *pass = operands;
+    int verdict = 0;
+    (void)shape;
+    for (uint32_t k = 0; k < pass->ir.input_count && !verdict; k++) {
+        verdict = compare_strides(pass->sources[k].stride[i], pass->sources[k].stride[j]);
+    }
+    return verdict;
+}
+
+void nx_nest_order_like_sources(const nx_pass *pass, size_t item_size, int64_t *ret_strides) {
+    order_by(compare_in_sources, pass, pass->shape, item_size, ret_strides);
 }
 
 /* ---------------------------------------------------------------------------------------------------- tasks -- */

@@ -7,6 +7,7 @@
 #ifndef NX_RUNTIME_NEST_H
 #define NX_RUNTIME_NEST_H
 
+#include "engine/schedule.h"
 #include "runtime/shape.h"
 
 enum { NX_NEST_AXES = NEXPR_MAX_NDIM + 2 };
@@ -66,5 +67,7 @@ void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, c
 /* Strides of a new array of this shape, with the axes in the order of the used inputs' axes. */
 void nx_nest_order_like(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, const nx_shape *shape,
                         size_t item_size, int64_t *ret_strides);
+/* The same for what the pass computes. */
+void nx_nest_order_like_sources(const nx_pass *pass, size_t item_size, int64_t *ret_strides);
 
 #endif

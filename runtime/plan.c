@@ -7,6 +7,7 @@
 
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
+#include "runtime/passes.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -40,11 +41,7 @@ static nexpr_status copy_array(nexpr_plan *plan, const nexpr_array *array, nx_pl
     ret->array.shape = shape;
     ret->array.strides = strides;
     if (array->ndim) memcpy(shape, array->shape, bytes);
-    int64_t step = (int64_t)nexpr_dtype_size(array->dtype);
-    for (int i = array->ndim - 1; i >= 0; i--) {
-        strides[i] = array->strides ? array->strides[i] : step;
-        step *= array->shape[i];
-    }
+    nx_array_strides(array, strides);
     ret->is_used = true;
     measure_extent(ret);
     return NEXPR_OK;
@@ -86,11 +83,7 @@ static nexpr_status check_output(const nexpr_plan *plan, const nexpr_array *arra
     return NEXPR_OK;
 }
 
-static bool is_same_shape(const nx_shape *a, const nx_shape *b) {
-    return a->ndim == b->ndim && !memcmp(a->extent, b->extent, (size_t)a->ndim * sizeof *a->extent);
-}
-
-static void set_operand(nx_nest_operand *x, const nx_plan_operand *given, const nx_shape *shape, uint32_t index) {
+void nx_nest_set_operand(nx_nest_operand *x, const nx_plan_operand *given, const nx_shape *shape, uint32_t index) {
     x->dtype = given->array.dtype;
     x->swapped = given->array.byte_order == NEXPR_SWAPPED && nexpr_dtype_size(x->dtype) > 1;
     x->is_used = given->is_used;
@@ -116,33 +109,42 @@ static nexpr_status compile_members(nexpr_plan *plan, const uint32_t *members, u
     return NEXPR_OK;
 }
 
-/* The nest of the results members[0..count), which have this shape. */
-static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_shape *shape,
-                              nexpr_error *err) {
-    nx_nest *nest = &plan->nests[plan->nest_count];
-    const nexpr *e = plan->expr;
-    uint32_t operands = plan->input_count + count;
-    *nest = (nx_nest){.memory = &plan->memory, .input_count = plan->input_count, .output_count = count,
+nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint32_t outputs, nexpr_error *err) {
+    const uint32_t operands = inputs + outputs;
+    *nest = (nx_nest){.memory = &plan->memory, .input_count = inputs, .output_count = outputs,
                       .block_items = plan->run.block_items};
     nest->operands = take(plan, operands, sizeof *nest->operands);
     int64_t *strides = take(plan, operands, NX_NEST_AXES * sizeof *strides);
     if (!nest->operands || !strides) return nx_fail_memory(err);
     for (uint32_t k = 0; k < operands; k++) nest->operands[k].stride = strides + (size_t)k * NX_NEST_AXES;
+    return NEXPR_OK;
+}
+
+nexpr_status nx_plan_add_nest(nexpr_plan *plan, const nx_shape *shape, nexpr_error *err) {
+    nx_nest *nest = &plan->nests[plan->nest_count++];
+    nx_nest_arrange(nest, shape);
+    plan->total += nest->count;
+    return nest->count ? nx_nest_link(nest, err) : NEXPR_OK;
+}
+
+/* The nest of the results members[0..count), which have this shape. */
+static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_t count, const nx_shape *shape,
+                              nexpr_error *err) {
+    nx_nest *nest = &plan->nests[plan->nest_count];
+    const nexpr *e = plan->expr;
+    NX_TRY(nx_nest_init(plan, nest, plan->input_count, count, err));
     for (uint32_t i = 0; i < plan->input_count; i++) {
         nx_nest_operand *x = &nest->operands[i];
         bool used = false;
         for (uint32_t m = 0; m < count; m++) used |= nx_expr_used(e, members[m])[i];
         x->dtype = e->ir.inputs[i].dtype;
-        if (used) set_operand(x, &plan->inputs[i], shape, i);
+        if (used) nx_nest_set_operand(x, &plan->inputs[i], shape, i);
     }
     for (uint32_t m = 0; m < count; m++) {
-        set_operand(&nest->operands[plan->input_count + m], &plan->outputs[members[m]], shape, members[m]);
+        nx_nest_set_operand(&nest->operands[plan->input_count + m], &plan->outputs[members[m]], shape, members[m]);
     }
     NX_TRY(compile_members(plan, members, count, &nest->program, err));
-    nx_nest_arrange(nest, shape);
-    plan->nest_count++;
-    plan->total += nest->count;
-    return nest->count ? nx_nest_link(nest, err) : NEXPR_OK;
+    return nx_plan_add_nest(plan, shape, err);
 }
 
 /* Groups the results by shape. */
@@ -155,7 +157,7 @@ static nexpr_status make_nests(nexpr_plan *plan, const nx_shape *shapes, nexpr_e
         uint32_t count = 0;
         if (done[i]) continue;
         for (uint32_t j = i; j < plan->output_count; j++) {
-            if (done[j] || !is_same_shape(&shapes[i], &shapes[j])) continue;
+            if (done[j] || !nx_shape_equal(&shapes[i], &shapes[j])) continue;
             members[count++] = j;
             done[j] = true;
         }
@@ -198,14 +200,27 @@ static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
     return NEXPR_OK;
 }
 
-static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
+static nexpr_status make_operands(nexpr_plan *plan, nexpr_error *err) {
     plan->inputs = take(plan, plan->input_count, sizeof *plan->inputs);
     plan->outputs = take(plan, plan->output_count, sizeof *plan->outputs);
-    plan->nest_inputs = take(plan, plan->input_count, sizeof *plan->nest_inputs);
-    plan->nest_outputs = take(plan, plan->output_count, sizeof *plan->nest_outputs);
     plan->spools = take(plan, plan->output_count, sizeof *plan->spools);
-    return plan->inputs && plan->outputs && plan->nest_inputs && plan->nest_outputs && plan->spools ? NEXPR_OK
-                                                                                                    : nx_fail_memory(err);
+    return plan->inputs && plan->outputs && plan->spools ? NEXPR_OK : nx_fail_memory(err);
+}
+
+/* Tables of addresses, long enough for every nest. */
+static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
+    uint32_t inputs = 0, outputs = 0;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        if (plan->nests[i].input_count > inputs) inputs = plan->nests[i].input_count;
+        if (plan->nests[i].output_count > outputs) outputs = plan->nests[i].output_count;
+    }
+    plan->nest_inputs = take(plan, inputs, sizeof *plan->nest_inputs);
+    plan->nest_outputs = take(plan, outputs, sizeof *plan->nest_outputs);
+    if (!plan->nest_inputs || !plan->nest_outputs) return nx_fail_memory(err);
+    if (!plan->temporary_count) return NEXPR_OK;
+    plan->all_inputs = take(plan, (size_t)plan->input_count + plan->temporary_count, sizeof *plan->all_inputs);
+    plan->all_outputs = take(plan, (size_t)plan->output_count + plan->temporary_count, sizeof *plan->all_outputs);
+    return plan->all_inputs && plan->all_outputs ? NEXPR_OK : nx_fail_memory(err);
 }
 
 static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs, const nexpr_array *const *outputs,
@@ -213,15 +228,16 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
     const nexpr *e = plan->expr;
     nx_shape *shapes = take(plan, plan->output_count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
-    NX_TRY(make_tables(plan, err));
+    NX_TRY(make_operands(plan, err));
     NX_TRY(copy_inputs(plan, inputs, err));
     if (!outputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the outputs are NULL");
+    NX_TRY(nx_find_result_shapes(e, inputs, &plan->arena, shapes, err));
     for (uint32_t i = 0; i < plan->output_count; i++) {
-        NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, i), &shapes[i], err));
         NX_TRY(check_output(plan, outputs[i], i, &shapes[i], err));
         NX_TRY(copy_array(plan, outputs[i], &plan->outputs[i], err));
     }
-    NX_TRY(make_nests(plan, shapes, err));
+    NX_TRY(e->has_views ? nx_plan_make_passes(plan, inputs, err) : make_nests(plan, shapes, err));
+    NX_TRY(make_tables(plan, err));
     return make_workers(plan, err);
 }
 
@@ -253,6 +269,7 @@ void nexpr_plan_free(nexpr_plan **ret_plan) {
     *ret_plan = NULL;
     if (!plan) return;
     for (uint32_t i = 0; i < plan->nest_count; i++) nx_nest_free(&plan->nests[i]);
+    for (uint32_t i = 0; i < plan->temporary_count; i++) nx_buffer_give(plan->temporaries[i]);
     free_workers(plan);
     nexpr_free(&plan->expr);
     nx_arena_free(&plan->arena);
@@ -277,12 +294,13 @@ static nx_overlap overlap(const nx_plan_operand *a, const void *a_data, const nx
 }
 
 /* Whether output i has to be computed beside its place: it overlaps an input otherwise than element by element, or is not
- * alone, so that another result may read what it has overwritten. */
+ * alone, so that another result may read what it has overwritten, or a view may read it elsewhere. */
 static bool needs_spool(const nexpr_plan *plan, uint32_t i, const void *const *in, void *const *out) {
     for (uint32_t k = 0; k < plan->input_count; k++) {
         if (!plan->inputs[k].is_used) continue;
         nx_overlap found = overlap(&plan->outputs[i], out[i], &plan->inputs[k], in[k]);
-        if (found == NX_OVERLAP_SOME || (found == NX_OVERLAP_SAME && plan->output_count > 1)) return true;
+        const bool may_move = plan->output_count > 1 || plan->expr->has_views;
+        if (found == NX_OVERLAP_SOME || (found == NX_OVERLAP_SAME && may_move)) return true;
     }
     return false;
 }
@@ -323,7 +341,7 @@ static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *cons
         bool is_output = k >= nest->input_count;
         if (!x->is_used) continue;
         uint8_t state = is_misaligned(x, is_output ? out[x->index] : in[x->index]) ? NX_MISALIGNED : 0;
-        if (is_output && spooled && spooled[x->index]) state = NX_SPOOLED;
+        if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
         changed |= x->state != state;
         x->state = state;
     }
@@ -394,9 +412,21 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
     return status;
 }
 
+/* The caller's addresses with the temporaries behind them. */
+static void add_temporaries(const nexpr_plan *plan, const void *const **in, void *const **out) {
+    for (uint32_t i = 0; i < plan->input_count; i++) plan->all_inputs[i] = plan->inputs[i].is_used ? (*in)[i] : NULL;
+    for (uint32_t i = 0; i < plan->output_count; i++) plan->all_outputs[i] = (*out)[i];
+    for (uint32_t i = 0; i < plan->temporary_count; i++) {
+        plan->all_inputs[plan->input_count + i] = plan->all_outputs[plan->output_count + i] = plan->temporaries[i];
+    }
+    *in = plan->all_inputs;
+    *out = plan->all_outputs;
+}
+
 static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
                               nexpr_error *err) {
     int64_t done = 0;
+    if (plan->temporary_count) add_temporaries(plan, &in, &out);
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         if (!plan->nests[i].count) continue;
         NX_TRY(adapt_nest(plan, &plan->nests[i], in, out, spooled, err));

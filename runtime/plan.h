@@ -24,6 +24,10 @@ struct nexpr_plan {
     uint32_t nest_count;
     const char **nest_inputs; /* addresses of one nest, refilled for each */
     char **nest_outputs;
+    char **temporaries;       /* what passes hand to later ones; numbered behind the inputs, and behind the outputs */
+    uint32_t temporary_count;
+    const void **all_inputs;  /* with temporaries, NULL without */
+    void **all_outputs;
     char **spools;   /* by output: the buffer of one that overlaps an input, during a run */
     char *workers;   /* worker_count pieces of worker_bytes, aligned to 64 */
     void *worker_memory;
@@ -31,5 +35,12 @@ struct nexpr_plan {
     int worker_count;
     int64_t total; /* elements of all nests */
 };
+
+/* Room for a nest's operands, whose strides are zero. */
+nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint32_t outputs, nexpr_error *err);
+/* The nest's operand that is this array, broadcast to the shape. */
+void nx_nest_set_operand(nx_nest_operand *x, const nx_plan_operand *given, const nx_shape *shape, uint32_t index);
+/* Arranges and links the nest behind the last one, whose operands and program are set, and counts it. */
+nexpr_status nx_plan_add_nest(nexpr_plan *plan, const nx_shape *shape, nexpr_error *err);
 
 #endif

@@ -1,28 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Broadcasting as in NumPy: axes are matched from the last one; an extent of 1, or a missing axis, stretches. */
 #include "runtime/shape.h"
-
-#include <stdio.h>
-#include <string.h>
 
 nexpr_array nexpr_array_init(void) {
     return (nexpr_array){.size = sizeof(nexpr_array), .dtype = NEXPR_FLOAT64};
-}
-
-const char *nx_shape_text(int ndim, const int64_t *extent, char buffer[NX_SHAPE_TEXT]) {
-    size_t used = 0;
-    buffer[used++] = '(';
-    for (int i = 0; i < ndim; i++) {
-        if (used > NX_SHAPE_TEXT - 32) {
-            used += (size_t)snprintf(buffer + used, NX_SHAPE_TEXT - used, "...");
-            break;
-        }
-        const char *after = i + 1 < ndim ? ", " : ndim == 1 ? "," : "";
-        used += (size_t)snprintf(buffer + used, NX_SHAPE_TEXT - used, "%lld%s", (long long)extent[i], after);
-    }
-    buffer[used++] = ')';
-    buffer[used] = 0;
-    return buffer;
 }
 
 static nexpr_status fail_array(nexpr_error *err, nexpr_status status, bool is_output, int index, const char *what) {
@@ -51,38 +31,6 @@ nexpr_status nx_check_array(const nexpr_array *a, bool is_output, int index, nex
     return NEXPR_OK;
 }
 
-/* Widens *shape to hold `a` as well. False if they do not fit. */
-static bool widen(nx_shape *shape, const nexpr_array *a) {
-    if (a->ndim > shape->ndim) {
-        int added = a->ndim - shape->ndim;
-        memmove(shape->extent + added, shape->extent, (size_t)shape->ndim * sizeof *shape->extent);
-        for (int i = 0; i < added; i++) shape->extent[i] = 1;
-        shape->ndim = a->ndim;
-    }
-    for (int i = 0; i < a->ndim; i++) {
-        int64_t *extent = &shape->extent[shape->ndim - a->ndim + i];
-        if (*extent == 1) *extent = a->shape[i];
-        else if (a->shape[i] != 1 && a->shape[i] != *extent) return false;
-    }
-    return true;
-}
-
-static nexpr_status count_elements(nx_shape *shape, nexpr_error *err) {
-    shape->count = 1;
-    bool overflow = false, empty = false;
-    for (int i = 0; i < shape->ndim; i++) {
-        overflow |= __builtin_mul_overflow(shape->count, shape->extent[i] ? shape->extent[i] : 1, &shape->count);
-        empty |= !shape->extent[i];
-    }
-    char text[NX_SHAPE_TEXT];
-    if (overflow || shape->count > INT64_MAX / 16) {
-        return nx_fail(err, NEXPR_SHAPE, NX_NOWHERE, "the result's shape %s is larger than any memory",
-                       nx_shape_text(shape->ndim, shape->extent, text));
-    }
-    if (empty) shape->count = 0;
-    return NEXPR_OK;
-}
-
 static nexpr_status fail_broadcast(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, uint32_t index,
                                    const nx_shape *before, nexpr_error *err) {
     char a[NX_SHAPE_TEXT], b[NX_SHAPE_TEXT];
@@ -103,22 +51,39 @@ static nexpr_status fail_broadcast(const nexpr *e, const nexpr_array *const *inp
                            e->ir.inputs[index].name, b, nx_shape_text(before->ndim, before->extent, a));
 }
 
+nexpr_status nx_check_input(const nexpr *e, const nexpr_array *const *inputs, uint32_t i, nexpr_error *err) {
+    const nx_ir_input *input = &e->ir.inputs[i];
+    if (!inputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the inputs are NULL");
+    NX_TRY(nx_check_array(inputs[i], false, (int)i, err));
+    if (input->ndim < 0 || inputs[i]->ndim == input->ndim) return NEXPR_OK;
+    return nx_fail_operand(err, NEXPR_SHAPE, (int)i, "'%s' has %d dimensions, but was declared with %d", input->name,
+                           inputs[i]->ndim, input->ndim);
+}
+
+nexpr_status nx_array_shape(const nexpr_array *a, nx_shape *ret, nexpr_error *err) {
+    *ret = (nx_shape){.ndim = a->ndim};
+    for (int i = 0; i < a->ndim; i++) ret->extent[i] = a->shape[i];
+    return nx_shape_count(ret, NX_NOWHERE, err);
+}
+
+void nx_array_strides(const nexpr_array *a, int64_t *ret) {
+    int64_t step = (int64_t)nexpr_dtype_size(a->dtype);
+    for (int i = a->ndim - 1; i >= 0; i--) {
+        ret[i] = a->strides ? a->strides[i] : step;
+        step *= a->shape[i];
+    }
+}
+
 nexpr_status nx_broadcast(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, nx_shape *ret,
                           nexpr_error *err) {
     *ret = (nx_shape){.ndim = 0};
     for (uint32_t i = 0; i < e->ir.input_count; i++) {
         if (!used[i]) continue;
-        const nx_ir_input *input = &e->ir.inputs[i];
-        if (!inputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the inputs are NULL");
-        NX_TRY(nx_check_array(inputs[i], false, (int)i, err));
-        if (input->ndim >= 0 && inputs[i]->ndim != input->ndim) {
-            return nx_fail_operand(err, NEXPR_SHAPE, (int)i, "'%s' has %d dimensions, but was declared with %d", input->name,
-                                   inputs[i]->ndim, input->ndim);
-        }
+        NX_TRY(nx_check_input(e, inputs, i, err));
         nx_shape before = *ret;
-        if (!widen(ret, inputs[i])) return fail_broadcast(e, inputs, used, i, &before, err);
+        if (!nx_shape_widen(ret, inputs[i]->ndim, inputs[i]->shape)) return fail_broadcast(e, inputs, used, i, &before, err);
     }
-    return count_elements(ret, err);
+    return nx_shape_count(ret, NX_NOWHERE, err);
 }
 
 bool nx_shape_equals(const nx_shape *shape, const nexpr_array *a) {

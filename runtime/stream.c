@@ -50,6 +50,10 @@ static bool is_streamed(const stream *s, uint32_t input) {
 /* ------------------------------------------------------------------------------------------------- checking -- */
 
 static nexpr_status check_results(stream *s, nexpr_error *err) {
+    if (s->expr->has_views) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE,
+                       "an expression with views reads elements of other places, and cannot be streamed element by element");
+    }
     char one[NX_SHAPE_TEXT], other[NX_SHAPE_TEXT];
     for (uint32_t i = 0; i < s->output_count; i++) {
         nx_shape shape;

@@ -103,6 +103,16 @@ static nexpr_status inputs_are_swapped_and_reversed(fixture *f) {
     return status;
 }
 
+static nexpr_status views_are_copied_and_moved(fixture *f) {
+    nexpr_status status = run_compiled(f, "a[1:] - a[:-1], reshape(a * 1 + b * 0, (1, -1)).T[::-1, 0]");
+    if (status == NEXPR_OK) {
+        assert_true(((double *)f->results[0].data)[0] == 1);
+        assert_true(((double *)f->results[1].data)[0] == COUNT - 1);
+    }
+    for (int i = 0; i < 2; i++) nexpr_array_free(&f->results[i]);
+    return status;
+}
+
 static nexpr_status a_plan_runs_twice(fixture *f) {
     nexpr *expr = NULL;
     nexpr_plan *plan = NULL;
@@ -192,6 +202,7 @@ static void fail_every_allocation_of(scenario *run, bool all_later) {
 #define FOR_EACH_SCENARIO(X)           \
     X(outputs_are_allocated)           \
     X(an_output_overlaps_an_input)     \
+    X(views_are_copied_and_moved)      \
     X(inputs_are_swapped_and_reversed) \
     X(a_plan_runs_twice)               \
     X(a_text_is_cached)                \

@@ -28,7 +28,8 @@ static void count_live(const nx_ir *ir, const node_state *state, nx_vm_program *
         case NX_NODE_INPUT: program->input_count++; break;
         case NX_NODE_CONST: program->constant_count++; break;
         case NX_NODE_CAST:
-        case NX_NODE_OP: program->code_count++; break;
+        case NX_NODE_OP:
+        case NX_NODE_VIEW: program->code_count++; break;
         }
     }
 }
@@ -54,11 +55,12 @@ static nx_vm_ref emit_constant(nx_vm_program *program, const nx_ir *ir, const nx
     return (nx_vm_ref){NX_VM_CONSTANT, i};
 }
 
-static nx_vm_ref emit_instruction(nx_vm_program *program, node_state *state, const nx_node *node) {
+static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_state *state, const nx_node *node) {
     uint32_t i = program->code_count++;
     nx_vm_instruction *instruction = &program->code[i];
     *instruction = (nx_vm_instruction){.kind = node->kind, .dtype = node->dtype, .loop = node->loop, .arity = node->arity,
-                                       .op = node->op, .result = NX_VM_NONE};
+                                       .op = node->kind == NX_NODE_VIEW ? ir->views[node->index].kind : node->op,
+                                       .result = NX_VM_NONE};
     for (int k = 0; k < node->arity; k++) {
         node_state *arg = &state[node->arg[k]];
         instruction->arg[k] = arg->ref;
@@ -77,7 +79,8 @@ static void emit(nx_vm_program *program, const nx_ir *ir, node_state *state) {
         case NX_NODE_INPUT: state[i].ref = emit_input(program, ir, node); break;
         case NX_NODE_CONST: state[i].ref = emit_constant(program, ir, node); break;
         case NX_NODE_CAST:
-        case NX_NODE_OP: state[i].ref = emit_instruction(program, state, node); break;
+        case NX_NODE_OP:
+        case NX_NODE_VIEW: state[i].ref = emit_instruction(program, ir, state, node); break;
         }
     }
 }

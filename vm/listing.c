@@ -132,11 +132,18 @@ static void put_ref(writer *w, const nx_vm_program *program, nx_vm_ref ref) {
     }
 }
 
-static void put_instruction(writer *w, const nx_vm_program *program, const nx_vm_instruction *instruction) {
+static void put_operation(writer *w, const nx_vm_instruction *instruction) {
     char name[NX_NAME_MAX];
-    bool is_cast = instruction->kind == NX_NODE_CAST;
+    switch ((nx_node_kind)instruction->kind) {
+    case NX_NODE_CAST: put_text(w, nexpr_dtype_name((nexpr_dtype)instruction->dtype)); break;
+    case NX_NODE_VIEW: put_text(w, instruction->op == NX_VIEW_INDEX ? "index" : nx_view_rows[instruction->op].names); break;
+    default: put_text(w, nx_op_name((nx_op)instruction->op, name)); break;
+    }
+}
+
+static void put_instruction(writer *w, const nx_vm_program *program, const nx_vm_instruction *instruction) {
     put_format(w, "r%" PRIu32 " = ", instruction->reg);
-    put_text(w, is_cast ? nexpr_dtype_name((nexpr_dtype)instruction->dtype) : nx_op_name((nx_op)instruction->op, name));
+    put_operation(w, instruction);
     put_format(w, "_%s", nx_dtype_suffix((nexpr_dtype)instruction->loop));
     for (int k = 0; k < instruction->arity; k++) {
         put_text(w, k ? ", " : " ");

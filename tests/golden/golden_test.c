@@ -230,6 +230,16 @@ static void read_array(golden *g, const char *s, array *a) {
 
 /* ------------------------------------------------------------------------------------------------------- running -- */
 
+/* Element i in C order; the axes may lie in another one. */
+static const char *element_address(const nexpr_array *a, int64_t i) {
+    const char *at = a->data;
+    for (int k = a->ndim - 1; k >= 0; k--) {
+        at += i % a->shape[k] * a->strides[k];
+        i /= a->shape[k];
+    }
+    return at;
+}
+
 static bool check_array(golden *g, int index, const nexpr_array *found) {
     const array *expected = &g->expected[index];
     if (found->dtype != expected->dtype) {
@@ -244,7 +254,7 @@ static bool check_array(golden *g, int index, const nexpr_array *found) {
         return false;
     }
     for (int i = 0; i < expected->count; i++) {
-        element x = expected->items[i], y = load_element(found->data, i, found->dtype);
+        element x = expected->items[i], y = load_element(element_address(found, i), 0, found->dtype);
         bool fits = expected->is_near ? is_near(x, y, found->dtype)
                                       : is_same(x.part[0], y.part[0]) && is_same(x.part[1], y.part[1]);
         if (!fits) {

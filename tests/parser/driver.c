@@ -33,6 +33,15 @@ static nexpr_status fold(const nx_ast *ast, folded *values, nexpr_error *err) {
     return NEXPR_OK;
 }
 
+static const char *head_of(const nx_ast_node *node) {
+    switch (node->kind) {
+    case NX_AST_INDEX: return "[]";
+    case NX_AST_SLICE: return ":";
+    case NX_AST_TUPLE: return ",";
+    default: return node->name;
+    }
+}
+
 /* Small texts only: it recurses. */
 static void print_tree(const nx_ast *ast, const folded *values, nx_ast_ref ref) {
     const nx_ast_node *node = &ast->nodes[ref];
@@ -43,9 +52,11 @@ static void print_tree(const nx_ast *ast, const folded *values, nx_ast_ref ref) 
     }
     if (node->kind == NX_AST_NAME) printf("%s", node->name);
     if (node->kind == NX_AST_STRING) printf("'%s'", node->name);
-    if (!node->arg_count && node->kind != NX_AST_CALL) return;
-    const bool attribute = node->kind == NX_AST_ATTRIBUTE;
-    printf("(%s%s", attribute ? "." : "", node->kind == NX_AST_OPERATOR ? nx_op_name(node->op, name) : node->name);
+    if (node->kind == NX_AST_NONE) printf("None");
+    if (node->kind == NX_AST_ELLIPSIS) printf("...");
+    if (!node->arg_count && node->kind != NX_AST_CALL && node->kind != NX_AST_TUPLE) return;
+    const bool dotted = node->kind == NX_AST_ATTRIBUTE || node->is_method;
+    printf("(%s%s", dotted ? "." : "", node->kind == NX_AST_OPERATOR ? nx_op_name(node->op, name) : head_of(node));
     for (uint32_t k = 0; k < node->arg_count; k++) {
         const nx_ast_arg *arg = &ast->args[node->first_arg + k];
         printf(" %s%s", arg->keyword ? arg->keyword : "", arg->keyword ? "=" : "");

@@ -123,6 +123,39 @@ static void arguments_keep_keywords_and_places(void **state) {
     done(&p);
 }
 
+static void an_index_has_slices_ellipses_and_new_axes(void **state) {
+    (void)state;
+    parsed p;
+    parse(&p, "x[1:, ..., None, newaxis, ::-2, y]");
+    const nx_ast_node *index = root(&p, 0), *slice = child(&p, index, 1);
+    static const nx_ast_kind kinds[] = {NX_AST_NAME, NX_AST_SLICE, NX_AST_ELLIPSIS, NX_AST_NONE, NX_AST_NONE, NX_AST_SLICE,
+                                        NX_AST_NAME};
+    assert_int_equal(index->kind, NX_AST_INDEX);
+    assert_int_equal(index->arg_count, sizeof kinds / sizeof *kinds);
+    for (uint32_t i = 0; i < index->arg_count; i++) assert_int_equal(child(&p, index, i)->kind, kinds[i]);
+    assert_int_equal(child(&p, slice, 0)->kind, NX_AST_LITERAL);
+    assert_int_equal(child(&p, slice, 1)->kind, NX_AST_NONE);
+    assert_span(&p, slice->span, "1:");
+    assert_span(&p, child(&p, index, 5)->span, "::-2");
+    assert_int_equal(p.ast.free_name_count, 2);
+    done(&p);
+}
+
+static void a_method_takes_its_object_first(void **state) {
+    (void)state;
+    parsed p;
+    parse(&p, "-(x + 1).sum(axis=(0, 1))");
+    const nx_ast_node *call = child(&p, root(&p, 0), 0), *axes = child(&p, call, 1);
+    assert_int_equal(call->kind, NX_AST_CALL);
+    assert_true(call->is_method);
+    assert_span(&p, call->span, "(x + 1).sum(axis=(0, 1))");
+    assert_span(&p, call->word, "sum");
+    assert_int_equal(child(&p, call, 0)->kind, NX_AST_OPERATOR);
+    assert_int_equal(axes->kind, NX_AST_TUPLE);
+    assert_int_equal(axes->arg_count, 2);
+    done(&p);
+}
+
 static void strings_are_values_of_keywords(void **state) {
     parsed p;
     (void)state;
@@ -229,22 +262,25 @@ static const struct mistake { const char *text, *words; nexpr_status status; } m
     ROW("a + «*» b", "before '*'"), ROW("a «b»", "operator before 'b'"), ROW("«2a»", "2*a"), ROW("«0x1g»", "base 16"),
     ROW("«0b12»", "base 2"), ROW("«0o8»", "base 8"), ROW("«0x»", "base 16"), ROW("«0123»", "leading zeros"),
     ROW("«1__0»", "underscore"), ROW("«1_»", "underscore"), ROW("«1e»", "digits"), ROW("«1ex»", "1*ex"),
-    ROW("«1.real»", "not a number"), ROW("a if «1else» b", "blank"), ROW("(1«,» 2)", "tuples"), ROW("(«)»", "before ')'"),
+    ROW("«1.real»", "not a number"), ROW("a if «1else» b", "blank"), ROW("(1«,» 2)", "tuple"), ROW("(«)»", "before ')'"),
     ROW("(a + «)»", "before ')'"), ROW("«(»a", "never closed"), ROW("f«(»a, b", "never closed"),
     ROW("((a)«(»b", "plain name"), ROW("f(a) + («)»", "before ')'"), ROW("«(»(a)", "never closed"),
     ROW("«(»a; b)", "never closed"), ROW("a«)»", "closes nothing"), ROW("«)»", "closes nothing"),
-    ROW("a«[»0]", "indexing"), ROW("a«]»", "indexing"), ROW("«{»a}", "parentheses"), ROW("a «@» b", "matrix"),
+    ROW("a«[»0", "never closed"), ROW("a«]»", "closes nothing"), ROW("«[»1, 2]", "no lists"), ROW("a[«]»", "empty"),
+    ROW("a[1:2:3«:»4]", "two colons"), ROW("a[0«)»", "before ')'"), ROW("f(a«]»", "before ']'"), ROW("a[«,»]", "before ','"),
+    ROW("a[«*»]", "before '*'"), ROW("a«:»", "in an index"), ROW("«:»", "in an index"), ROW("a[1:«...»]", "in an index"),
+    ROW("f(«(1, 2)» + 3)", "no operand"), ROW("f(a, «None» + 1)", "no value"), ROW("f((1, (2«,» 3)))", "tuple"), ROW("«{»a}", "parentheses"), ROW("a «@» b", "matrix"),
     ROW("a «&&» b", "'and'"), ROW("a «||» b", "'or'"), ROW("«!»a", "'not'"), ROW("a «<>» b", "!="),
     ROW("a «===» b", "=="), ROW("a «!==» b", "!="), ROW("a «=<» b", "<="), ROW("a «=>» b", ">="), ROW("a «~=» b", "!="),
-    ROW("a «?» b : c", "if condition else"), ROW("a «:=» b", "statement"), ROW("a«:»b", "slices"),
+    ROW("a «?» b : c", "if condition else"), ROW("a «:=» b", "statement"), ROW("a«:»b", "if condition"),
     ROW("«$»a", "backquotes"), ROW("a «+=» 1", "x = x +"), ROW("a «**=» 1", "x = x +"), ROW("a «//=» 1", "x = x +"),
     ROW("a «>>=» 1", "x = x +"), ROW("a «-=» 1", "x = x +"), ROW("a = b «=» 1", "=="), ROW("(a «=» 1)", "=="),
     ROW("f(a)«=»1", "=="), ROW("True «=» 1", "only a name"), ROW("a+b «=» c", "only a name"),
     ROW("a, b «=» c", "only a name"), ROW("f(«lambda» x: x)", "reserved"), ROW("«lambda» = 3", "reserved"),
-    ROW("a «is» b", "=="), ROW("a «in» b", "reserved"), ROW("«None»", "None"),
+    ROW("a «is» b", "=="), ROW("a «in» b", "reserved"), ROW("«None»", "no value"),
     ROW("«for» x", "expressions and assignments"), ROW("«import» numpy", "expressions and assignments"),
     ROW("«return» a", "last expression"), ROW("a.«if»", "attribute"), ROW("a.«»", "attribute"),
-    ROW("a«.5»", "operator before '.5'"), ROW("a.sum«(»)", "sum(x)"), ROW("(a)«(»b)", "multiply"),
+    ROW("a«.5»", "operator before '.5'"), ROW("(a)«(»b)", "multiply"),
     ROW("2«(»a)", "multiply"), ROW("`f`«(»a)", "plain name"), ROW("a «if» b", "'else' is missing"),
     ROW("(a «if» b)", "'else' is missing"), ROW("a «else» b", "without 'if'"),
     ROW("a if b «if» c else d else e", "parentheses"), ROW("a == «not» b", "(not x)"), ROW("-«not» b", "(not x)"),
@@ -257,7 +293,7 @@ static const struct mistake { const char *text, *words; nexpr_status status; } m
     ROW("f(k='«\\u»d800')", "escape"), ROW("f(k=«r»'a')", "prefix"), ROW("f(k=«'''»a''')", "one quote"),
     ROW("«`abc»", "backquotes"), ROW("«``»", "empty"), ROW("a «\\» b", "continues"), ROW("a «\xE2\x88\x92» b", "as -"),
     ROW("a«\xC2\xB2»", "**2"), ROW("a «\xE2\x89\xA4» b", "<="), ROW("a «\xF0\x9F\x98\x80»", "unexpected character"),
-    ROW("a «\x01»", "unexpected character"), ROW("a«...»", "indexing"), ROW("«\xC2\xA0»a", "no-break"),
+    ROW("a «\x01»", "unexpected character"), ROW("a«...»", "operator before"), ROW("«\xC2\xA0»a", "no-break"),
     ROW("f(«*»a)", "before '*'"), ROW("f(k=«**»a)", "before '**'"), ROW("a + «if» b", "before 'if'"),
     ROW("«=» 3", "before '='"),
     {"1 + «0x1" , "bits", NEXPR_VALUE},
@@ -343,6 +379,8 @@ int main(void) {
         cmocka_unit_test(children_stand_before_their_parents),
         cmocka_unit_test(the_condition_is_the_first_argument_of_a_choice),
         cmocka_unit_test(arguments_keep_keywords_and_places),
+        cmocka_unit_test(an_index_has_slices_ellipses_and_new_axes),
+        cmocka_unit_test(a_method_takes_its_object_first),
         cmocka_unit_test(strings_are_values_of_keywords),
         cmocka_unit_test(statements_hold_their_nodes_and_values),
         cmocka_unit_test(the_last_statement_may_be_an_assignment),

@@ -40,7 +40,7 @@ PYTHON = {'add': operator.add, 'subtract': operator.sub, 'multiply': operator.mu
 
 
 # Beyond the grammar of nexpr.
-SKIPPED = (ast.Tuple, ast.AugAssign, ast.AnnAssign, ast.Starred, ast.Lambda, ast.NamedExpr, ast.Set, ast.Dict)
+SKIPPED = (ast.AugAssign, ast.AnnAssign, ast.Starred, ast.Lambda, ast.NamedExpr, ast.Set, ast.Dict)
 # Deprecated in Python, an error in nexpr.
 GLUED = re.compile(r'[0-9a-fA-FjJ.](and|or|not|if|else|in|is)')
 
@@ -83,10 +83,30 @@ def operation(name, *args):
     return Tree(text='(%s)' % ' '.join([name, *map(str, args)]))
 
 
+def index_items(node):
+    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def is_special(node):
+    """What is a value in Python, and in nexpr only a whole argument or an item of an index."""
+    return isinstance(node, ast.Tuple) or (isinstance(node, ast.Constant) and node.value in (None, ...))
+
+
+def misplaced(nodes, body):
+    """Whether one of them stands elsewhere. The list of results is a tuple in Python."""
+    allowed = [s.value for s in body[-1:] if isinstance(s, ast.Expr) and isinstance(s.value, ast.Tuple)]
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            args = [*node.args, *(k.value for k in node.keywords)]
+            allowed += [x for x in args if not (isinstance(x, ast.Constant) and x.value is ...)]
+        if isinstance(node, ast.Subscript):
+            allowed += [node.slice] if isinstance(node.slice, ast.Tuple) else []
+            allowed += [x for x in index_items(node) if not isinstance(x, ast.Tuple)]
+    return any(is_special(n) and not any(n is x for x in allowed) for n in nodes)
+
+
 def convert(node):
     """Python's tree as nexpr's."""
-    if isinstance(node, ast.Constant):
-        return Tree(value=node.value)
     if isinstance(node, ast.Name):
         return Tree(text=node.id)
     if isinstance(node, (ast.BinOp,)):
@@ -103,6 +123,18 @@ def convert(node):
     if isinstance(node, ast.IfExp):
         value, condition, other = convert(node.body), convert(node.test), convert(node.orelse)
         return operation('where', condition, value, other)
+    if isinstance(node, ast.Constant):
+        return Tree(text=str(node.value).replace('Ellipsis', '...')) if node.value in (None, ...) else Tree(value=node.value)
+    if isinstance(node, ast.Subscript):
+        return Tree(text='([] %s)' % ' '.join(str(convert(x)) for x in [node.value, *index_items(node)]))
+    if isinstance(node, ast.Slice):
+        parts = [node.lower, node.upper, node.step]
+        return Tree(text='(: %s)' % ' '.join('None' if x is None else str(convert(x)) for x in parts))
+    if isinstance(node, ast.Tuple):
+        return Tree(text='(,%s)' % ''.join(' %s' % convert(x) for x in node.elts))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        method = ast.Call(func=ast.Name(id='.' + node.func.attr), args=[node.func.value, *node.args], keywords=node.keywords)
+        return convert(method)
     if isinstance(node, ast.Call):
         args = [str(convert(a)) for a in node.args] + ['%s=%s' % (k.arg, convert(k.value)) for k in node.keywords]
         return Tree(text='(%s)' % ' '.join([node.func.id, *args]))
@@ -149,9 +181,20 @@ def random_text(r, depth, names):
         return f'({blank(r)}{sub()}{blank(r)})'
     if what < 0.97 or not names:
         return f'{sub()} if {sub()} else {sub()}'
+    if what < 0.98:
+        return f'({sub()}){random_index(r, sub)}'
     if what < 0.985:
-        return f'({sub()}).{r.choice(["real", "imag"])}'
+        return f'({sub()}).{r.choice(["real", "T", "f()", "f(1)"])}'
+    if what < 0.99:
+        return f'f({sub()}, axis={r.choice(["None", "()", "(1,)", "(1, 2)", "(0, a,)"])})'
     return f'f({sub()},{blank(r)}{sub()}, k={sub()}{r.choice(["", ","])})'
+
+
+def random_index(r, sub):
+    parts = lambda: r.choice(['', '', '1', '-2', sub()])
+    item = lambda: r.choice(['...', 'None', sub(), '0', f'{parts()}:{parts()}', f'{parts()}:{parts()}:{parts()}', ':'])
+    items = [item() for _ in range(r.randint(1, 3))]
+    return f"[{', '.join(items)}{r.choice(['', ','])}]"
 
 
 def random_integer(r):
@@ -190,7 +233,7 @@ def random_float(r):
 def mutate(r, text):
     """Breaks a text in one place, or not."""
     at = r.randrange(len(text) + 1)
-    junk = r.choice(['', ' ', '(', ')', ',', '+', '*', 'not ', ' if ', ' else ', '=', '.', '0', 'a', '_', '-', ' < ', ';',
+    junk = r.choice(['', ' ', '(', ')', '[', ']', ':', '[0]', '...', ',', '+', '*', 'not ', ' if ', ' else ', '=', '.', '0', 'a', '_', '-', ' < ', ';',
                      '; b = '])
     return text[:at] + junk + text[at + r.randint(0, 1):]
 
@@ -205,11 +248,17 @@ def expected(text):
     if any(isinstance(n, SKIPPED) for n in nodes):
         return ''
     calls = [n for n in nodes if isinstance(n, ast.Call)]
-    if any(not isinstance(n.func, ast.Name) or any(k.arg is None for k in n.keywords) for n in calls):
+    if any(not isinstance(n.func, (ast.Name, ast.Attribute)) or any(k.arg is None for k in n.keywords) for n in calls):
         return None
+    if re.search(r'[[,]\s*\(', text) and any(isinstance(n, ast.Tuple) for n in nodes):
+        return ''  # a tuple in an index: Python's tree does not tell
+    if isinstance(tree.body[-1:] and getattr(tree.body[-1], 'value', None), ast.Tuple):
+        return ''  # a list of results, or a tuple
     if any(isinstance(n, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for n in nodes):
         return None
-    if any(isinstance(n, ast.Constant) and (n.value is None or n.value is ... or isinstance(n.value, str)) for n in nodes):
+    if any(isinstance(n, ast.List) or (isinstance(n, ast.Constant) and isinstance(n.value, str)) for n in nodes):
+        return None
+    if misplaced(nodes, tree.body):
         return None
     if any(not isinstance(s, ast.Assign) for s in tree.body[:-1]):
         return None

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that a view says is an integer literal: it becomes a number of nx_view, with its place in the text. */
+#include "engine/view_call.h"
+
+/* A view while it is put together. */
+typedef struct view_builder {
+    nx_builder *b;
+    nx_values values;
+    nexpr_error *err;
+    nx_view view;
+    int64_t *numbers;
+    nx_span *spans;
+    size_t capacity;
+} view_builder;
+
+static nexpr_status reserve(view_builder *v, size_t count) {
+    nx_arena *arena = v->b->ir->arena;
+    v->view.numbers = v->numbers = nx_arena_alloc(arena, count, sizeof *v->numbers);
+    v->view.spans = v->spans = nx_arena_alloc(arena, count, sizeof *v->spans);
+    return v->numbers && v->spans ? NEXPR_OK : nx_fail_memory(v->err);
+}
+
+static void add_number(view_builder *v, int64_t number, nx_span span) {
+    v->numbers[v->view.count] = number;
+    v->spans[v->view.count++] = span;
+}
+
+/* Whether the node is no operand. */
+static bool is_syntax(const nx_ast_node *node) {
+    return node->kind == NX_AST_STRING || node->kind >= NX_AST_SLICE;
+}
+
+/* The node as an integer; `what` is what has to be one. */
+static nexpr_status read_integer(const view_builder *v, nx_ast_ref ref, const char *what, int64_t *ret) {
+    const nx_literal *literal = v->values.at[ref].literal;
+    const nx_span span = v->values.ast->nodes[ref].span;
+    if (is_syntax(&v->values.ast->nodes[ref]) || !literal || literal->kind != NX_LITERAL_INT) {
+        return nx_fail(v->err, NEXPR_TYPE, span, "%s has to be an integer, written as a number", what);
+    }
+    if (nx_bigint_to_i64(&literal->integer, ret)) return NEXPR_OK;
+    return nx_fail(v->err, NEXPR_VALUE, span, "%s does not fit 64 bits", what);
+}
+
+static nexpr_status finish(const view_builder *v, const nx_operand *x, nx_span span, nx_operand *ret) {
+    nx_ref array, result;
+    if (x->literal) {
+        return nx_fail(v->err, NEXPR_TYPE, x->span, "a number has no axes; an array of one dtype is written float64(...)");
+    }
+    NX_TRY(nx_operand_to_node(v->b, x, &array, v->err));
+    NX_TRY(nx_build_view(v->b, array, &v->view, span, &result, v->err));
+    *ret = nx_operand_node(result, span);
+    return NEXPR_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- index -- */
+
+static const nx_ast_node *arg_node(const view_builder *v, const nx_ast_node *node, uint32_t i) {
+    return &v->values.ast->nodes[v->values.ast->args[node->first_arg + i].node];
+}
+
+static nexpr_status read_slice(const view_builder *v, const nx_ast_node *node, int64_t item[NX_ITEM_WORDS]) {
+    item[NX_ITEM_KIND] = NX_ITEM_SLICE;
+    for (uint32_t i = 0; i < 3; i++) {
+        const nx_ast_node *part = arg_node(v, node, i);
+        if (part->kind == NX_AST_NONE) continue;
+        item[NX_ITEM_GIVEN] |= 1 << i;
+        NX_TRY(read_integer(v, v->values.ast->args[node->first_arg + i].node, "a bound or step of a slice",
+                            &item[NX_ITEM_START + i]));
+        if (i == 2 && !item[NX_ITEM_STEP]) return nx_fail(v->err, NEXPR_VALUE, part->span, "the step of a slice cannot be 0");
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status read_item(const view_builder *v, nx_ast_ref ref, int64_t item[NX_ITEM_WORDS]) {
+    const nx_ast_node *node = &v->values.ast->nodes[ref];
+    switch (node->kind) {
+    case NX_AST_SLICE: return read_slice(v, node, item);
+    case NX_AST_ELLIPSIS: item[NX_ITEM_KIND] = NX_ITEM_ELLIPSIS; return NEXPR_OK;
+    case NX_AST_NONE: item[NX_ITEM_KIND] = NX_ITEM_NEW_AXIS; return NEXPR_OK;
+    default: item[NX_ITEM_KIND] = NX_ITEM_INTEGER; return read_integer(v, ref, "an index", &item[NX_ITEM_START]);
+    }
+}
+
+nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
+    view_builder v = {.b = b, .values = values, .err = err, .view = {.kind = NX_VIEW_INDEX, .has_numbers = true}};
+    bool has_ellipsis = false;
+    NX_TRY(reserve(&v, (size_t)node->arg_count * NX_ITEM_WORDS));
+    for (uint32_t i = 1; i < node->arg_count; i++) {
+        const nx_ast_ref ref = values.ast->args[node->first_arg + i].node;
+        const nx_span span = values.ast->nodes[ref].span;
+        int64_t item[NX_ITEM_WORDS] = {0};
+        NX_TRY(read_item(&v, ref, item));
+        if (item[NX_ITEM_KIND] == NX_ITEM_ELLIPSIS && has_ellipsis) {
+            return nx_fail(err, NEXPR_SYNTAX, span, "an index has at most one '...'");
+        }
+        has_ellipsis |= item[NX_ITEM_KIND] == NX_ITEM_ELLIPSIS;
+        for (int k = 0; k < NX_ITEM_WORDS; k++) add_number(&v, item[k], span);
+    }
+    const nx_ast_ref base = values.ast->args[node->first_arg].node;
+    nx_operand x = values.at[base];
+    x.span = values.ast->nodes[base].span;
+    return finish(&v, &x, node->span, ret);
+}
+
+/* ------------------------------------------------------------------------------------------------------ functions -- */
+
+nexpr_status nx_apply_transposed(nx_builder *b, const nx_operand *x, nx_span span, nx_operand *ret, nexpr_error *err) {
+    return finish(&(view_builder){.b = b, .err = err, .view = {.kind = NX_VIEW_transpose}}, x, span, ret);
+}
+
+static nexpr_status add_numbers(view_builder *v, nx_ast_ref ref) {
+    const nx_ast_node *node = &v->values.ast->nodes[ref];
+    const bool is_tuple = node->kind == NX_AST_TUPLE;
+    for (uint32_t i = 0; i < (is_tuple ? node->arg_count : 1); i++) {
+        const nx_ast_ref element = is_tuple ? v->values.ast->args[node->first_arg + i].node : ref;
+        int64_t number = 0;
+        NX_TRY(read_integer(v, element, is_tuple ? "an element" : "the argument", &number));
+        add_number(v, number, v->values.ast->nodes[element].span);
+    }
+    return NEXPR_OK;
+}
+
+static bool has_default(nx_view_kind kind) {
+    return kind == NX_VIEW_transpose || kind == NX_VIEW_flip || kind == NX_VIEW_squeeze;
+}
+
+nexpr_status nx_apply_view(nx_builder *b, nx_view_kind kind, nx_values values, const nx_operand *x, const nx_ast_ref *args,
+                           uint32_t count, nx_span span, nx_operand *ret, nexpr_error *err) {
+    view_builder v = {.b = b, .values = values, .err = err, .view = {.kind = (uint8_t)kind}};
+    size_t most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const nx_ast_node *node = &values.ast->nodes[args[i]];
+        most += node->kind == NX_AST_TUPLE ? node->arg_count : 1;
+    }
+    NX_TRY(reserve(&v, most));
+    for (uint32_t i = 0; i < count; i++) {
+        const nx_ast_node *node = &values.ast->nodes[args[i]];
+        if (node->kind == NX_AST_NONE && has_default(kind) && count == 1) continue;
+        if (node->kind == NX_AST_TUPLE && count > 1) {
+            return nx_fail(err, NEXPR_TYPE, node->span, "this has to be an integer, not a tuple");
+        }
+        v.view.has_numbers = true;
+        NX_TRY(add_numbers(&v, args[i]));
+    }
+    return finish(&v, x, span, ret);
+}

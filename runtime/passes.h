@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs with views: their results' shapes, and a plan's nests out of the passes of engine/schedule.h. */
+#ifndef NX_RUNTIME_PASSES_H
+#define NX_RUNTIME_PASSES_H
+
+#include "engine/schedule.h"
+#include "runtime/plan.h"
+
+/* The shapes of all results, with views or without. Scratch memory comes from the arena. Errors: SHAPE, LIMIT, VALUE,
+ * ARGUMENT, MEMORY. */
+nexpr_status nx_find_result_shapes(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_shape *ret,
+                                   nexpr_error *err);
+/* Shape and strides of a new array for a result, with the axes in the order of what it is computed from. Scratch memory
+ * comes from the allocator. The same errors. */
+nexpr_status nx_find_new_result(const nexpr *e, const nexpr_allocator *allocator, const nexpr_array *const *inputs,
+                                uint32_t result, nx_shape *ret_shape, int64_t *ret_strides, nexpr_error *err);
+/* Makes the nests of a plan whose operands are set, and its temporaries. */
+nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err);
+
+#endif
