@@ -164,7 +164,7 @@ nexpr_status nx_job_check_units(nexpr_job *job, nexpr_error *err);
 nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
 nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
 nexpr_status nx_job_begin_targets(nexpr_job *job, nexpr_error *err);
-/* Buffers for the results of a pass, and for those of others that fit into its space too: an evaluation computes them all. */
+/* Buffers for the results of a pass, and for others that fit into its space too: an evaluation computes them all. */
 nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err);
 /* Memory for the results that stay there. */
 nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err);

@@ -371,8 +371,8 @@ static nexpr_status find_directory(const nx_reader *r, uint64_t comment, directo
     bool is_end = read_exactly(r, end, sizeof end, at, &status, err) && !memcmp(end, "PK\5\6", 4) &&
                   little(end + 20, 2) == comment;
     if (!status && !is_end) {
-        return nx_io_fail(err, NEXPR_FORMAT, r->input.stream.path, "damaged: the file does not end where its archive ends; it is truncated, or has "
-                          "something behind it");
+        return nx_io_fail(err, NEXPR_FORMAT, r->input.stream.path, "damaged: the file does not end where its archive ends; it is "
+                          "truncated, or has something behind it");
     }
     uint64_t size = little(end + 12, 4);
     if (!find_large_record(r, at, ret, &status, err)) {
@@ -513,8 +513,8 @@ nexpr_status nx_npz_check(nx_reader *r, int group, int64_t offset, const void *d
 }
 
 static nexpr_status ends_early(const entry *e, int64_t bytes, nexpr_error *err) {
-    return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data ends after %lld of %lld bytes", (long long)bytes,
-                      (long long)e->inflated_bytes);
+    return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data ends after %lld of %lld bytes",
+                      (long long)bytes, (long long)e->inflated_bytes);
 }
 
 /* A new handle that has passed over the .npy header. */

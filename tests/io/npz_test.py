@@ -47,8 +47,8 @@ def archive(entries, method=zipfile.ZIP_STORED, comment=b''):
 def refused(data, message, label=''):
     with open('bad.npz', 'wb') as out:
         out.write(data)
-    for what, done in (('file', run('bad.npz')),
-                       ('pipe', subprocess.run(f'cat bad.npz | {COPY} - out.npz', shell=True, capture_output=True, timeout=60))):
+    piped = subprocess.run(f'cat bad.npz | {COPY} - out.npz', shell=True, capture_output=True, timeout=60)
+    for what, done in (('file', run('bad.npz')), ('pipe', piped)):
         lines = done.stderr.decode().splitlines()
         expect(done.returncode == 1 and len(lines) == 1, f'{message}: exit {done.returncode}, {lines}')
         name = ('bad.npz' if what == 'file' else 'standard input') + label

@@ -195,6 +195,100 @@ static void strides_decide_the_order_of_the_file(void **state) {
     expect_written(2, (int64_t[]){0, 3}, (int64_t[]){7, 7}, 0, false, "");
 }
 
+static nexpr_status try_new(const char *path, nexpr_output_options options, nexpr_error *err) {
+    nexpr_output *output = NULL;
+    nexpr_status status = nexpr_output_new(path, &options, &output, err);
+    nexpr_output_free(&output);
+    return status;
+}
+
+static void a_check_says_what_would_be_wrong_and_makes_nothing(void **state) {
+    (void)state;
+    nexpr_output_options check = nexpr_output_options_init();
+    nexpr_error err = nexpr_error_init();
+    check.check_only = true;
+    assert_int_equal(try_new("x.npz", check, &err), NEXPR_OK);
+    assert_int_equal(try_new("missing/x.npz", check, &err), NEXPR_IO);
+    assert_non_null(strstr(err.message, "missing/x.npz: cannot write: No such file or directory"));
+    assert_int_equal(try_new("x", check, &err), NEXPR_ARGUMENT);
+    assert_non_null(strstr(err.message, "x: the name says no format"));
+    assert_int_equal(count_files(), 0);
+    write_file("x.npy", "old", 3);
+    assert_int_equal(try_new("x.npy", check, &err), NEXPR_IO);
+    assert_non_null(strstr(err.message, "exists already"));
+    check.force = true;
+    assert_int_equal(try_new("x.npy", check, &err), NEXPR_OK);
+    assert_int_equal(count_files(), 1);
+}
+
+/* What a pipe holds before and after the commit; no format: what its name says, which is nothing. */
+static void expect_piped(nexpr_file_format format, bool is_early, const char *begin) {
+    int ends[2];
+    char path[32], bytes[1024];
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    nexpr_output_options options = nexpr_output_options_init();
+    options.format = format;
+    nexpr_array array = two_numbers();
+    nexpr_output *output = NULL;
+    assert_int_equal(nexpr_output_new(path, &options, &output, NULL), NEXPR_OK);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, NULL), NEXPR_OK);
+    ssize_t early = read(ends[0], bytes, sizeof bytes);
+    assert_int_equal(early > 0, is_early);
+    assert_int_equal(nexpr_output_commit(output, NULL), NEXPR_OK);
+    if (!is_early) assert_true(read(ends[0], bytes, sizeof bytes) > 0);
+    assert_memory_equal(bytes, begin, strlen(begin));
+    nexpr_output_free(&output);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(count_files(), 0);
+}
+
+static void a_pipe_gets_an_array_at_once_and_an_archive_when_it_is_complete(void **state) {
+    (void)state;
+    expect_piped(NEXPR_FILE_AUTO, true, "\x93NUMPY");
+    expect_piped(NEXPR_FILE_NPY, true, "\x93NUMPY");
+    expect_piped(NEXPR_FILE_RAW, true, "");
+    expect_piped(NEXPR_FILE_NPZ, false, "PK\3\4");
+}
+
+static void raw_files_have_the_machines_order_of_bytes_and_c_order(void **state) {
+    (void)state;
+    static const uint8_t data[] = {0, 1, 0, 2, 0, 3, 0, 4}; /* big-endian, the first axis fastest */
+    nexpr_array array = {.size = sizeof array};
+    nexpr_output *output = NULL;
+    array.data = (void *)data;
+    array.dtype = NEXPR_UINT16;
+    array.byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? NEXPR_SWAPPED : NEXPR_NATIVE;
+    array.ndim = 2;
+    array.shape = (int64_t[]){2, 2};
+    array.strides = (int64_t[]){2, 4};
+    assert_int_equal(nexpr_output_new("x.bin", NULL, &output, NULL), NEXPR_OK);
+    assert_int_equal(nexpr_output_format(output), NEXPR_FILE_RAW);
+    assert_int_equal(nexpr_output_write(output, NULL, (const nexpr_array *const[]){&array}, 1, NULL), NEXPR_OK);
+    assert_int_equal(nexpr_output_commit(output, NULL), NEXPR_OK);
+    nexpr_output_free(&output);
+    char bytes[16];
+    assert_int_equal(read_file("x.bin", bytes, sizeof bytes), 8);
+    assert_memory_equal(bytes, ((uint16_t[]){1, 3, 2, 4}), 8);
+}
+
+static void archives_refuse_names_that_they_would_not_read(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {{"a", "a"}, {"a", ""}, {"a", "/b"}, {"a", "../b"}, {"a", "b\nc"}, {"a", "b\xff"}};
+    nexpr_array array = two_numbers();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        nexpr_output *output = NULL;
+        nexpr_error err = nexpr_error_init();
+        assert_int_equal(nexpr_output_new("x.npz", NULL, &output, NULL), NEXPR_OK);
+        assert_int_equal(nexpr_output_write(output, bad[i], (const nexpr_array *const[]){&array, &array}, 2, &err),
+                         NEXPR_ARGUMENT);
+        assert_ptr_equal(strstr(err.message, "x.npz: a member cannot have the name"), err.message);
+        nexpr_output_free(&output);
+    }
+    assert_int_equal(count_files(), 0);
+}
+
 static void a_set_cancel_flag_leaves_nothing(void **state) {
     (void)state;
     volatile int flag = 0;
@@ -222,6 +316,10 @@ int main(void) {
         IN_FOLDER(long_names_have_temporaries_too),
         IN_FOLDER(one_array_is_written_and_only_a_complete_one_committed),
         IN_FOLDER(strides_decide_the_order_of_the_file),
+        IN_FOLDER(a_check_says_what_would_be_wrong_and_makes_nothing),
+        IN_FOLDER(a_pipe_gets_an_array_at_once_and_an_archive_when_it_is_complete),
+        IN_FOLDER(raw_files_have_the_machines_order_of_bytes_and_c_order),
+        IN_FOLDER(archives_refuse_names_that_they_would_not_read),
         IN_FOLDER(a_set_cancel_flag_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,11 +120,41 @@ def check_records(folder):
     check_record(folder, record(names, (4,)), names.names)
 
 
+def check_raw(folder):
+    """Raw files, of both byte orders, declared by type and shape, some with a dimension left open."""
+    path, out = os.path.join(folder, 'in.dat'), os.path.join(folder, 'out')
+    for code, order, shape in itertools.product(DTYPES, '<>', SHAPES):
+        array = random_array(code if code == '?' else order + code, shape)
+        array.tofile(path)
+        declared = [-1 if i == 1 and array.size else n for i, n in enumerate(shape)]
+        for to in (out, out + '.bin'):
+            done = subprocess.run([COPY, path, to, order + ('b1' if code == '?' else code), *map(str, declared)],
+                                  capture_output=True)
+            expect(done.returncode == 0, f'raw {order}{code} {shape}: {done.stderr}')
+        got = np.load(out + '.0.npy')
+        expect(got.dtype == array.dtype and got.shape == shape and got.tobytes() == array.tobytes(), f'raw {code} {shape}')
+        with open(out + '.bin', 'rb') as raw:
+            native = np.ascontiguousarray(array, array.dtype.newbyteorder('='))
+            expect(raw.read() == native.tobytes(), f'raw {order}{code} {shape}: written')
+        os.remove(out + '.0.npy')
+        os.remove(out + '.bin')
+    np.arange(10, dtype='<f8').tofile(path)
+    for declared, message in [(['f8', '9'], 'something behind the data: expected 72 bytes of data, the file has 80'),
+                              (['f8', '11'], 'truncated: expected 88 bytes of data, the file has 80'),
+                              (['f8', '-1', '3'], 'no multiple of the 24 bytes'),
+                              (['f8', '-1', '-1'], 'two dimensions open'),
+                              (['f8', '-2'], 'negative dimension'), (['f8', '4294967296', '4294967296'], 'more than 2^63'),
+                              (['f8', '0', '-1'], 'no multiple'), (['x8', '3'], 'is no type'), (['f9', '3'], 'is no type')]:
+        done = subprocess.run([COPY, path, out, *declared], capture_output=True)
+        expect(done.returncode == 1 and message in done.stderr.decode(), f'raw {declared}: {done.stderr}')
+
+
 def main():
     shared = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # no disk to wait for
     with tempfile.TemporaryDirectory(dir=shared) as folder:
         check_all_plain(folder)
         check_records(folder)
+        check_raw(folder)
     print(f'{checks} checks')
 
 
