@@ -121,7 +121,7 @@ static int64_t count_read(const nexpr_job *job, const nx_unit *u) {
     nx_axes axes;
     if (g->stored_bytes < 0 || u->is_aside) return g->stored_bytes;
     for (int p = 0; p < job->pass_count; p++) {
-        bool has_part = nx_axes_align(&job->passes[p].space, g->ndim, g->shape, &axes);
+        bool has_part = nx_pass_align(&job->passes[p], g->ndim, g->shape, &axes);
         if (has_part) times += nx_pass_repeats(&job->passes[p], &axes);
     }
     return __builtin_mul_overflow(g->stored_bytes, times + u->is_checked, &bytes) ? -1 : bytes;
@@ -164,8 +164,17 @@ nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret
 
 /* --------------------------------------------------------------------------------------------------------- running -- */
 
+/* What is not computed in parts has to fit. */
+static nexpr_status check_memory(const nexpr_job *job, nexpr_error *err) {
+    if (!job->pass_count || !job->passes[0].is_whole || (uint64_t)job->buffer_bytes <= job->max_memory) return NEXPR_OK;
+    return nx_io_fail(err, NEXPR_MEMORY, NULL, "the expression has views, such as a[1:], and is therefore not computed in "
+                      "parts: it needs %lld bytes for its files, but at most %zu are allowed (max-memory)",
+                      (long long)job->buffer_bytes, job->max_memory);
+}
+
 static nexpr_status run_job(nexpr_job *job, nexpr_error *err) {
     int64_t done = 0;
+    NX_IO_TRY(check_memory(job, err));
     NX_IO_TRY(nx_job_begin_targets(job, err));
     NX_IO_TRY(nx_job_allocate_arrays(job, err));
     NX_IO_TRY(nx_job_prepare_units(job, err));

@@ -3,7 +3,8 @@
  * Jobs: evaluation from files to files. The words used in job*.c:
  *
  *   space    The index space of results that broadcast together: their common shape. Results without elements have none.
- *   pass     One run through a space. Results whose shapes do not broadcast together take several passes.
+ *   pass     One run through a space. Results whose shapes do not broadcast together take several passes. What is not
+ *            elementwise, as a[1:], is computed in one pass without a space: everything is in memory.
  *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends),
  *            which come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box
  *            needs; an axis on which the member has one element does not count.
@@ -38,6 +39,7 @@ typedef struct nx_pass {
     nx_axes piece;      /* sizes of a full box */
     int64_t boxes[NEXPR_MAX_NDIM], box_count;
     bool is_tiled; /* cut on more than one axis of size above 1 */
+    bool is_whole; /* not elementwise: no space, one box, and every region is all of its member */
 } nx_pass;
 
 /* Elements of a unit's region in memory: records, or one column. */
@@ -112,7 +114,7 @@ struct nexpr_job {
 /* ----------------------------------------------------------------------------------------------- job_space.c -- */
 
 /* The sizes of an array, aligned to the space's axes; false if it does not fit into it: then it has no part in the pass. */
-bool nx_axes_align(const nx_axes *space, int ndim, const int64_t *shape, nx_axes *ret);
+bool nx_pass_align(const nx_pass *pass, int ndim, const int64_t *shape, nx_axes *ret);
 /* The region of a box for such sizes; in a space that it does not fit into, an axis that does not becomes empty. */
 void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape, nx_box *ret);
 /* Box number `index` of a pass. */

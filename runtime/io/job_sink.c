@@ -111,7 +111,7 @@ nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err)
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
         free_buffers(r);
-        if (r->target < 0 || !nx_axes_align(&p->space, r->ndim, r->shape, &axes)) continue;
+        if (r->target < 0 || !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
         size_t bytes = (size_t)(nx_pass_region_count(p, &axes) * r->item_size);
         for (int slot = 0; slot < (p->box_count > 1 ? NX_JOB_SLOTS : 1); slot++) {
             r->buffers[slot] = nx_io_allocate(bytes);

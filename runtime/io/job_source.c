@@ -104,7 +104,7 @@ static bool is_read_once_in_order(const nexpr_job *job, const nx_unit *u, bool o
     int passes = 0;
     nx_axes axes;
     for (int p = 0; p < job->pass_count; p++) {
-        if (!nx_axes_align(&job->passes[p].space, g->ndim, g->shape, &axes)) continue;
+        if (!nx_pass_align(&job->passes[p], g->ndim, g->shape, &axes)) continue;
         if (!nx_pass_is_in_order(&job->passes[p], &axes, g->fortran_order)) return false;
         if (once && nx_pass_repeats(&job->passes[p], &axes) > 1) return false;
         passes++;
@@ -214,7 +214,7 @@ nexpr_status nx_job_allocate_units(nexpr_job *job, int pass, nexpr_error *err) {
                 u->parts[k].buffers[slot] = NULL;
             }
         }
-        if (!nx_axes_align(&p->space, g->ndim, g->shape, &axes)) continue;
+        if (!nx_pass_align(p, g->ndim, g->shape, &axes)) continue;
         int slots = nx_pass_is_constant(p, &axes) ? 1 : NX_JOB_SLOTS;
         int64_t count = nx_pass_region_count(p, &axes);
         for (int k = 0; k < u->part_count * slots; k++) {

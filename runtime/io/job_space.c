@@ -13,8 +13,14 @@ enum { PREFERRED = 6 << 20 };
 
 /* ------------------------------------------------------------------------------------------------------- regions -- */
 
-bool nx_axes_align(const nx_axes *space, int ndim, const int64_t *shape, nx_axes *ret) {
+bool nx_pass_align(const nx_pass *pass, int ndim, const int64_t *shape, nx_axes *ret) {
+    const nx_axes *space = &pass->space;
     bool fits = true;
+    if (pass->is_whole) {
+        *ret = (nx_axes){.ndim = 1, .size = {1}};
+        for (int k = 0; k < ndim; k++) ret->size[0] *= shape[k];
+        return true;
+    }
     ret->ndim = space->ndim;
     for (int k = 0; k < ndim - space->ndim; k++) fits = fits && shape[k] == 1;
     for (int a = 0; a < space->ndim; a++) {
@@ -29,6 +35,11 @@ void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *
     for (int k = 0; k < ndim; k++) {
         int a = k + pass->space.ndim - ndim;
         bool follows = a >= 0 && shape[k] == pass->space.size[a];
+        if (pass->is_whole) {
+            ret->first[k] = 0;
+            ret->count[k] = shape[k];
+            continue;
+        }
         ret->first[k] = follows && shape[k] != 1 ? box->first[a] : 0;
         ret->count[k] = shape[k] == 1 ? 1 : follows ? box->count[a] : 0;
     }
@@ -36,7 +47,8 @@ void nx_region(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *
 
 bool nx_pass_is_first_time(const nx_pass *pass, const nx_box *box, int ndim, const int64_t *shape) {
     nx_axes axes;
-    nx_axes_align(&pass->space, ndim, shape, &axes);
+    if (pass->is_whole) return true;
+    nx_pass_align(pass, ndim, shape, &axes);
     for (int a = 0; a < axes.ndim; a++) {
         if (axes.size[a] == 1 && box->first[a]) return false;
     }
@@ -98,6 +110,7 @@ bool nx_pass_is_in_order(const nx_pass *pass, const nx_axes *axes, bool fortran_
 
 int64_t nx_pass_region_count(const nx_pass *pass, const nx_axes *axes) {
     int64_t count = 1;
+    if (pass->is_whole) return axes->size[0];
     for (int a = 0; a < axes->ndim; a++) count *= axes->size[a] == 1 ? 1 : pass->piece.size[a];
     return count;
 }
@@ -177,12 +190,12 @@ static int source_order(const nexpr_job *job, const nx_source *s) {
 
 /* Fortran order if all inputs of several axes have it and all results may. */
 static bool choose_order(const nexpr_job *job, int pass) {
-    const nx_axes *space = &job->passes[pass].space;
+    const nx_pass *p = &job->passes[pass];
     bool any = false;
     nx_axes axes;
     for (int i = 0; i < job->source_count; i++) {
         const nx_source *s = &job->sources[i];
-        if (!s->is_used || !nx_axes_align(space, s->array.ndim, s->array.shape, &axes)) continue;
+        if (!s->is_used || !nx_pass_align(p, s->array.ndim, s->array.shape, &axes)) continue;
         int order = source_order(job, s);
         if (order == 0) return false;
         any = any || order == 1;
@@ -196,7 +209,18 @@ static bool choose_order(const nexpr_job *job, int pass) {
     return any;
 }
 
+/* All results in one pass without a space. */
+static void make_whole_pass(nexpr_job *job) {
+    for (int i = 0; i < job->result_count; i++) job->results[i].pass = 0;
+    job->passes[0] = (nx_pass){.is_whole = true, .box_count = 1};
+    job->pass_count = 1;
+}
+
 void nx_job_make_passes(nexpr_job *job) {
+    if (!nexpr_is_elementwise(job->expr)) {
+        make_whole_pass(job);
+        return;
+    }
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
         r->pass = r->count ? 0 : -1;
@@ -252,7 +276,7 @@ static cost find_cost(const nexpr_job *job, int pass) {
     for (int i = 0; i < job->unit_count; i++) {
         const nx_unit *u = &job->units[i];
         const nx_group *g = &u->reader->groups[u->group];
-        if (!nx_axes_align(&p->space, g->ndim, g->shape, &axes)) continue;
+        if (!nx_pass_align(p, g->ndim, g->shape, &axes)) continue;
         bool rests = nx_pass_is_constant(p, &axes);
         add_product(rests ? &c.resting : &c.moving, nx_pass_region_count(p, &axes) * (rests ? 1 : NX_JOB_SLOTS),
                     item_bytes(u));
@@ -260,7 +284,7 @@ static cost find_cost(const nexpr_job *job, int pass) {
     }
     for (int i = 0; i < job->result_count; i++) {
         const nx_result *r = &job->results[i];
-        if (r->target < 0 || !nx_axes_align(&p->space, r->ndim, r->shape, &axes)) continue;
+        if (r->target < 0 || !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
         int64_t slots = p->box_count > 1 ? NX_JOB_SLOTS : 1;
         add_product(&c.moving, nx_pass_region_count(p, &axes) * slots, r->item_size);
     }
@@ -289,7 +313,7 @@ static bool find_crosswise(const nexpr_job *job, int pass, bool *ret_may_tile) {
     for (int i = 0; i < job->unit_count; i++) {
         const nx_unit *u = &job->units[i];
         const nx_group *g = &u->reader->groups[u->group];
-        if (!nx_axes_align(&p->space, g->ndim, g->shape, &axes)) continue;
+        if (!nx_pass_align(p, g->ndim, g->shape, &axes)) continue;
         bool is_one = is_crosswise(p, &axes, g->fortran_order);
         any = any || is_one;
         if (!is_one && !g->is_random) *ret_may_tile = false;
@@ -357,6 +381,10 @@ void nx_job_cut(nexpr_job *job) {
     job->buffer_bytes = 0;
     for (int p = 0; p < job->pass_count; p++) {
         nx_pass *pass = &job->passes[p];
+        if (pass->is_whole) {
+            job->buffer_bytes = nx_job_buffer_bytes(job, p);
+            continue;
+        }
         bool may_tile, crosswise = find_crosswise(job, p, &may_tile);
         pass->piece = pass->space;
         if (crosswise && may_tile) cut_tiles(job, p, (int64_t)job->max_memory);

@@ -166,6 +166,24 @@ def check_kinds(folder):
         expect(np.load('x.npy').tobytes() == np.asarray(wanted).tobytes(), f'{expression} of bytes that are neither 0 nor 1')
 
 
+def check_views(folder):
+    """What is not elementwise is computed at once, from and to every kind of file, or refused."""
+    os.chdir(folder)
+    a = random_array('f8', (30, 40))
+    for expression in ('a[1:] - a[:-1]', 'a.T', 'a[::-1]', 'a[:, 0] * a[:, 1:2].T', 'a.T[::2] + 1', 'a[5, 6]', 'a[3:3]'):
+        wanted = np.asarray(eval(expression, {'a': a}))
+        for array in (a, np.asfortranarray(a)):
+            argument = store(folder, 'a', array)
+            run(0, f'y = {expression}; y', [argument, '-o', 'v.npz'])
+            with np.load('v.npz') as z:
+                expect(same(z['y'], wanted), f'{expression} of {argument}')
+            if wanted.nbytes > 1000:
+                done = subprocess.run([TOOL, '1000', expression, argument, '-o', 'w.npy'], capture_output=True)
+                message = done.stderr.decode()
+                expect(done.returncode == 1 and 'but at most 1000 are allowed' in message, f'{expression}: {message}')
+                expect(not os.path.exists('w.npy'), f'{expression}: an output of what was refused')
+
+
 def check_memory(folder):
     """Inputs of ten times the limit; what is allowed above the limit is what a tiny job takes, and little more."""
     os.chdir(folder)
@@ -202,6 +220,7 @@ def main():
         check_copies(folder)
         check_programs(folder, 400)
         check_kinds(folder)
+        check_views(folder)
         check_memory(folder)
         os.chdir('/')
     print(f'{checks} checks')
