@@ -65,6 +65,14 @@ static void cut_and_choose(nexpr_job *job) {
     job->max_memory += (size_t)before;
 }
 
+/* What is not computed in parts has to fit. */
+static nexpr_status check_memory(const nexpr_job *job, nexpr_error *err) {
+    if (!job->pass_count || !job->passes[0].is_whole || (uint64_t)job->buffer_bytes <= job->max_memory) return NEXPR_OK;
+    return nx_io_fail(err, NEXPR_MEMORY, NULL, "the expression has views, such as a[1:], and is therefore not computed in "
+                      "parts: it needs %lld bytes for its files, but at most %zu are allowed (max-memory)",
+                      (long long)job->buffer_bytes, job->max_memory);
+}
+
 static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sources, const nexpr_file_sink *const *sinks,
                              nexpr_error *err) {
     size_t inputs = (size_t)job->source_count + 1, results = (size_t)job->result_count + 1;
@@ -80,7 +88,7 @@ static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sou
     nx_job_make_passes(job);
     NX_IO_TRY(nx_job_declare_targets(job, sinks, err));
     cut_and_choose(job);
-    return NEXPR_OK;
+    return check_memory(job, err);
 }
 
 nexpr_status nexpr_job_new(const nexpr *expr, nexpr_context *context, const nexpr_file_source *const *sources,
@@ -164,17 +172,8 @@ nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret
 
 /* --------------------------------------------------------------------------------------------------------- running -- */
 
-/* What is not computed in parts has to fit. */
-static nexpr_status check_memory(const nexpr_job *job, nexpr_error *err) {
-    if (!job->pass_count || !job->passes[0].is_whole || (uint64_t)job->buffer_bytes <= job->max_memory) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_MEMORY, NULL, "the expression has views, such as a[1:], and is therefore not computed in "
-                      "parts: it needs %lld bytes for its files, but at most %zu are allowed (max-memory)",
-                      (long long)job->buffer_bytes, job->max_memory);
-}
-
 static nexpr_status run_job(nexpr_job *job, nexpr_error *err) {
     int64_t done = 0;
-    NX_IO_TRY(check_memory(job, err));
     NX_IO_TRY(nx_job_begin_targets(job, err));
     NX_IO_TRY(nx_job_allocate_arrays(job, err));
     NX_IO_TRY(nx_job_prepare_units(job, err));
