@@ -93,6 +93,7 @@ def measure(options, folder, name):
     nexpr = [options.command, EXPRESSION, *arguments, '-o', ours, '--no-fsync', '-q']
     numpy = [sys.executable, '-c', NUMPY.format(load=load, save=save)]
     times = []
+    os.sync()  # or the disk is still busy with the inputs
     for turn in range(options.turns + 1):  # the first one warms the cache and compares the answers
         for path in (ours, theirs):
             if os.path.exists(path):

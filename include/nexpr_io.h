@@ -253,9 +253,8 @@ typedef struct nexpr_job nexpr_job;
  * Prepares. sources[i] is for input i of the expression, whose dtype has to be the member's; an input that is not used may
  * be NULL. sinks[i] is for result i; a NULL entry, or sinks = NULL, keeps the result in memory. Results in one output become
  * its members, in the order of the results. A result is written in Fortran order if the inputs of more than one axis all are
- * (as NumPy's order='K'). Reads no data and writes none. options may be NULL.
- *   An expression that is not elementwise (nexpr_is_elementwise) is computed at once: what it reads from files and writes to
- *   them has to fit into max_memory.
+ * (as NumPy's order='K'). Reads no data and writes none. options may be NULL. An expression that is not elementwise (see
+ * nexpr_is_elementwise) is computed at once: what it reads from files and writes to them has to fit into max_memory.
  * Errors: SHAPE, TYPE, ARGUMENT (a sink's format cannot hold the results: the message says which can), MEMORY.
  */
 NEXPR_API nexpr_status nexpr_job_new(const nexpr *expr, nexpr_context *context, const nexpr_file_source *const *sources,

@@ -14,6 +14,9 @@
 static struct faults {
     bool armed, interrupt, shorten;
     int calls, fail_at, reason;
+    int writes, flushes;           /* calls that were let through */
+    int64_t reserved;              /* bytes */
+    int writes_before;             /* they were reserved */
 } faults;
 
 /* Calls come from the threads of a job too. */
@@ -33,6 +36,12 @@ static size_t shortened(size_t n) {
     return faults.armed && faults.shorten && n > 1 ? n - 1 : n;
 }
 
+static off_t reserving(off_t n) {
+    faults.reserved = n;
+    faults.writes_before = faults.writes;
+    return n;
+}
+
 /* WRAP(result type, name, parameters, arguments, result of a failure) */
 #define WRAP(type, name, parameters, arguments, failure) \
     type __real_##name parameters;                       \
@@ -45,11 +54,11 @@ WRAP(ssize_t, read, (int fd, void *data, size_t n), (fd, data, shortened(n)), -1
 WRAP(ssize_t, pread, (int fd, void *data, size_t n, off_t at), (fd, data, shortened(n), at), -1)
 WRAP(ssize_t, pread64, (int fd, void *data, size_t n, off_t at), (fd, data, shortened(n), at), -1)
 WRAP(ssize_t, write, (int fd, const void *data, size_t n), (fd, data, shortened(n)), -1)
-WRAP(ssize_t, pwrite, (int fd, const void *data, size_t n, off_t at), (fd, data, shortened(n), at), -1)
-WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t n, off_t at), (fd, data, shortened(n), at), -1)
-WRAP(int, fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n), -1)
-WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n), -1)
-WRAP(int, fsync, (int fd), (fd), -1)
+WRAP(ssize_t, pwrite, (int fd, const void *data, size_t n, off_t at), (fd, data, (faults.writes++, shortened(n)), at), -1)
+WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t n, off_t at), (fd, data, (faults.writes++, shortened(n)), at), -1)
+WRAP(int, fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, reserving(n)), -1)
+WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t n), (fd, mode, at, reserving(n)), -1)
+WRAP(int, fsync, (int fd), ((faults.flushes++, fd)), -1)
 WRAP(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode), -1)
 WRAP(int, open64, (const char *path, int flags, mode_t mode), (path, flags, mode), -1)
 
@@ -353,12 +362,38 @@ static void file_systems_without_renameat2_or_reserved_space_work(void **state) 
     expect_one_to_be_made_up_for(&scenarios[1], EOPNOTSUPP);
 }
 
+static void space_is_reserved_before_anything_is_written(void **state) {
+    (void)state;
+    for (int k = 0; k < SCENARIOS; k++) {
+        prepare(&scenarios[k], false);
+        assert_int_equal(run(&scenarios[k], false, NULL), NEXPR_OK);
+        assert_int_equal(faults.reserved, wanted[k].size);
+        assert_int_equal(faults.writes_before, 0);
+        assert_true(faults.writes > 0);
+    }
+}
+
+static void data_and_directory_are_flushed_unless_that_is_not_wanted(void **state) {
+    (void)state;
+    for (int k = 0; k < SCENARIOS; k++) {
+        for (int no_fsync = 0; no_fsync < 2; no_fsync++) {
+            nexpr_output_options options = nexpr_output_options_init();
+            options.no_fsync = no_fsync;
+            prepare(&scenarios[k], false);
+            assert_int_equal(scenarios[k].run(&options, NULL), NEXPR_OK);
+            assert_int_equal(faults.flushes, no_fsync ? 0 : 2);
+        }
+    }
+}
+
 int main(void) {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_all, remove_folder)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(every_failing_call_leaves_the_old_file_or_the_new_one),
         IN_FOLDER(every_failing_allocation_is_reported),
         IN_FOLDER(interrupted_and_short_calls_are_continued),
+        IN_FOLDER(space_is_reserved_before_anything_is_written),
+        IN_FOLDER(data_and_directory_are_flushed_unless_that_is_not_wanted),
         IN_FOLDER(file_systems_without_renameat2_or_reserved_space_work),
     };
     nexpr_program *program = NULL;

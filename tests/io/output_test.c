@@ -197,7 +197,9 @@ static void strides_decide_the_order_of_the_file(void **state) {
 
 static nexpr_status try_new(const char *path, nexpr_output_options options, nexpr_error *err) {
     nexpr_output *output = NULL;
+    int before = count_files();
     nexpr_status status = nexpr_output_new(path, &options, &output, err);
+    assert_int_equal(count_files(), before);
     nexpr_output_free(&output);
     return status;
 }
