@@ -30,7 +30,9 @@ static int memory_file(const void *data, size_t size) {
 static nexpr_status open_number(int fd, nexpr_file **ret, nexpr_error *err) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return nexpr_file_open(path, NULL, ret, err);
+    nexpr_file_options options = nexpr_file_options_init();
+    options.format = NEXPR_FILE_NPY;
+    return nexpr_file_open(path, &options, ret, err);
 }
 
 /* Adds up bytes of all elements: an address outside the data is seen by the sanitizer. */
