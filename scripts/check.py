@@ -17,7 +17,9 @@ SANITIZER_ENVIRONMENT = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0",
 }
-THREAD_TESTS = ["buffers", "evaluate", "fork", "plan", "threads"]
+# Tests with several threads, by name: their programs.
+THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads")},
+                **{f"io {name}": f"tests/io/io_{name}_test" for name in ("csv", "job")}}
 
 
 class Tally:
@@ -133,9 +135,8 @@ def without_address_randomisation():
 
 
 def thread(tally):
-    """The threads and concurrent evaluations under ThreadSanitizer, with the pool: libgomp is not made for it."""
-    targets = [f"tests/runtime/{name}_test" for name in THREAD_TESTS]
-    if compile_or_fail("build-thread", sanitizer_options("thread"), tally, targets, CC="clang"):
+    """Threads, concurrent evaluations and files under ThreadSanitizer, with the pool: libgomp is not made for it."""
+    if compile_or_fail("build-thread", sanitizer_options("thread"), tally, THREAD_TESTS.values(), CC="clang"):
         run_tests("build-thread", tally, *without_address_randomisation(), "--timeout-multiplier", "5", *THREAD_TESTS,
                   NEXPR_THREADING="pool", **SANITIZER_ENVIRONMENT)
 
@@ -153,8 +154,18 @@ def start_fuzzer(program, found):
     return program.name, log, process
 
 
+def finish_fuzzer(tally, name, log, process):
+    status = process.wait()
+    text = log.read_text(encoding="utf-8", errors="replace")
+    tally.add(status == 0, status != 0)
+    say(f"{name}: {text.strip().splitlines()[-1] if text.strip() else 'no output'}")
+    if status:
+        print(text[-4000:])
+        tally.lines.append(f"build-sanitize: {name} found something")
+
+
 def fuzz(tally):
-    """Every fuzzer for a minute, all at once, from the corpus that is kept."""
+    """Every fuzzer for a minute on a CPU of its own, from the corpus that is kept."""
     if not build_with_clang(tally):
         return
     programs = [path for path in sorted((ROOT / "build-sanitize" / "tests" / "fuzz").glob("fuzz_*"))
@@ -162,14 +173,11 @@ def fuzz(tally):
     if not programs:
         tally.add(0, 1)
         tally.lines.append("build-sanitize: there are no fuzzers")
-    for name, log, process in [start_fuzzer(program, ROOT / "build-sanitize" / "found") for program in programs]:
-        status = process.wait()
-        text = log.read_text(encoding="utf-8", errors="replace")
-        tally.add(status == 0, status != 0)
-        say(f"{name}: {text.strip().splitlines()[-1] if text.strip() else 'no output'}")
-        if status:
-            print(text[-4000:])
-            tally.lines.append(f"build-sanitize: {name} found something")
+    at_once = len(os.sched_getaffinity(0))
+    for first in range(0, len(programs), at_once):
+        batch = programs[first:first + at_once]
+        for running in [start_fuzzer(program, ROOT / "build-sanitize" / "found") for program in batch]:
+            finish_fuzzer(tally, *running)
 
 
 PARTS = {"release": release, "sanitize": sanitize, "thread": thread, "fuzz": fuzz}
