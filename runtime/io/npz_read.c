@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading .npz files: zip archives of .npy files. minizip (of zlib) reads the structure of the archive and inflates; here
- * stands what it lets pass: names, overlaps, sizes, methods, bytes behind. A stored entry is a random group of the file,
- * whose checksum is computed as its bytes go by; a deflated one is read in order by a handle of its own.
+ * Reading .npz files: zip archives of .npy files. minizip finds the directory of the archive and walks through it, zlib
+ * inflates. Here stands what minizip lets pass (names, overlaps, methods, bytes behind) and what it cannot do in the
+ * versions that are around: entries and archives beyond 4 GiB. A stored entry is a random group of the file, whose checksum
+ * is computed as its bytes go by; a deflated one is read in order, by a stream of its own.
  */
 #include "runtime/io/npz.h"
 
@@ -20,10 +21,13 @@ enum {
     END_RECORD = 22,
     LARGE_LOCATOR = 20,
     LARGE_RECORD = 56,
+    LARGE_EXTRA = 1,   /* kind of the extra field with sizes and places beyond 4 GiB */
     DEFLATE_RATIO = 1032, /* more cannot be got out of deflated data */
-    PIECE = 1 << 20,
+    HAS_NO_SIZES = 1 << 3, /* flag of a local header: they stand behind the data */
+    PIECE = 1 << 16,
     WINDOW = 4096,
 };
+#define LARGEST UINT32_C(0xFFFFFFFF) /* of 32 bits: the true number is in the extra field */
 
 /* The file as minizip reads it: headers byte by byte, so through a small window. A failure is kept for whoever called. */
 typedef struct cursor {
@@ -35,8 +39,17 @@ typedef struct cursor {
     unsigned char window[WINDOW];
 } cursor;
 
+/* A deflated entry that is being read. */
+typedef struct inflater {
+    z_stream z;
+    int64_t at, left;   /* of compressed bytes that are still in the file */
+    int64_t count;      /* bytes that came out */
+    uint32_t crc;       /* of these */
+    bool is_at_end, is_complete; /* at the end of the file's bytes; of the deflated data */
+    unsigned char piece[PIECE];
+} inflater;
+
 typedef struct entry {
-    unz64_file_pos place;  /* in the central directory */
     int64_t begin, data, end; /* of the local header; of what is in the entry; behind it */
     int64_t header_bytes;     /* of the .npy file in it */
     int64_t inflated_bytes;
@@ -44,8 +57,7 @@ typedef struct entry {
     bool is_deflated;
     uint32_t seen_crc;     /* stored: of the header and of the first `seen` bytes of data */
     int64_t seen;
-    unzFile stream;        /* deflated: stands at the group's next element; NULL: not begun */
-    cursor *stream_cursor;
+    inflater *stream;      /* deflated: stands at the group's next element; NULL: not begun */
     nx_npy_header header;
     char *name, *label;
     char *field_names;     /* "a.x" of all fields, one behind the other */
@@ -192,64 +204,183 @@ static nexpr_status check_info(const char *label, const unz_file_info64 *info, i
                       (long long)info->uncompressed_size, (long long)max_inflated);
 }
 
-/* Source of nx_npy_read_header. */
-typedef struct header_source {
-    unzFile handle;
-    const cursor *cursor;
-    const char *label;
-    uint32_t crc;
-} header_source;
+static uint64_t little(const unsigned char *at, int bytes) {
+    uint64_t value = 0;
+    while (bytes--) value = value << 8 | at[bytes];
+    return value;
+}
 
-static nexpr_status inflate_bytes(unzFile handle, const cursor *c, const char *label, void *data, size_t bytes,
-                                  size_t *ret_count, nexpr_error *err) {
-    size_t done = 0;
-    while (done < bytes) {
-        size_t n = bytes - done < PIECE ? bytes - done : PIECE;
-        int got = unzReadCurrentFile(handle, (char *)data + done, (unsigned)n);
-        if (got < 0 || c->status) return explain(label, c, got, "damaged: the deflated data cannot be inflated", err);
-        if (!got) break;
-        done += (size_t)got;
+/* ------------------------------------------------------------------------------------------------------- inflating -- */
+
+static void free_inflater(inflater **stream) {
+    if (*stream) inflateEnd(&(*stream)->z);
+    free(*stream);
+    *stream = NULL;
+}
+
+/* At the beginning of a deflated entry. */
+static nexpr_status make_inflater(const entry *e, inflater **ret, nexpr_error *err) {
+    inflater *s = calloc(1, sizeof *s);
+    if (!s) return nx_io_fail_memory(err, e->label);
+    s->at = e->data;
+    s->left = e->end - e->data;
+    if (inflateInit2(&s->z, -MAX_WBITS) == Z_OK) {
+        *ret = s;
+        return NEXPR_OK;
     }
-    *ret_count = done;
+    free(s);
+    return nx_io_fail_memory(err, e->label);
+}
+
+static nexpr_status fetch_piece(const nx_reader *r, const entry *e, inflater *s, nexpr_error *err) {
+    size_t wanted = s->left < PIECE ? (size_t)s->left : PIECE, count = 0;
+    NX_IO_TRY(nx_input_read_at(&r->input, s->piece, wanted, s->at, &count, err));
+    if (count < wanted) return nx_io_fail(err, NEXPR_FORMAT, e->label, "the file became shorter while it was read");
+    s->z.next_in = s->piece;
+    s->z.avail_in = (uInt)count;
+    s->at += (int64_t)count;
+    s->left -= (int64_t)count;
     return NEXPR_OK;
 }
 
+/* Delivers up to `bytes` bytes, fewer only at the end of the data. */
+static nexpr_status inflate_bytes(const nx_reader *r, const entry *e, inflater *s, void *data, size_t bytes,
+                                  size_t *ret_count, nexpr_error *err) {
+    enum { MOST = 1 << 30 };
+    *ret_count = 0;
+    while (*ret_count < bytes && !s->is_at_end) {
+        size_t room = bytes - *ret_count < MOST ? bytes - *ret_count : MOST;
+        unsigned char *out = (unsigned char *)data + *ret_count;
+        if (!s->z.avail_in && s->left) NX_IO_TRY(fetch_piece(r, e, s, err));
+        s->z.next_out = out;
+        s->z.avail_out = (uInt)room;
+        int code = inflate(&s->z, Z_NO_FLUSH);
+        size_t count = room - s->z.avail_out;
+        s->crc = (uint32_t)crc32_z(s->crc, out, count);
+        *ret_count += count;
+        s->count += (int64_t)count;
+        s->is_complete = code == Z_STREAM_END;
+        s->is_at_end = s->is_complete || (code == Z_BUF_ERROR && !s->left);
+        if (code == Z_MEM_ERROR) return nx_io_fail_memory(err, e->label);
+        if (code == Z_OK || s->is_at_end) continue;
+        return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data cannot be inflated");
+    }
+    return NEXPR_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------------- .npy headers -- */
+
+/* Source of nx_npy_read_header. */
+typedef struct header_source {
+    const nx_reader *r;
+    entry *e;
+    inflater *stream; /* NULL: stored */
+    int64_t at;       /* stored: of the next byte */
+} header_source;
+
 static nexpr_status read_header_bytes(void *user, void *data, size_t bytes, size_t *ret_count, nexpr_error *err) {
     header_source *s = user;
-    NX_IO_TRY(inflate_bytes(s->handle, s->cursor, s->label, data, bytes, ret_count, err));
-    s->crc = (uint32_t)crc32(s->crc, data, (uInt)*ret_count);
+    if (s->stream) return inflate_bytes(s->r, s->e, s->stream, data, bytes, ret_count, err);
+    int64_t left = s->e->end - s->at;
+    size_t wanted = left < (int64_t)bytes ? (size_t)left : bytes;
+    NX_IO_TRY(nx_input_read_at(&s->r->input, data, wanted, s->at, ret_count, err));
+    s->at += (int64_t)*ret_count;
+    s->e->seen_crc = (uint32_t)crc32_z(s->e->seen_crc, data, *ret_count);
     return NEXPR_OK;
 }
 
 /* The .npy header of an entry; an array of objects is a member that cannot be used, and says so by no members here. */
-static nexpr_status read_npy_header(entry *e, unzFile handle, const cursor *c, nexpr_error *err) {
-    header_source source = {.handle = handle, .cursor = c, .label = e->label};
+static nexpr_status read_npy_header(const nx_reader *r, entry *e, nexpr_error *err) {
+    header_source source = {.r = r, .e = e, .at = e->data};
     size_t bytes = 0;
     nexpr_error own = nexpr_error_init();
+    if (e->is_deflated) NX_IO_TRY(make_inflater(e, &source.stream, err));
     nexpr_status status = nx_npy_read_header(e->label, read_header_bytes, &source, &e->header, &bytes, &own);
+    free_inflater(&source.stream);
     if (status == NEXPR_TYPE) return NEXPR_OK;
     if (status && err) *err = own;
     if (status) return status;
     e->header_bytes = (int64_t)bytes;
-    e->seen_crc = source.crc;
     int64_t actual = e->inflated_bytes - e->header_bytes, expected = e->header.data_bytes;
     if (actual == expected) return NEXPR_OK;
     return nx_io_fail(err, NEXPR_FORMAT, e->label, "%s: expected %lld bytes of data, the entry has %lld",
                       actual < expected ? "truncated" : "something behind the data", (long long)expected, (long long)actual);
 }
 
-/* Where the entry lies, from its local header, and what .npy header is in it. */
-static nexpr_status look_inside(entry *e, unzFile handle, const cursor *c, const unz_file_info64 *info, bool is_array,
-                                nexpr_error *err) {
-    int code = unzOpenCurrentFile(handle);
-    if (code) return explain(e->label, c, code, "damaged: the entry's two headers in the archive do not agree", err);
-    int extra = unzGetLocalExtrafield(handle, NULL, 0);
-    e->data = (int64_t)unzGetCurrentFileZStreamPos64(handle);
-    e->begin = e->data - LOCAL_HEADER - (int64_t)info->size_filename - (extra > 0 ? extra : 0);
+/* --------------------------------------------------------------------------------------------------------- headers -- */
+
+static bool read_exactly(const nx_reader *r, unsigned char *data, size_t bytes, int64_t at, nexpr_status *ret_status,
+                         nexpr_error *err) {
+    size_t count = 0;
+    if (at < 0 || *ret_status) return false;
+    *ret_status = nx_input_read_at(&r->input, data, bytes, at, &count, err);
+    return !*ret_status && count == bytes;
+}
+
+/* Replaces numbers that are LARGEST, in this order, by those of the extra field. False if it has not all of them. */
+static bool enlarge(const unsigned char *extra, size_t bytes, uint64_t *const numbers[], int count) {
+    const unsigned char *at = extra, *end = extra + bytes;
+    while (end - at >= 4 && (little(at, 2) != LARGE_EXTRA || (uint64_t)(end - at) < 4 + little(at + 2, 2))) {
+        at += 4 + little(at + 2, 2);
+        if (at > end) at = end;
+    }
+    if (end - at >= 4) {
+        end = at + 4 + little(at + 2, 2);
+        at += 4;
+    }
+    for (int i = 0; i < count; i++) {
+        if (*numbers[i] != LARGEST) continue;
+        if (end - at < 8) return false;
+        *numbers[i] = little(at, 8);
+        at += 8;
+    }
+    return true;
+}
+
+/* Sizes and place of an entry by its header in the directory, which is at `at`. */
+static nexpr_status read_central(const nx_reader *r, entry *e, int64_t at, unz_file_info64 *info, nexpr_error *err) {
+    unsigned char header[CENTRAL_HEADER], *extra = NULL;
+    uint64_t inflated, stored, begin;
+    nexpr_status status = NEXPR_OK;
+    bool is_whole = read_exactly(r, header, sizeof header, at, &status, err);
+    if (status) return status;
+    size_t bytes = is_whole ? little(header + 30, 2) : 0;
+    inflated = little(header + 24, 4);
+    stored = little(header + 20, 4);
+    begin = little(header + 42, 4);
+    extra = malloc(bytes + 1);
+    if (!extra) return nx_io_fail_memory(err, e->label);
+    is_whole = is_whole && read_exactly(r, extra, bytes, at + CENTRAL_HEADER + (int64_t)little(header + 28, 2), &status, err);
+    is_whole = is_whole && enlarge(extra, bytes, (uint64_t *const[]){&inflated, &stored, &begin}, 3);
+    free(extra);
+    if (status) return status;
+    if (!is_whole || begin > INT64_MAX) return refuse(e->label, "has no valid header in the archive's directory", err);
+    info->uncompressed_size = inflated;
+    info->compressed_size = stored;
+    e->begin = (int64_t)begin;
+    return NEXPR_OK;
+}
+
+/* Where the data lies, by the local header, which has to say what that in the directory says. */
+static nexpr_status read_local(const nx_reader *r, entry *e, const char *name, const unz_file_info64 *info, nexpr_error *err) {
+    unsigned char header[LOCAL_HEADER], own[LONGEST_NAME];
+    nexpr_status status = NEXPR_OK;
+    bool agrees = read_exactly(r, header, sizeof header, e->begin, &status, err) && !memcmp(header, "PK\3\4", 4) &&
+                  little(header + 8, 2) == info->compression_method && little(header + 26, 2) == info->size_filename;
+    agrees = agrees && read_exactly(r, own, info->size_filename, e->begin + LOCAL_HEADER, &status, err) &&
+             !memcmp(own, name, info->size_filename);
+    if (status) return status;
+    if (agrees && !(little(header + 6, 2) & HAS_NO_SIZES)) {
+        const uint64_t stored = little(header + 18, 4), inflated = little(header + 22, 4);
+        agrees = little(header + 14, 4) == info->crc && (stored == LARGEST || stored == info->compressed_size) &&
+                 (inflated == LARGEST || inflated == info->uncompressed_size);
+    }
+    if (!agrees) {
+        return nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the entry's two headers in the archive do not agree");
+    }
+    e->data = e->begin + LOCAL_HEADER + (int64_t)info->size_filename + (int64_t)little(header + 28, 2);
     e->end = e->data + (int64_t)info->compressed_size;
-    nexpr_status status = is_array ? read_npy_header(e, handle, c, err) : NEXPR_OK;
-    unzCloseCurrentFile(handle);
-    return status;
+    return NEXPR_OK;
 }
 
 static char *make_label(const char *path, const char *name) {
@@ -279,16 +410,18 @@ static nexpr_status read_entry(nx_reader *r, entry *e, unzFile handle, const cur
     }
     *ret_used = name[info.size_filename - 1] != '/';
     if (!*ret_used) return NEXPR_OK;
-    bool is_array = cut_ending(name);
     e->name = strdup(name);
-    e->label = make_label(path, name);
-    if (!e->name || !e->label) return nx_io_fail_memory(err, path);
+    if (!e->name) return nx_io_fail_memory(err, path);
+    bool is_array = cut_ending(e->name);
+    e->label = make_label(path, e->name);
+    if (!e->label) return nx_io_fail_memory(err, path);
+    NX_IO_TRY(read_central(r, e, (int64_t)unzGetOffset64(handle), &info, err));
     NX_IO_TRY(check_info(e->label, &info, r->input.size, max_inflated, err));
-    unzGetFilePos64(handle, &e->place);
     e->crc = (uint32_t)info.crc;
     e->is_deflated = info.compression_method != 0;
     e->inflated_bytes = (int64_t)info.uncompressed_size;
-    return look_inside(e, handle, c, &info, is_array, err);
+    NX_IO_TRY(read_local(r, e, name, &info, err));
+    return is_array ? read_npy_header(r, e, err) : NEXPR_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------- archives -- */
@@ -332,25 +465,11 @@ static nexpr_status check_names(const nx_reader *r, nexpr_error *err) {
     return status;
 }
 
-static uint64_t little(const unsigned char *at, int bytes) {
-    uint64_t value = 0;
-    while (bytes--) value = value << 8 | at[bytes];
-    return value;
-}
-
 /* Where the directory lies and how many entries it has, by the records at the end of the file. */
 typedef struct directory {
     int64_t begin, end;
     uint64_t count;
 } directory;
-
-static bool read_exactly(const nx_reader *r, unsigned char *data, size_t bytes, int64_t at, nexpr_status *ret_status,
-                         nexpr_error *err) {
-    size_t count = 0;
-    if (at < 0 || *ret_status) return false;
-    *ret_status = nx_input_read_at(&r->input, data, bytes, at, &count, err);
-    return !*ret_status && count == bytes;
-}
 
 /* The larger record of archives beyond 4 GiB, if there is one before the record that is at `end`. */
 static bool find_large_record(const nx_reader *r, int64_t end, directory *ret, nexpr_status *ret_status, nexpr_error *err) {
@@ -485,7 +604,7 @@ void nx_npz_close(nx_reader *r) {
     archive *z = r->state;
     for (int i = 0; z && i < z->room; i++) {
         entry *e = &z->entries[i];
-        close_handle(&e->stream, &e->stream_cursor);
+        free_inflater(&e->stream);
         nx_npy_header_free(&e->header);
         free(e->name);
         free(e->label);
@@ -517,28 +636,32 @@ static nexpr_status ends_early(const entry *e, int64_t bytes, nexpr_error *err) 
                       (long long)bytes, (long long)e->inflated_bytes);
 }
 
-/* A new handle that has passed over the .npy header. */
-static nexpr_status begin_stream(nx_reader *r, entry *e, nexpr_error *err) {
+/* A new stream that has passed over the .npy header. */
+static nexpr_status begin_stream(const nx_reader *r, entry *e, nexpr_error *err) {
     char header[4096];
     size_t count = 0;
-    if (e->stream) close_handle(&e->stream, &e->stream_cursor);
-    e->stream = open_handle(r, &e->stream_cursor);
-    int code = e->stream ? unzGoToFilePos64(e->stream, &e->place) : UNZ_BADZIPFILE;
-    if (!code) code = unzOpenCurrentFile(e->stream);
-    if (code) return explain(e->label, e->stream_cursor, code, "changed while it was read", err);
+    free_inflater(&e->stream);
+    NX_IO_TRY(make_inflater(e, &e->stream, err));
     for (int64_t left = e->header_bytes; left; left -= (int64_t)count) {
         size_t n = left < (int64_t)sizeof header ? (size_t)left : sizeof header;
-        NX_IO_TRY(inflate_bytes(e->stream, e->stream_cursor, e->label, header, n, &count, err));
-        if (count < n) return ends_early(e, e->header_bytes - left + (int64_t)count, err);
+        NX_IO_TRY(inflate_bytes(r, e, e->stream, header, n, &count, err));
+        if (count < n) return ends_early(e, e->stream->count, err);
     }
     return NEXPR_OK;
 }
 
-/* minizip compares the checksum when the last byte has been delivered. */
-static nexpr_status end_stream(entry *e, nexpr_error *err) {
-    int code = unzCloseCurrentFile(e->stream);
-    close_handle(&e->stream, &e->stream_cursor);
-    return code == UNZ_CRCERROR ? wrong_checksum(e, err) : NEXPR_OK;
+/* The deflated data ends with the last element, and nothing stands behind it. */
+static nexpr_status end_stream(const nx_reader *r, entry *e, nexpr_error *err) {
+    inflater *s = e->stream;
+    size_t count = 0;
+    char more;
+    NX_IO_TRY(inflate_bytes(r, e, s, &more, 1, &count, err));
+    bool is_over = s->is_complete && !count && !s->left && !s->z.avail_in;
+    bool is_right = s->crc == e->crc;
+    free_inflater(&e->stream);
+    if (!is_right) return wrong_checksum(e, err);
+    return is_over ? NEXPR_OK
+                   : nx_io_fail(err, NEXPR_FORMAT, e->label, "damaged: the deflated data does not end where the entry does");
 }
 
 nexpr_status nx_npz_read(nx_reader *r, int group, int64_t first, int64_t count, void *const *data, nexpr_error *err) {
@@ -550,8 +673,8 @@ nexpr_status nx_npz_read(nx_reader *r, int group, int64_t first, int64_t count, 
         g->next = 0;
     }
     if (first != g->next || !e->stream) return nx_reader_refuse_again(r, group, err);
-    NX_IO_TRY(inflate_bytes(e->stream, e->stream_cursor, e->label, data[0], bytes, &done, err));
-    if (done < bytes) return ends_early(e, e->header_bytes + first * g->item_size + (int64_t)done, err);
+    NX_IO_TRY(inflate_bytes(r, e, e->stream, data[0], bytes, &done, err));
+    if (done < bytes) return ends_early(e, e->stream->count, err);
     g->next += count;
-    return g->next == g->count ? end_stream(e, err) : NEXPR_OK;
+    return g->next == g->count ? end_stream(r, e, err) : NEXPR_OK;
 }

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -42,6 +43,20 @@ def archive(entries, method=zipfile.ZIP_STORED, comment=b''):
             z.writestr(zipfile.ZipInfo(name), data, method)
         z.comment = comment
     return bytearray(buffer.getvalue())
+
+
+def large(data, packed=None, extra=None):
+    """The bytes of an archive of a.npy with the fields for sizes and places beyond 4 GiB, whether or not they are needed."""
+    most, name, method, stored = 0xFFFFFFFF, b'a.npy', 8 if packed else 0, packed or data
+    common = struct.pack('<HHHHHIIIH', 45, 0, method, 0, 0x21, zlib.crc32(data), most, most, len(name))
+    local = b'PK\3\4' + common + struct.pack('<H', 20) + name + struct.pack('<HHQQ', 1, 16, len(data), len(stored))
+    if extra is None:
+        extra = struct.pack('<HHB', 7, 1, 0) + struct.pack('<HHQQQ', 1, 24, len(data), len(stored), 0)
+    central = b'PK\1\2' + struct.pack('<H', 0x32D) + common + struct.pack('<HHHHII', len(extra), 0, 0, 0, 0, most) + name + extra
+    at = len(local) + len(stored)
+    end = struct.pack('<4sQHHIIQQQQ', b'PK\6\6', 44, 45, 45, 0, 0, 1, 1, len(central), at)
+    end += struct.pack('<4sIQI', b'PK\6\7', 0, at + len(central), 1)
+    return local + stored + central + end + struct.pack('<4sHHHHIIH', b'PK\5\6', 0, 0, 0xFFFF, 0xFFFF, most, most, 0)
 
 
 def refused(data, message, label=''):
@@ -124,11 +139,19 @@ def check_damaged():
         refused(archive([('a.npy', b'no array at all')], method), 'not a .npy file', ':a')
     refused(archive([('a.npy', body)], zipfile.ZIP_BZIP2), 'compressed by method 12', ':a')
     refused(archive([('a.npy', body)], zipfile.ZIP_LZMA), 'compressed by method 14', ':a')
-    for entry in ('a.npy', 'b.npy'):
-        two = archive([('a.npy', body), ('b.npy', body)])
-        second = two.index(b'PK\1\2', two.index(b'PK\1\2') + 1)
-        where = second if entry == 'b.npy' else two.index(b'PK\1\2')
-        refused(changed(two, where + CENTRAL['offset'], 'I', 0 if entry == 'b.npy' else two.index(b'PK\3\4', 4)), 'overlaps')
+    two = archive([('a.npy', body), ('b.npy', body)])
+    second = two.index(b'PK\1\2', two.index(b'PK\1\2') + 1)
+    refused(changed(two, second + CENTRAL['offset'], 'I', 0), 'two headers', ':b')
+    two[second + 46:second + 51] = b'a.npy'
+    refused(changed(two, second + CENTRAL['offset'], 'I', 0), 'overlaps')
+    packed = zlib.compressobj(wbits=-15)
+    packed = packed.compress(body) + packed.flush()
+    refused(large(body, packed + b'x'), 'does not end where the entry does', ':a')
+    refused(large(body, packed[:-1]), 'damaged', ':a')
+    for size in (0, 16, 23):
+        refused(large(body, extra=struct.pack('<HHQQQ', 1, size, len(body), len(body), 0)[:4 + size]), 'no valid header', ':a')
+    refused(large(body, extra=struct.pack('<HHQQQ', 1, 24, len(body), len(body), 1 << 63)), 'no valid header', ':a')
+    refused(large(body, extra=struct.pack('<HHQQQ', 1, 24, len(body), 1 << 62, 0)), 'more bytes than the file has', ':a')
 
 
 def check_bombs():
@@ -158,6 +181,8 @@ def check_accepted():
             (archive([('folder/', b''), ('folder/a.npy', npy(a))]), ['folder/a']),
             (archive([('a.npy', npy(a)), ('readme.txt', b'text')]), ['a', 'readme.txt']),
             (archive([('ä/名.npy', npy(a))]), ['ä/名']),
+            (large(npy(a)), ['a']),
+            (large(npy(a), zlib.compress(npy(a), wbits=-15)), ['a']),
             (archive([]), [])]:
         with open('good.npz', 'wb') as out:
             out.write(data)
