@@ -70,7 +70,26 @@ static size_t bytes_of(const nexpr_array *array) {
     return bytes;
 }
 
-static void evaluate(const nexpr *expr, const inputs *in, nexpr_array *results, const nexpr_run_options *run) {
+/* Whether the results have shapes, and not too many elements. */
+static bool has_shapes(const nexpr *expr, const inputs *in, size_t size) {
+    enum { MANY = 1 << 16 };
+    for (int i = 0; i < nexpr_result_count(expr); i++) {
+        int ndim;
+        int64_t shape[NEXPR_MAX_NDIM], items = 1;
+        nexpr_error err = nexpr_error_init();
+        nexpr_status status = nexpr_result_shape(expr, in->list, i, &ndim, shape, &err);
+        bool is_expected = status == NEXPR_SHAPE || status == NEXPR_VALUE || status == NEXPR_LIMIT;
+        if (status && (!is_expected || err.status != status || err.begin > err.end || err.end > size)) abort();
+        if (status) return false;
+        for (int k = 0; k < ndim; k++) {
+            if (__builtin_mul_overflow(items, shape[k], &items) || items > MANY) return false;
+        }
+    }
+    return true;
+}
+
+/* False if memory is out: what is reshaped may be larger than the result. */
+static bool evaluate(const nexpr *expr, const inputs *in, nexpr_array *results, const nexpr_run_options *run) {
     nexpr_array *list[MAX_RESULTS];
     nexpr_error err = nexpr_error_init();
     for (int i = 0; i < MAX_RESULTS; i++) {
@@ -78,7 +97,8 @@ static void evaluate(const nexpr *expr, const inputs *in, nexpr_array *results, 
         list[i] = &results[i];
     }
     nexpr_status status = nexpr_evaluate(expr, NULL, in->list, list, run, &err);
-    if (status) abort();
+    if (status && status != NEXPR_MEMORY) abort();
+    return status == NEXPR_OK;
 }
 
 static void compare(const nexpr_array *x, const nexpr_array *y) {
@@ -106,15 +126,14 @@ static void run_text(const char *text, size_t size, inputs *in, const nexpr_opti
     int count = nexpr_result_count(expr);
     char listing[256];
     nexpr_listing(expr, listing, sizeof listing);
-    if (count <= MAX_RESULTS) {
+    if (count <= MAX_RESULTS && has_shapes(expr, in, size)) {
         nexpr_array first[MAX_RESULTS], second[MAX_RESULTS];
         nexpr_run_options run = nexpr_run_options_init();
         run.threads = 2;
         run.block_items = 2;
-        evaluate(expr, in, first, NULL);
-        evaluate(expr, in, second, &run);
-        for (int i = 0; i < count; i++) compare(&first[i], &second[i]);
-        if (count == 1) evaluate_in_place(expr, in, &first[0]);
+        bool has_first = evaluate(expr, in, first, NULL), has_second = evaluate(expr, in, second, &run);
+        for (int i = 0; has_first && has_second && i < count; i++) compare(&first[i], &second[i]);
+        if (count == 1 && has_first && has_second) evaluate_in_place(expr, in, &first[0]);
         for (int i = 0; i < MAX_RESULTS; i++) {
             nexpr_array_free(&first[i]);
             nexpr_array_free(&second[i]);
