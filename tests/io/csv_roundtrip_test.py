@@ -3,7 +3,7 @@
 
 What nexpr writes is read by Python's csv module, by NumPy and by pandas, and by nexpr itself; what these write is read by
 nexpr. Every dtype, with random bits and with what is special; every value has to be the same, bit by bit but for NaN.
-pandas takes part if it is there (scripts/setup bench).
+pandas takes part if it is there (scripts/setup test installs it).
 """
 import csv
 import os
