@@ -70,5 +70,6 @@ void ops_print(FILE *out) {
     print_casts(out);
     fputs("\nother syntax\n"
           "  x if c else y    not x    x and y    x or y    a < b <= c    name = x; y    x, y    x.real    x.imag\n"
+          "  views: x[1:, ..., None, ::-2]    x.T    x.reshape(2, 3)    and the other views above\n"
           "  constants: pi e inf nan    literals: 12 0xff 0b101 1_000 1.5e-3 2j True False\n", out);
 }
