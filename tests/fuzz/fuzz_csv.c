@@ -94,12 +94,14 @@ static void write_and_read_back(nexpr_file *file, nexpr_file_format format) {
     nexpr_file_free(&again);
 }
 
-/* A column of one plain cell is what the C library reads. */
+/* A column of one plain cell is what the C library reads. One without a name cannot be used. */
 static void compare_with_strtod(nexpr_file *file, const uint8_t *data, size_t size) {
     char text[256], *end;
     const uint8_t *line = size ? memchr(data, '\n', size) : NULL;
     size_t n = line ? size - (size_t)(line + 1 - data) : 0;
-    if (nexpr_file_member_count(file) != 1 || !n || n >= sizeof text) return;
+    nexpr_member member = {.size = sizeof member};
+    if (nexpr_file_member_count(file) != 1 || nexpr_file_member(file, 0, &member) || !*member.name) return;
+    if (!n || n >= sizeof text) return;
     memcpy(text, line + 1, n);
     text[n] = 0;
     if (strspn(text, "0123456789+-.eE") != n) return;
