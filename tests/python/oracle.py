@@ -400,7 +400,7 @@ def reference(name, info, function, args, result):
             return result, np.nan_to_num(slack, nan=np.inf, posinf=np.inf)
         absolute = info.abs64 if result.dtype == np.float64 else info.abs32
         if any(np.iscomplexobj(a) for a in args):
-            return result, bound * float(np.finfo(result.dtype).eps) * modulus(result)
+            return result, bound * np.maximum(float(np.finfo(result.dtype).eps) * modulus(result), spacing(result))
         return result, (1.01 if result.dtype == np.float16 else bound) * spacing(result) + 2 * absolute
 
 
