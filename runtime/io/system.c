@@ -16,7 +16,7 @@ static size_t piece(size_t bytes) {
 }
 
 bool nx_io_is_cancelled(const nx_io_stream *stream, nexpr_error *err) {
-    if (!stream->cancel || !*stream->cancel) return false;
+    if (!stream->cancel || !__atomic_load_n(stream->cancel, __ATOMIC_RELAXED)) return false;
     nx_io_fail(err, NEXPR_CANCELLED, stream->path, "cancelled");
     return true;
 }

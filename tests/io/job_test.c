@@ -138,7 +138,7 @@ static void see(void *user, int64_t done, int64_t total) {
     assert_true(done > s->last && done <= total);
     s->last = done;
     s->total = total;
-    if (++s->calls == 5 && s->cancel) *s->cancel = 1;
+    if (++s->calls == 5 && s->cancel) __atomic_store_n(s->cancel, 1, __ATOMIC_RELAXED);
     if (s->calls == 5 && s->truncate) assert_int_equal(truncate(s->truncate, 2000), 0);
 }
 
