@@ -21,20 +21,20 @@ static uint64_t mix(uint64_t h, uint64_t word) {
 }
 
 static uint64_t hash_node(const nx_ir *ir, const nx_node *node, const nx_value *value) {
-    uint64_t h = mix(node->kind | node->dtype << 8 | node->loop << 16, node->op);
+    uint64_t h = mix(node->kind | node->dtype << 8 | node->loop << 16, node->op | (uint32_t)node->flags << 16);
     for (int i = 0; i < node->arity; i++) h = mix(h, node->arg[i]);
     if (node->kind == NX_NODE_CONST) return mix(mix(h, value->bits[0]), value->bits[1]);
-    return mix(h, node->kind == NX_NODE_VIEW ? nx_view_hash(&ir->views[node->index]) : node->index);
+    return mix(h, nx_node_has_view(node) ? nx_view_hash(&ir->views[node->index]) : node->index);
 }
 
 static bool is_equal(const nx_builder *b, nx_ref ref, const nx_node *node, const nx_value *value) {
     const nx_node *other = &b->ir->nodes[ref];
     if (other->kind != node->kind || other->dtype != node->dtype || other->loop != node->loop || other->op != node->op ||
-        memcmp(other->arg, node->arg, sizeof node->arg)) {
+        other->flags != node->flags || memcmp(other->arg, node->arg, sizeof node->arg)) {
         return false;
     }
     if (node->kind == NX_NODE_CONST) return !memcmp(nx_ir_value(b->ir, ref), value, sizeof *value);
-    if (node->kind == NX_NODE_VIEW) return nx_view_equal(&b->ir->views[other->index], &b->ir->views[node->index]);
+    if (nx_node_has_view(node)) return nx_view_equal(&b->ir->views[other->index], &b->ir->views[node->index]);
     return other->index == node->index;
 }
 
@@ -123,16 +123,59 @@ nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span s
     return intern_or_evaluate(b, &node, ret, err);
 }
 
-nexpr_status nx_build_view(nx_builder *b, nx_ref x, const nx_view *view, nx_span span, nx_ref *ret, nexpr_error *err) {
+/* Interns a node whose index is that of the view. */
+static nexpr_status intern_with_view(nx_builder *b, nx_node *node, const nx_view *view, nx_ref *ret, nexpr_error *err) {
     nx_ir *ir = b->ir;
-    nx_node node = {.kind = NX_NODE_VIEW, .dtype = ir->nodes[x].dtype, .loop = ir->nodes[x].dtype, .arity = 1, .arg = {x},
-                    .index = ir->view_count, .span = span};
+    node->index = ir->view_count;
     ir->views = nx_arena_grow(ir->arena, ir->views, ir->view_count, &b->view_capacity, sizeof *ir->views);
     if (!ir->views) return nx_fail_memory(err);
     ir->views[ir->view_count] = *view;
-    NX_TRY(intern(b, &node, NULL, ret, err));
+    NX_TRY(intern(b, node, NULL, ret, err));
     ir->view_count += ir->nodes[*ret].index == ir->view_count;
     return NEXPR_OK;
+}
+
+static nx_node node_on(const nx_builder *b, nx_node_kind kind, nexpr_dtype dtype, nx_ref x, nx_span span) {
+    return (nx_node){.kind = (uint8_t)kind, .dtype = (uint8_t)dtype, .loop = b->ir->nodes[x].dtype, .arity = 1, .arg = {x},
+                     .span = span};
+}
+
+nexpr_status nx_build_view(nx_builder *b, nx_ref x, const nx_view *view, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_VIEW, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
+    return intern_with_view(b, &node, view, ret, err);
+}
+
+nexpr_status nx_build_reduce(nx_builder *b, nx_reducer reducer, nx_ref x, const nx_view *axes, bool may_be_empty,
+                             nx_span span, nx_ref *ret, nexpr_error *err) {
+    const nexpr_dtype loop = (nexpr_dtype)b->ir->nodes[x].dtype;
+    nx_node node = node_on(b, NX_NODE_REDUCE, nx_reducer_result_dtype(reducer, loop), x, span);
+    node.op = (uint16_t)reducer;
+    node.flags = may_be_empty ? NX_MAY_BE_EMPTY : 0;
+    return intern_with_view(b, &node, axes, ret, err);
+}
+
+nexpr_status nx_build_scan(nx_builder *b, nx_reducer reducer, nx_ref x, const nx_view *axis, nx_span span, nx_ref *ret,
+                           nexpr_error *err) {
+    const nexpr_dtype loop = (nexpr_dtype)b->ir->nodes[x].dtype;
+    nx_node node = node_on(b, NX_NODE_SCAN, nx_reducer_result_dtype(reducer, loop), x, span);
+    node.op = (uint16_t)reducer;
+    return intern_with_view(b, &node, axis, ret, err);
+}
+
+nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_EXTENT, NEXPR_INT64, x, span);
+    return intern_with_view(b, &node, axes, ret, err);
+}
+
+nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_INDEX, NEXPR_INT64, x, span);
+    return intern_with_view(b, &node, grid, ret, err);
+}
+
+nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_LIKE, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
+    node.arg[node.arity++] = like;
+    return intern(b, &node, NULL, ret, err);
 }
 
 /* float16 through float32: rounded once, after the operation. */

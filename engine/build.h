@@ -32,6 +32,19 @@ nexpr_status nx_build_const(nx_builder *b, nexpr_dtype dtype, nx_value value, nx
 nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span span, nx_ref *ret, nexpr_error *err);
 /* The view's numbers and spans are kept, not copied: they have to last as long as the arena. */
 nexpr_status nx_build_view(nx_builder *b, nx_ref x, const nx_view *view, nx_span span, nx_ref *ret, nexpr_error *err);
+/* The reduction of x, whose dtype is the loop's, along axes that a view of kind REDUCED or REDUCED_KEPT tells; kept like a
+ * view. may_be_empty: nothing reduces to the reducer's start even if it has none of its own. */
+nexpr_status nx_build_reduce(nx_builder *b, nx_reducer reducer, nx_ref x, const nx_view *axes, bool may_be_empty,
+                             nx_span span, nx_ref *ret, nexpr_error *err);
+/* The same, running, along the one axis that a view of kind GRID tells. */
+nexpr_status nx_build_scan(nx_builder *b, nx_reducer reducer, nx_ref x, const nx_view *axis, nx_span span, nx_ref *ret,
+                           nexpr_error *err);
+/* The number of elements of x along axes that a view of kind REDUCED tells; int64, a scalar. */
+nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_span span, nx_ref *ret, nexpr_error *err);
+/* Indices of x along the axis that a view of kind GRID tells, as an open grid, or in C order if it tells none; int64. */
+nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err);
+/* x broadcast to the shape of `like`. */
+nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err);
 /* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */
 nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
                          nexpr_error *err);

@@ -11,25 +11,44 @@
 #include "engine/arena.h"
 #include "engine/kernel.h"
 #include "engine/ops.h"
+#include "engine/reducer.h"
 #include "engine/status.h"
 #include "engine/value.h"
 #include "engine/view.h"
 
 typedef uint32_t nx_ref; /* index of a node */
 
-typedef enum nx_node_kind { NX_NODE_INPUT, NX_NODE_CONST, NX_NODE_CAST, NX_NODE_OP, NX_NODE_VIEW } nx_node_kind;
+typedef enum nx_node_kind {
+    NX_NODE_INPUT,
+    NX_NODE_CONST,
+    NX_NODE_CAST,
+    NX_NODE_OP,
+    NX_NODE_VIEW,   /* arg[0] seen otherwise */
+    NX_NODE_REDUCE, /* arg[0] reduced along axes */
+    NX_NODE_SCAN,   /* the reductions of all beginnings of arg[0] along one axis, each with its last element */
+    NX_NODE_EXTENT, /* int64, a scalar: the product of the lengths of arg[0]'s axes; arg[0] is not computed */
+    NX_NODE_INDEX,  /* int64: the index along an axis of arg[0], or in C order; arg[0] is not computed */
+    NX_NODE_LIKE,   /* arg[0] broadcast to the shape of arg[1]; arg[1] is not computed */
+} nx_node_kind;
+
+enum { NX_MAY_BE_EMPTY = 1 }; /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
 
 typedef struct nx_node {
     uint8_t kind;
     uint8_t dtype;  /* of the result */
-    uint8_t loop;   /* NX_NODE_OP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
+    uint8_t loop;   /* NX_NODE_OP, _REDUCE, _SCAN: dtype T of the kernel; all others: dtype of the argument */
     uint8_t arity;
-    uint16_t op;    /* NX_NODE_OP */
-    uint16_t pad;
+    uint16_t op;    /* NX_NODE_OP; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer */
+    uint16_t flags; /* NX_NODE_REDUCE: NX_MAY_BE_EMPTY */
     nx_ref arg[NX_MAX_ARITY];
-    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST, NX_NODE_VIEW: index of its value or view */
+    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: its value; others but CAST, OP, LIKE: the view that tells axes */
     nx_span span;   /* the place in the text that first asked for it */
 } nx_node;
+
+/* Whether the node's index is that of a view. */
+static inline bool nx_node_has_view(const nx_node *node) {
+    return node->kind >= NX_NODE_VIEW && node->kind <= NX_NODE_INDEX;
+}
 
 typedef struct nx_ir_input {
     const char *name;

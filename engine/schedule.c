@@ -28,6 +28,7 @@ typedef struct node_state {
     bool is_needed;
     const nx_shape *shape;
     const nx_axis *axes; /* of a view: the axes of its array in terms of its own */
+    int64_t value;       /* of an extent */
     layout layout;
     demand *demands;     /* of the pass that is being made */
 } node_state;
@@ -99,6 +100,33 @@ static nexpr_status apply_view(const scheduler *s, const nx_node *node, node_sta
     return NEXPR_OK;
 }
 
+/* The product of the lengths of axes that the view drops. */
+static int64_t extent_of(const nx_shape *from, const node_state *state) {
+    int64_t product = 1;
+    for (int k = 0; k < from->ndim; k++) product *= state->axes[k].axis < 0 ? from->extent[k] : 1;
+    return product;
+}
+
+static nexpr_status broadcast_like(const scheduler *s, const nx_node *node, node_state *state) {
+    const nx_shape *from = s->state[node->arg[0]].shape, *like = s->state[node->arg[1]].shape;
+    nx_shape wide = *like;
+    state->shape = like;
+    if (nx_shape_widen(&wide, from->ndim, from->extent) && nx_shape_equal(&wide, like)) return NEXPR_OK;
+    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "an array of shape %s does not broadcast to %s",
+                   nx_shape_text(from->ndim, from->extent, have), nx_shape_text(like->ndim, like->extent, want));
+}
+
+/* Nothing cannot be reduced to an element, unless the reducer has a value for it. */
+static nexpr_status check_not_empty(const scheduler *s, const nx_node *node, const nx_shape *result) {
+    const nx_shape *from = s->state[node->arg[0]].shape;
+    const nx_reducer reducer = (nx_reducer)node->op;
+    if (from->count || !result->count || nx_reducer_has_start(reducer) || node->flags & NX_MAY_BE_EMPTY) return NEXPR_OK;
+    char text[NX_SHAPE_TEXT];
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "there is no %s of nothing: the array has shape %s",
+                   nx_reducer_name(reducer), nx_shape_text(from->ndim, from->extent, text));
+}
+
 static nexpr_status find_shape(const scheduler *s, nx_ref i) {
     static const nx_shape scalar = {.ndim = 0, .count = 1};
     const nx_node *node = &s->ir->nodes[i];
@@ -108,7 +136,21 @@ static nexpr_status find_shape(const scheduler *s, nx_ref i) {
     case NX_NODE_CONST: state->shape = &scalar; break;
     case NX_NODE_CAST: state->shape = s->state[node->arg[0]].shape; break;
     case NX_NODE_OP: return broadcast(s, node, &state->shape);
-    case NX_NODE_VIEW: return apply_view(s, node, state);
+    case NX_NODE_VIEW:
+    case NX_NODE_INDEX: return apply_view(s, node, state);
+    case NX_NODE_REDUCE:
+        NX_TRY(apply_view(s, node, state));
+        return check_not_empty(s, node, state->shape);
+    case NX_NODE_SCAN:
+        NX_TRY(apply_view(s, node, state));
+        state->shape = s->state[node->arg[0]].shape;
+        break;
+    case NX_NODE_EXTENT:
+        NX_TRY(apply_view(s, node, state));
+        state->value = extent_of(s->state[node->arg[0]].shape, state);
+        state->shape = &scalar;
+        break;
+    case NX_NODE_LIKE: return broadcast_like(s, node, state);
     }
     return NEXPR_OK;
 }

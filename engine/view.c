@@ -259,6 +259,32 @@ static nexpr_status apply_broadcast_to(const application *a) {
     return NEXPR_OK;
 }
 
+/* ------------------------------------------------------------------------------------------- shapes of other nodes -- */
+
+static nexpr_status apply_reduced(const application *a) {
+    int order[NEXPR_MAX_NDIM];
+    bool chosen[NEXPR_MAX_NDIM];
+    const bool keeps = a->view->kind == NX_VIEW_REDUCED_KEPT;
+    NX_TRY(read_axes(a, a->from->ndim, order, chosen));
+    for (int i = 0; i < a->from->ndim; i++) {
+        const bool goes = chosen[i] || !a->view->has_numbers;
+        a->axes[i] = goes ? (nx_axis){-1, 0, 0} : (nx_axis){a->ret->ndim, 0, 1};
+        if (!goes || keeps) NX_TRY(add_axis(a, a->span, goes ? 1 : a->from->extent[i]));
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status apply_grid(const application *a) {
+    int axis = 0;
+    if (a->view->has_numbers) NX_TRY(read_axis(a, 0, a->from->ndim, &axis));
+    for (int i = 0; i < a->from->ndim; i++) {
+        const bool stays = i == axis || !a->view->has_numbers;
+        a->axes[i] = stays ? (nx_axis){i, 0, 1} : (nx_axis){-1, 0, 0};
+        NX_TRY(add_axis(a, a->span, stays ? a->from->extent[i] : 1));
+    }
+    return NEXPR_OK;
+}
+
 nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span span, nx_shape *ret,
                            nx_axis ret_axes[NEXPR_MAX_NDIM], nexpr_error *err) {
     typedef nexpr_status apply(const application *a);
@@ -266,6 +292,9 @@ nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span sp
         [NX_VIEW_INDEX] = apply_index,
 #define VIEW(id, ...) [NX_VIEW_##id] = apply_##id,
 #include "engine/ops.def"
+        [NX_VIEW_REDUCED] = apply_reduced,
+        [NX_VIEW_REDUCED_KEPT] = apply_reduced,
+        [NX_VIEW_GRID] = apply_grid,
     };
     *ret = (nx_shape){.ndim = 0};
     NX_TRY(by_kind[view->kind](&(application){view, from, span, ret, ret_axes, err}));

@@ -18,7 +18,10 @@ typedef enum nx_view_kind {
     NX_VIEW_INDEX, /* x[...] */
 #define VIEW(id, ...) NX_VIEW_##id,
 #include "engine/ops.def"
-    NX_VIEW_KINDS
+    NX_VIEW_KINDS, /* those that can be written; what follows tells the shape of other nodes */
+    NX_VIEW_REDUCED = NX_VIEW_KINDS, /* without the axes of the numbers; has_numbers false: of all */
+    NX_VIEW_REDUCED_KEPT,            /* the same axes with length 1 */
+    NX_VIEW_GRID,                    /* length 1 along all axes but the number's; has_numbers false: the shape itself */
 } nx_view_kind;
 
 typedef enum nx_item_kind { NX_ITEM_INTEGER, NX_ITEM_SLICE, NX_ITEM_ELLIPSIS, NX_ITEM_NEW_AXIS } nx_item_kind;

@@ -148,7 +148,7 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                        MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
-    e->has_views = e->ir.view_count > 0;
+    for (nx_ref i = 0; i < e->ir.node_count; i++) e->has_views |= e->ir.nodes[i].kind >= NX_NODE_VIEW;
     e->max_nodes = builder.max_nodes;
     return nx_vm_compile(&e->ir, &e->code, err);
 }

@@ -27,9 +27,7 @@ static void count_live(const nx_ir *ir, const node_state *state, nx_vm_program *
         switch ((nx_node_kind)ir->nodes[i].kind) {
         case NX_NODE_INPUT: program->input_count++; break;
         case NX_NODE_CONST: program->constant_count++; break;
-        case NX_NODE_CAST:
-        case NX_NODE_OP:
-        case NX_NODE_VIEW: program->code_count++; break;
+        default: program->code_count++; break;
         }
     }
 }
@@ -78,9 +76,7 @@ static void emit(nx_vm_program *program, const nx_ir *ir, node_state *state) {
         switch ((nx_node_kind)node->kind) {
         case NX_NODE_INPUT: state[i].ref = emit_input(program, ir, node); break;
         case NX_NODE_CONST: state[i].ref = emit_constant(program, ir, node); break;
-        case NX_NODE_CAST:
-        case NX_NODE_OP:
-        case NX_NODE_VIEW: state[i].ref = emit_instruction(program, ir, state, node); break;
+        default: state[i].ref = emit_instruction(program, ir, state, node); break;
         }
     }
 }

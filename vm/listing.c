@@ -137,6 +137,11 @@ static void put_operation(writer *w, const nx_vm_instruction *instruction) {
     switch ((nx_node_kind)instruction->kind) {
     case NX_NODE_CAST: put_text(w, nexpr_dtype_name((nexpr_dtype)instruction->dtype)); break;
     case NX_NODE_VIEW: put_text(w, instruction->op == NX_VIEW_INDEX ? "index" : nx_view_rows[instruction->op].names); break;
+    case NX_NODE_REDUCE: put_format(w, "reduce_%s", nx_reducer_name((nx_reducer)instruction->op)); break;
+    case NX_NODE_SCAN: put_format(w, "scan_%s", nx_reducer_name((nx_reducer)instruction->op)); break;
+    case NX_NODE_EXTENT: put_text(w, "extent"); break;
+    case NX_NODE_INDEX: put_text(w, "indices"); break;
+    case NX_NODE_LIKE: put_text(w, "like"); break;
     default: put_text(w, nx_op_name((nx_op)instruction->op, name)); break;
     }
 }

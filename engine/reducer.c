@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The table that reducers.def expands to. */
+#include "engine/reducer.h"
+
+enum { LOOPS_WIDE, LOOPS_ORDERED, LOOPS_BOOL, LOOPS_DOUBLE };
+enum { RESULT_T, RESULT_I };
+enum { NO_START, HAS_START };
+
+static const struct { const char *name; uint8_t loops, result, start; } rows[NX_REDUCER_COUNT] = {
+#define REDUCER(id, loops_, result_, start_, step_, empty_) [NX_REDUCER_##id] = {#id, LOOPS_##loops_, RESULT_##result_, empty_},
+#include "engine/reducers.def"
+};
+
+const char *nx_reducer_name(nx_reducer reducer) {
+    return rows[reducer].name;
+}
+
+bool nx_reducer_has_loop(nx_reducer reducer, nexpr_dtype loop) {
+    switch (rows[reducer].loops) {
+    case LOOPS_WIDE:
+        return loop == NEXPR_INT64 || loop == NEXPR_UINT64 || loop == NEXPR_FLOAT64 || loop == NEXPR_COMPLEX128;
+    case LOOPS_ORDERED: return loop != NEXPR_BOOL && loop != NEXPR_FLOAT16;
+    case LOOPS_BOOL: return loop == NEXPR_BOOL;
+    default: return loop == NEXPR_FLOAT64;
+    }
+}
+
+nexpr_dtype nx_reducer_result_dtype(nx_reducer reducer, nexpr_dtype loop) {
+    return rows[reducer].result == RESULT_I ? NEXPR_INT64 : loop;
+}
+
+bool nx_reducer_has_start(nx_reducer reducer) {
+    return rows[reducer].start == HAS_START;
+}
