@@ -54,6 +54,7 @@ typedef struct nx_ir_input {
     const char *name;
     nexpr_dtype dtype;
     int ndim; /* -1: any */
+    bool is_index; /* no array, but the indices along axes: int64 that grow by the same step along each */
 } nx_ir_input;
 
 typedef struct nx_ir_result {

@@ -83,7 +83,7 @@ static int64_t cut_row(int64_t length, int64_t items) {
 /* Whether the operand can be used where it is if a block is a row or part of one, but has to be copied into a tile. */
 static bool prefers_rows(const nx_blocks *blocks, const nx_vm_operand *operand) {
     int64_t size = (int64_t)nexpr_dtype_size(operand->dtype);
-    if (operand->swapped || !operand->aligned || !operand->stride[0]) return false;
+    if (operand->is_index || operand->swapped || !operand->aligned || !operand->stride[0]) return false;
     return !operand->stride[1] || (operand->stride[1] == size && operand->stride[0] != size * blocks->count[1]);
 }
 
@@ -105,7 +105,8 @@ static size_t distance(int64_t stride) {
 }
 
 static bool is_transposed(const nx_blocks *blocks, const nx_vm_operand *operand) {
-    return blocks->count[0] > 1 && blocks->count[1] > 1 && operand->stride[0] && operand->stride[1] != 0 &&
+    if (operand->is_index || !operand->stride[0] || !operand->stride[1]) return false;
+    return blocks->count[0] > 1 && blocks->count[1] > 1 &&
            distance(operand->stride[0]) < distance(operand->stride[1]);
 }
 
@@ -158,7 +159,7 @@ nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand) 
 
 bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand) {
     int64_t size = (int64_t)nexpr_dtype_size(operand->dtype);
-    if (operand->swapped || !operand->aligned) return false;
+    if (operand->is_index || operand->swapped || !operand->aligned) return false;
     if (operand->stride[1] != size && blocks->count[1] > 1) return false;
     return !blocks->is_tiled || operand->stride[0] == size * blocks->count[1];
 }

@@ -73,6 +73,7 @@ typedef struct nx_step {
 typedef struct nx_moving {
     uint32_t index; /* in nx_vm_args.inputs or outputs */
     bool is_output;
+    bool is_memory; /* it may be read ahead */
     int64_t stride[2];
 } nx_moving;
 

@@ -71,6 +71,10 @@ static nx_store_kernel *const stores[NX_ISA_COUNT][KIND_COUNT] = {
 #undef X
 };
 
+DECLARE(nx_load_kernel, nx_load_indices, )
+
+static nx_load_kernel *const index_loads[NX_ISA_COUNT] = {ROWS(nx_load_indices, )};
+
 DECLARE(store_nt, nx_store_nt, )
 
 static store_nt *const store_nts[NX_ISA_COUNT] = {ROWS(nx_store_nt, )};
@@ -108,6 +112,10 @@ nx_load_kernel *nx_vm_load_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped) {
 
 nx_store_kernel *nx_vm_store_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped) {
     return stores[isa][kind_of(dtype, swapped)];
+}
+
+nx_load_kernel *nx_vm_index_kernel(nx_isa isa) {
+    return index_loads[isa];
 }
 
 void nx_vm_store_nt(nx_isa isa, void *dst, const void *src, size_t bytes) {

@@ -30,6 +30,8 @@ typedef void nx_store_kernel(size_t rows, size_t cols, void *dst, ptrdiff_t row_
 /* swapped: the memory side has the other byte order. */
 nx_load_kernel *nx_vm_load_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped);
 nx_store_kernel *nx_vm_store_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped);
+/* Of int64 that are counted, not read: see nx_vm_operand. */
+nx_load_kernel *nx_vm_index_kernel(nx_isa isa);
 /* Copies `bytes` bytes to dst, aligned to its element size, with non-temporal stores. Another thread may read them only
  * after a store fence of this one. */
 void nx_vm_store_nt(nx_isa isa, void *dst, const void *src, size_t bytes);

@@ -93,17 +93,17 @@ static void describe_operands(linker *l) {
         nx_phase phase = nx_blocks_phase(&l->code->blocks, operand);
         bool has_panels = nx_blocks_has_panels(&l->code->blocks, operand);
         bool is_plain = nx_phase_is_scalar(phase)
-                            ? operand->aligned && !operand->swapped
+                            ? operand->aligned && !operand->swapped && !operand->is_index
                             : phase == NX_PHASE_BLOCK && (has_panels || nx_blocks_are_plain(&l->code->blocks, operand));
         if (has_panels) add_panel(l, i, operand);
         l->inputs[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size(operand->dtype),
                                .is_placed = is_plain, .at = place(IN_MOVING, i), .result = NX_VM_NONE};
-        moving[i] = (nx_moving){index, false, {operand->stride[0], operand->stride[1]}};
+        moving[i] = (nx_moving){index, false, !operand->is_index, {operand->stride[0], operand->stride[1]}};
     }
     for (uint32_t r = 0; r < program->result_count; r++) {
         const nx_vm_operand *operand = &l->layout->outputs[r];
         l->results[r].is_plain = nx_blocks_are_plain(&l->code->blocks, operand);
-        moving[program->input_count + r] = (nx_moving){r, true, {operand->stride[0], operand->stride[1]}};
+        moving[program->input_count + r] = (nx_moving){r, true, true, {operand->stride[0], operand->stride[1]}};
     }
 }
 
@@ -154,7 +154,8 @@ static void load_input(linker *l, uint32_t i) {
     const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[i].index];
     uint32_t dst = nx_phase_is_scalar((nx_phase)input->phase) ? take_slot(l) : take_register(l);
     nx_step *s = add_step(l, NX_STEP_LOAD, dst, input->at, input->size);
-    s->kernel.load = nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped);
+    s->kernel.load = operand->is_index ? nx_vm_index_kernel(l->code->isa)
+                                       : nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped);
     input->at = dst;
     input->is_placed = true;
 }

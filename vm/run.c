@@ -82,6 +82,7 @@ static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t
     at += code->constant_count;
     for (uint32_t i = 0; i < code->moving_count && !code->moving[i].is_output; i++) {
         const int64_t *stride = code->moving[i].stride;
+        if (!code->moving[i].is_memory) continue;
         if (stride[1] <= 0 || stride[1] >= NX_LINE || (rows > 1 && stride[0] != cols * stride[1])) continue;
         const int64_t bytes = rows * cols * stride[1];
         const int64_t size = (bytes / parts + NX_LINE - 1) & -NX_LINE;
@@ -129,7 +130,7 @@ static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, 
         const nx_moving *m = &code->moving[i];
         if (p != end && p->moving == i) {
             p++;
-        } else if (!m->is_output && m->stride[0]) {
+        } else if (!m->is_output && m->is_memory && m->stride[0]) {
             const char *x = at[code->constant_count + i] + rows_ahead * m->stride[0];
             const int64_t step = m->stride[1] > NX_LINE ? m->stride[1] : NX_LINE;
             for (int64_t k = 0; k < cols * m->stride[1]; k += step) __builtin_prefetch(x + k);

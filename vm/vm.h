@@ -24,8 +24,13 @@ typedef struct nx_vm_operand {
     bool swapped;
     bool aligned;        /* every element is aligned to its size (of a half, for complex) */
     bool non_temporal;   /* outputs */
+    bool is_index;       /* an int64 input that is in no memory: element [i, j] is the address's distance from
+                          * NX_INDEX_BASE, plus i*stride[0] + j*stride[1] */
     int64_t stride[2];   /* bytes */
 } nx_vm_operand;
+
+/* As far from either end of the addresses as can be: indices of a magnitude below 2^61 have addresses. */
+#define NX_INDEX_BASE ((const char *)((uintptr_t)1 << 62))
 
 typedef struct nx_vm_layout {
     int64_t count[2];              /* extent of the two axes */

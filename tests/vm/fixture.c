@@ -28,8 +28,14 @@ nx_ref input(builder *b, const char *name, nexpr_dtype dtype) {
     nx_ir *ir = &b->ir;
     ir->inputs = nx_arena_grow(&b->arena, ir->inputs, ir->input_count, &b->input_capacity, sizeof *ir->inputs);
     assert_non_null(ir->inputs);
-    ir->inputs[ir->input_count] = (nx_ir_input){name, dtype, -1};
+    ir->inputs[ir->input_count] = (nx_ir_input){.name = name, .dtype = dtype, .ndim = -1};
     return add_node(b, (nx_node){.kind = NX_NODE_INPUT, .dtype = (uint8_t)dtype, .index = ir->input_count++});
+}
+
+nx_ref input_indices(builder *b, const char *name) {
+    nx_ref ref = input(b, name, NEXPR_INT64);
+    b->ir.inputs[b->ir.nodes[ref].index].is_index = true;
+    return ref;
 }
 
 nx_ref constant(builder *b, nexpr_dtype dtype, nx_value value) {
@@ -169,6 +175,14 @@ array array_new(nexpr_dtype dtype, layout_kind kind, const int64_t count[2]) {
     return a;
 }
 
+array array_indices(layout_kind kind, const int64_t count[2]) {
+    array a = array_new(NEXPR_INT64, kind, count);
+    array_free(&a);
+    a.operand.is_index = true;
+    a.data = (char *)NX_INDEX_BASE - 1000;
+    return a;
+}
+
 void array_free(array *a) {
     free(a->memory);
     a->memory = NULL;
@@ -188,6 +202,10 @@ static void swap_bytes(char *p, nexpr_dtype dtype) {
 
 nx_value array_get(const array *a, int64_t row, int64_t col) {
     nx_value v = {.bits = {0, 0}};
+    if (a->operand.is_index) {
+        v.i64 = a->data - NX_INDEX_BASE + row * a->operand.stride[0] + col * a->operand.stride[1];
+        return v;
+    }
     memcpy(&v, a->data + row * a->operand.stride[0] + col * a->operand.stride[1], nexpr_dtype_size(a->operand.dtype));
     if (a->operand.swapped) swap_bytes((char *)&v, a->operand.dtype);
     return v;
@@ -269,7 +287,7 @@ void run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *
         outputs[k] = out[k].operand, out_data[k] = out[k].data;
         outputs[k].non_temporal = c->non_temporal;
     }
-    nx_vm_layout layout = {{c->count[0], c->count[1]}, inputs, outputs, c->block_items};
+    nx_vm_layout layout = {{c->count[0], c->count[1]}, inputs, outputs, c->block_items, c->is_cold};
     nx_vm_code *code = NULL;
     assert_int_equal(nx_vm_link(program, NULL, &layout, &code, NULL), NEXPR_OK);
     size_t bytes = nx_vm_scratch_bytes(code);
@@ -304,8 +322,9 @@ void check_program(builder *b, const nx_vm_program *program, const run_case *c) 
     const nx_ir *ir = &b->ir;
     uint64_t seed = c->seed + 1;
     for (uint32_t k = 0; k < ir->input_count; k++) {
-        in[k] = array_new(ir->inputs[k].dtype, c->inputs[k], c->count);
-        array_fill(&in[k], &seed);
+        in[k] = ir->inputs[k].is_index ? array_indices(c->inputs[k], c->count)
+                                       : array_new(ir->inputs[k].dtype, c->inputs[k], c->count);
+        if (!ir->inputs[k].is_index) array_fill(&in[k], &seed);
     }
     for (uint32_t k = 0; k < ir->result_count; k++) {
         nexpr_dtype dtype = c->has_output_dtypes ? c->output_dtypes[k] : (nexpr_dtype)ir->nodes[ir->results[k].node].dtype;

@@ -28,6 +28,8 @@ typedef struct builder {
 void builder_init(builder *b);
 void builder_free(builder *b);
 nx_ref input(builder *b, const char *name, nexpr_dtype dtype);
+/* One that is no array. */
+nx_ref input_indices(builder *b, const char *name);
 nx_ref constant(builder *b, nexpr_dtype dtype, nx_value value);
 nx_ref f64(builder *b, double value);
 nx_ref cast(builder *b, nexpr_dtype to, nx_ref x);
@@ -80,6 +82,8 @@ typedef struct array {
 } array;
 
 array array_new(nexpr_dtype dtype, layout_kind kind, const int64_t count[2]);
+/* Indices with the strides that such an array of int64 has, in no memory. */
+array array_indices(layout_kind kind, const int64_t count[2]);
 void array_free(array *a);
 /* Random elements, many of them special. */
 void array_fill(array *a, uint64_t *seed);
@@ -96,7 +100,7 @@ typedef struct run_case {
     int64_t count[2];
     layout_kind inputs[MAX_OPERANDS], outputs[MAX_OPERANDS];
     nexpr_dtype output_dtypes[MAX_OPERANDS]; /* used if has_output_dtypes */
-    bool has_output_dtypes, non_temporal;
+    bool has_output_dtypes, non_temporal, is_cold;
     int block_items;
     int64_t piece[2]; /* the rectangles that it is run in; 0: all at once */
     uint64_t seed;

@@ -121,6 +121,31 @@ static void no_elements_write_nothing(void **state) {
     builder_free(&b);
 }
 
+/* As operands of every phase, beside arrays of every layout, and as a result of their own. */
+static void indices_are_counted_and_not_read(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    nx_ref x = input(&b, "a", NEXPR_INT64), i = input_indices(&b, "i"), k = input_indices(&b, "k");
+    add_result(&b, op2(&b, NX_OP_subtract, op2(&b, NX_OP_multiply, x, i), k));
+    add_result(&b, k);
+    nx_vm_program *program = compile(&b);
+    uint64_t seed = 5;
+    for (int c = 0; c < LAYOUT_COUNT * LAYOUT_COUNT; c++) {
+        run_case run = {.inputs = {(layout_kind)(next_random(&seed) % LAYOUT_COUNT), (layout_kind)(c % LAYOUT_COUNT),
+                                   (layout_kind)(c / LAYOUT_COUNT)},
+                        .outputs = {(layout_kind)(c % LAYOUT_BROADCAST)}, .seed = seed};
+        for (int n = 0; n < 3; n++) {
+            memcpy(run.count, shapes[next_random(&seed) % SHAPES], sizeof run.count);
+            run.block_items = blocks[next_random(&seed) % BLOCKS];
+            run.piece[n % 2] = n ? 3 : 0;
+            run.is_cold = next_random(&seed) % 2;
+            check_program(&b, program, &run);
+        }
+    }
+    builder_free(&b);
+}
+
 /* Panels of every size of item, whole and cut, and beside them operands that vary by row, by column and not at all. */
 static void transposed_inputs_of_every_dtype(void **state) {
     (void)state;
@@ -383,6 +408,7 @@ int main(void) {
         cmocka_unit_test(every_layout_of_inputs_and_outputs),
         cmocka_unit_test(rows_of_every_short_length_and_every_block_size),
         cmocka_unit_test(no_elements_write_nothing),
+        cmocka_unit_test(indices_are_counted_and_not_read),
         cmocka_unit_test(transposed_inputs_of_every_dtype),
         cmocka_unit_test(any_rectangles_tile_the_whole),
         cmocka_unit_test(constants_alone_fill_their_outputs),
