@@ -16,6 +16,10 @@
 #define IN_FH DROP
 #define IN_FC DROP
 #define IN_C DROP
+#define IN_WIDE DROP
+#define IN_ORDERED DROP
+#define IN_BOOL KEEP
+#define IN_DOUBLE DROP
 #define UNLESS_NONE KEEP
 #define UNLESS_C KEEP
 
@@ -37,6 +41,13 @@ typedef T R;
 #define FLOOR(x) (x)
 #define CEIL(x) (x)
 #define TRUNC(x) (x)
+
+/* What reductions start from. */
+#define ZERO ((T)0)
+#define ONE ((T)1)
+typedef T MARK; /* an integer of T's width */
+#define SPOILED ZERO
+#define NAN_SPOILS false
 
 #define EQ(x, y) ((x) == (y))
 #define NE(x, y) ((x) != (y))

@@ -37,6 +37,12 @@ static inline R canonical(R v) {
 #define IN_FH DROP
 #define IN_FC KEEP
 #define IN_C KEEP
+#define IN_WIDE CAT2(IF_WIDE_, SUFFIX)
+#define IN_ORDERED KEEP
+#define IN_BOOL DROP
+#define IN_DOUBLE DROP
+#define IF_WIDE_c64 DROP
+#define IF_WIDE_c128 KEEP
 #define UNLESS_NONE KEEP
 #define UNLESS_C DROP
 #define UNLESS_F KEEP
@@ -120,6 +126,23 @@ static inline int less_equal(T x, T y) {
 #define MAXIMUM(x, y) WHERE(ISNAN(x) | less_equal(y, x), x, y)
 #define FMIN(x, y) WHERE(ISNAN(y) | less_equal(x, y), x, y)
 #define FMAX(x, y) WHERE(ISNAN(y) | less_equal(y, x), x, y)
+
+/* What reductions start from. Of the last, combined with a number that has one NaN, other NaNs come; and infinite parts
+ * times ONE are NaN. */
+#define ZERO make(0, 0)
+#define NEGATIVE_ZERO make((R)-0.0, (R)-0.0)
+#define ONE make(1, 0)
+#define GREATEST make((R)INFINITY, (R)INFINITY)
+#define LEAST make((R)-INFINITY, (R)-INFINITY)
+#define GREATEST_OR_NAN make((R)NAN, (R)NAN)
+#define LEAST_OR_NAN GREATEST_OR_NAN
+#define MARK_c64 int32_t
+#define MARK_c128 int64_t
+typedef CAT2(MARK_, SUFFIX) MARK; /* an integer of R's width */
+#define LESSER MINIMUM
+#define GREATER MAXIMUM
+#define SPOILED ZERO
+#define NAN_SPOILS false
 
 /* NumPy's clip has an order of its own: it looks at imaginary parts only to break ties. */
 static inline int clip_less(T x, T y) {

@@ -27,6 +27,18 @@ typedef T R;
 #define IN_FH DROP
 #define IN_FC DROP
 #define IN_C DROP
+#define IN_WIDE CAT2(IF_WIDE_, SUFFIX)
+#define IN_ORDERED KEEP
+#define IN_BOOL DROP
+#define IN_DOUBLE DROP
+#define IF_WIDE_i8 DROP
+#define IF_WIDE_u8 DROP
+#define IF_WIDE_i16 DROP
+#define IF_WIDE_u16 DROP
+#define IF_WIDE_i32 DROP
+#define IF_WIDE_u32 DROP
+#define IF_WIDE_i64 KEEP
+#define IF_WIDE_u64 KEEP
 #define UNLESS_NONE KEEP
 #define UNLESS_C KEEP
 #define UNLESS_F KEEP
@@ -117,6 +129,20 @@ static inline T clip(T x, T low, T high) {
     return MINIMUM(raised, high);
 }
 #define CLIP(x, low, high) clip(x, low, high)
+
+/* What reductions start from. No element changes when it is combined with it. */
+#define ZERO ((T)0)
+#define NEGATIVE_ZERO ZERO
+#define ONE ((T)1)
+#define GREATEST T_MAX
+#define LEAST T_MIN
+#define GREATEST_OR_NAN GREATEST
+#define LEAST_OR_NAN LEAST
+typedef U MARK; /* an integer of T's width */
+#define LESSER MINIMUM
+#define GREATER MAXIMUM
+#define SPOILED ZERO
+#define NAN_SPOILS false
 
 static inline U magnitude(T x) {
     return (U)ABS(x);

@@ -9,6 +9,7 @@
 #include "vm/template.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 typedef CTYPE T;
 typedef T R;
@@ -33,6 +34,12 @@ static inline T canonical(T v) {
 #define IN_FH KEEP
 #define IN_FC KEEP
 #define IN_C DROP
+#define IN_WIDE CAT2(IF_DOUBLE_, SUFFIX)
+#define IN_ORDERED KEEP
+#define IN_BOOL DROP
+#define IN_DOUBLE CAT2(IF_DOUBLE_, SUFFIX)
+#define IF_DOUBLE_f32 DROP
+#define IF_DOUBLE_f64 KEEP
 #define UNLESS_NONE KEEP
 #define UNLESS_C KEEP
 #define UNLESS_F DROP
@@ -161,6 +168,21 @@ static inline T clip(T x, T low, T high) {
     return high != high ? high : r;
 }
 #define CLIP(x, low, high) clip(x, low, high)
+
+/* What reductions start from. No element changes when it is combined with it. */
+#define ZERO ((T)0)
+#define NEGATIVE_ZERO ((T)-0.0)
+#define ONE ((T)1)
+#define GREATEST ((T)INFINITY)
+#define LEAST ((T)-INFINITY)
+#define GREATEST_OR_NAN ((T)NAN)
+#define LEAST_OR_NAN ((T)NAN)
+typedef S_BITS MARK; /* an integer of T's width */
+/* MINIMUM and MAXIMUM blind to NaN: one instruction. One NaN among the operands makes the result SPOILED. */
+#define LESSER(x, y) ((x) < (y) ? (x) : (y))
+#define GREATER(x, y) ((x) > (y) ? (x) : (y))
+#define SPOILED ((T)NAN)
+#define NAN_SPOILS true
 
 #define EQ(x, y) ((x) == (y))
 #define NE(x, y) ((x) != (y))

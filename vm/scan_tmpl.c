@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running reductions, for one dtype on one instruction set: rows of engine/reducers.def as loops from left to right. An
+ * element waits for the one before it, so the pace is that of one step; the prefix is combined beside that chain, not in it.
+ * Compiled as kernels_tmpl.c.
+ */
+#include "vm/template.h"
+
+#include CLASS
+
+#include "vm/lanes.h"
+
+INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, T *r) {
+    T l = LOAD_T(x[0]);
+    bool spoils = ISNAN(l);
+    const T before = prefix ? *prefix : l, first = prefix ? s.step(before, l) : l;
+    r[0] = STORE_T(first);
+    for (size_t i = 1; i < n; i++) {
+        const T e = LOAD_T(x[i]);
+        l = s.quick(l, e);
+        spoils |= ISNAN(e);
+        const T running = s.blind ? WHERE(spoils, SPOILED, l) : l, v = prefix ? s.step(before, running) : running;
+        r[i] = STORE_T(v);
+    }
+}
+
+/* Rows as vectors of columns. */
+INLINE void scan_row(steps s, size_t cols, const T *x, bool is_first, const T *prefix, T *running, T *r) {
+    INDEPENDENT
+    for (size_t c = 0; c < cols; c++) {
+        const T e = LOAD_T(x[c]), l = is_first ? e : s.step(running[c], e), v = prefix ? s.step(prefix[c], l) : l;
+        running[c] = STORE_T(l);
+        r[c] = STORE_T(v);
+    }
+}
+
+/* Columns too few for that stay in registers. */
+INLINE void scan_columns(steps s, size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, bool is_new,
+                         const T *prefix, T *running, void *r, ptrdiff_t r_row_stride) {
+    T l[4] = {0}, before[4] = {0};
+    for (size_t c = 0; c < cols; c++) {
+        l[c] = is_new ? LOAD_T(((const T *)x)[c]) : running[c];
+        before[c] = prefix ? prefix[c] : l[c];
+    }
+    for (size_t row = 0; row < rows; row++) {
+        const T *xs = row_at(x, row_stride, row);
+        T *rs = (T *)((char *)r + (ptrdiff_t)row * r_row_stride);
+        for (size_t c = 0; c < cols; c++) {
+            const T e = LOAD_T(xs[c]);
+            l[c] = is_new && row == 0 ? e : s.step(l[c], e);
+            const T v = prefix ? s.step(before[c], l[c]) : l[c];
+            rs[c] = STORE_T(v);
+        }
+    }
+    for (size_t c = 0; c < cols; c++) running[c] = STORE_T(l[c]);
+}
+
+INLINE void scan_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, bool is_new, const T *prefix,
+                      T *running, void *r, ptrdiff_t r_row_stride) {
+    for (size_t c = 0, width; cols < FEW && c < cols; c += width) {
+        const T *xs = (const T *)x + c, *before = prefix ? prefix + c : NULL;
+        T *rs = (T *)r + c;
+        width = cols - c < 4 ? cols - c : 4;
+        if (width == 4) scan_columns(s, rows, 4, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
+        if (width == 3) scan_columns(s, rows, 3, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
+        if (width == 2) scan_columns(s, rows, 2, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
+        if (width == 1) scan_columns(s, rows, 1, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
+    }
+    for (size_t row = 0; cols >= FEW && row < rows; row++) {
+        const T *xs = row_at(x, row_stride, row);
+        T *rs = (T *)((char *)r + (ptrdiff_t)row * r_row_stride);
+        if (is_new && row == 0) scan_row(s, cols, xs, true, prefix, running, rs);
+        else if (prefix) scan_row(s, cols, xs, false, prefix, running, rs);
+        else scan_row(s, cols, xs, false, NULL, running, rs);
+    }
+}
+
+#define NAME(id, what) CAT4(nx_scan_, id, what, CAT3(SUFFIX, _, ISA))
+
+#define KERNELS(id, step_)                                                                                               \
+    STEPS(id, step_)                                                                                                     \
+    extern nx_scan_leaf NAME(id, _leaf_);                                                                                \
+    void NAME(id, _leaf_)(size_t n, const void *x, const void *prefix, void *r) {                                        \
+        if (prefix) scan_leaf(STEPS_OF(id), n, x, prefix, r);                                                            \
+        else scan_leaf(STEPS_OF(id), n, x, NULL, r);                                                                     \
+    }                                                                                                                    \
+    extern nx_scan_rows NAME(id, _rows_);                                                                                \
+    void NAME(id, _rows_)(size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, size_t done, const void *prefix, \
+                          void *running, void *r, ptrdiff_t r_row_stride) {                                              \
+        scan_rows(STEPS_OF(id), rows, cols, x, row_stride, done == 0, prefix, running, r, r_row_stride);                 \
+    }
+
+/* What has running reductions. */
+#define KERNELS_sum KERNELS
+#define KERNELS_prod KERNELS
+#define KERNELS_min KERNELS
+#define KERNELS_max KERNELS
+#define KERNELS_fmin DROP
+#define KERNELS_fmax DROP
+#define KERNELS_any DROP
+#define KERNELS_all DROP
+#define KERNELS_argmin DROP
+#define KERNELS_argmax DROP
+#define KERNELS_m2 DROP
+
+#define REDUCER(id, loops, result, start, step, empty) IN_##loops(KERNELS_##id(id, step))
+#include "engine/reducers.def"
