@@ -172,6 +172,17 @@ nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_spa
     return intern_with_view(b, &node, grid, ret, err);
 }
 
+nexpr_status nx_build_compress(nx_builder *b, nx_ref x, nx_ref mask, nx_span span, nx_ref *ret, nexpr_error *err) {
+    static const nx_view all = {.kind = NX_VIEW_REDUCED};
+    nx_ref ones = 0, count = 0;
+    NX_TRY(nx_build_cast(b, mask, NEXPR_INT64, span, &ones, err));
+    NX_TRY(nx_build_reduce(b, NX_REDUCER_sum, ones, &all, false, span, &count, err));
+    nx_node node = node_on(b, NX_NODE_COMPRESS, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
+    node.arg[node.arity++] = mask;
+    node.arg[node.arity++] = count;
+    return intern(b, &node, NULL, ret, err);
+}
+
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err) {
     nx_node node = node_on(b, NX_NODE_LIKE, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
     node.arg[node.arity++] = like;

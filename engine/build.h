@@ -43,6 +43,8 @@ nexpr_status nx_build_scan(nx_builder *b, nx_reducer reducer, nx_ref x, const nx
 nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_span span, nx_ref *ret, nexpr_error *err);
 /* Indices of x along the axis that a view of kind GRID tells, as an open grid, or in C order if it tells none; int64. */
 nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err);
+/* The elements of x where mask, which is bool and of x's shape, is true: one axis of a length that only a run tells. */
+nexpr_status nx_build_compress(nx_builder *b, nx_ref x, nx_ref mask, nx_span span, nx_ref *ret, nexpr_error *err);
 /* x broadcast to the shape of `like`. */
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err);
 /* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */

@@ -29,6 +29,7 @@ typedef enum nx_node_kind {
     NX_NODE_EXTENT, /* int64, a scalar: the product of the lengths of arg[0]'s axes; arg[0] is not computed */
     NX_NODE_INDEX,  /* int64: the index along an axis of arg[0], or in C order; arg[0] is not computed */
     NX_NODE_LIKE,   /* arg[0] broadcast to the shape of arg[1]; arg[1] is not computed */
+    NX_NODE_COMPRESS, /* the elements of arg[0], in C order, where arg[1] is true; arg[2] is their number */
 } nx_node_kind;
 
 enum { NX_MAY_BE_EMPTY = 1 }; /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
@@ -53,8 +54,8 @@ static inline bool nx_node_has_view(const nx_node *node) {
 typedef struct nx_ir_input {
     const char *name;
     nexpr_dtype dtype;
-    int ndim; /* -1: any */
-    bool is_index; /* no array, but the indices along axes: int64 that grow by the same step along each */
+    int ndim;      /* -1: any */
+    bool is_index; /* of a pass: no array but integers, which the place of an element tells */
 } nx_ir_input;
 
 typedef struct nx_ir_result {

@@ -25,8 +25,12 @@ bool nx_reducer_has_loop(nx_reducer reducer, nexpr_dtype loop) {
     }
 }
 
+bool nx_reducer_gives_index(nx_reducer reducer) {
+    return rows[reducer].result == RESULT_I;
+}
+
 nexpr_dtype nx_reducer_result_dtype(nx_reducer reducer, nexpr_dtype loop) {
-    return rows[reducer].result == RESULT_I ? NEXPR_INT64 : loop;
+    return nx_reducer_gives_index(reducer) ? NEXPR_INT64 : loop;
 }
 
 bool nx_reducer_has_start(nx_reducer reducer) {

@@ -18,6 +18,8 @@ enum { NX_LEAF_ITEMS = 4096, NX_LEAF_ROWS = 256, NX_LANES = 32 };
 const char *nx_reducer_name(nx_reducer reducer);
 bool nx_reducer_has_loop(nx_reducer reducer, nexpr_dtype loop);
 nexpr_dtype nx_reducer_result_dtype(nx_reducer reducer, nexpr_dtype loop);
+/* Whether the result is the place of an element. */
+bool nx_reducer_gives_index(nx_reducer reducer);
 /* Whether the reduction of nothing has a value. */
 bool nx_reducer_has_start(nx_reducer reducer);
 

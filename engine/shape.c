@@ -29,8 +29,8 @@ bool nx_shape_widen(nx_shape *shape, int ndim, const int64_t *extent) {
     }
     for (int i = 0; i < ndim; i++) {
         int64_t *own = &shape->extent[shape->ndim - ndim + i];
-        if (*own == 1) *own = extent[i];
-        else if (extent[i] != 1 && extent[i] != *own) return false;
+        if (*own == 1 || (*own < 0 && extent[i] != 1)) *own = extent[i];
+        else if (extent[i] >= 0 && extent[i] != 1 && extent[i] != *own) return false;
     }
     return true;
 }
@@ -39,7 +39,7 @@ nexpr_status nx_shape_count(nx_shape *shape, nx_span span, nexpr_error *err) {
     shape->count = 1;
     bool overflow = false, empty = false;
     for (int i = 0; i < shape->ndim; i++) {
-        overflow |= __builtin_mul_overflow(shape->count, shape->extent[i] ? shape->extent[i] : 1, &shape->count);
+        overflow |= __builtin_mul_overflow(shape->count, shape->extent[i] > 0 ? shape->extent[i] : 1, &shape->count);
         empty |= !shape->extent[i];
     }
     char text[NX_SHAPE_TEXT];

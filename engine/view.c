@@ -66,7 +66,7 @@ static const int64_t *item_at(const nx_view *view, uint32_t i) {
 
 static nexpr_status take_integer(const application *a, uint32_t i, int axis) {
     int64_t extent = a->from->extent[axis], given = item_at(a->view, i)[NX_ITEM_START];
-    if (given < -extent || given >= extent) {
+    if (extent >= 0 && (given < -extent || given >= extent)) {
         return nx_fail(a->err, NEXPR_SHAPE, a->view->spans[i * NX_ITEM_WORDS],
                        "index %lld is out of bounds for axis %d of length %lld", (long long)given, axis, (long long)extent);
     }
@@ -82,6 +82,7 @@ static int64_t clip_bound(int64_t bound, int64_t extent, int64_t least, int64_t 
 
 static nexpr_status take_slice(const application *a, uint32_t i, int axis) {
     const int64_t *item = item_at(a->view, i), extent = a->from->extent[axis];
+    if (extent < 0) return add_axis(a, a->view->spans[i * NX_ITEM_WORDS], extent);
     const bool has_start = item[NX_ITEM_GIVEN] & 1, has_stop = item[NX_ITEM_GIVEN] & 2;
     int64_t step = item[NX_ITEM_GIVEN] & 4 ? item[NX_ITEM_STEP] : 1, least = step > 0 ? 0 : -1, most = extent + least, count;
     int64_t start = has_start ? clip_bound(item[NX_ITEM_START], extent, least, most) : step > 0 ? 0 : most;
@@ -231,6 +232,11 @@ static nexpr_status apply_reshape(const application *a) {
     int open;
     int64_t known = 1;
     NX_TRY(read_shape(a, &open));
+    for (int i = 0; i < a->from->ndim; i++) {
+        if (a->from->extent[i] >= 0) continue;
+        if (open >= 0) a->ret->extent[open] = -1;
+        return NEXPR_OK;
+    }
     for (int i = 0; i < a->ret->ndim; i++) {
         if (i != open && __builtin_mul_overflow(known, a->ret->extent[i], &known)) return fail_reshape(a);
     }

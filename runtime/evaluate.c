@@ -2,6 +2,7 @@
 /* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
 #include "parser/parse.h"
 #include "runtime/fpenv.h"
+#include "runtime/lengths.h"
 #include "runtime/passes.h"
 
 #include <string.h>
@@ -92,12 +93,11 @@ static void finish_outputs(call *c, nexpr_array *const *outputs, nexpr_status st
     }
 }
 
-nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
-                            nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
+static nexpr_status evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                             nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
     enum { FEW = 1024 };
     char few[FEW] __attribute__((aligned(16)));
-    call c = {.expr = expr, .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
-    NX_TRY(nx_context_get(context, &c.context, err));
+    call c = {.expr = expr, .context = context, .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
     size_t bytes = call_bytes(&c);
     const nexpr_allocator *allocator = c.context->memory.use;
     void *memory = bytes <= FEW ? few : nx_allocate(allocator, bytes, 1);
@@ -108,6 +108,24 @@ nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nex
     finish_outputs(&c, outputs, status);
     if (memory != few) nx_release(allocator, memory, bytes, 1);
     return status;
+}
+
+/* Extents that depend on the data are found first. */
+static nexpr_status evaluate_in_stages(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                       nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
+    nx_arena arena;
+    nexpr known;
+    nx_arena_init(&arena, context->memory.use);
+    nexpr_status status = nx_find_lengths(expr, context, inputs, run, &arena, &known, err);
+    if (!status) status = evaluate(&known, context, inputs, outputs, run, err);
+    nx_arena_free(&arena);
+    return status;
+}
+
+nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                            nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
+    NX_TRY(nx_context_get(context, &context, err));
+    return (expr->has_lengths ? evaluate_in_stages : evaluate)(expr, context, inputs, outputs, run, err);
 }
 
 /* --------------------------------------------------------------------------------------------------- from text -- */

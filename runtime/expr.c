@@ -148,7 +148,10 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                        MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
-    for (nx_ref i = 0; i < e->ir.node_count; i++) e->has_views |= e->ir.nodes[i].kind >= NX_NODE_VIEW;
+    for (nx_ref i = 0; i < e->ir.node_count; i++) {
+        e->has_views |= e->ir.nodes[i].kind >= NX_NODE_VIEW;
+        e->has_lengths |= e->ir.nodes[i].kind == NX_NODE_COMPRESS;
+    }
     e->max_nodes = builder.max_nodes;
     return nx_vm_compile(&e->ir, &e->code, err);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/nest.h"
 
+#include "runtime/compress.h"
 #include "runtime/cpus.h"
+#include "runtime/reduce.h"
+#include "runtime/scan.h"
 #include "vm/kernels.h"
 
 #include <string.h>
@@ -127,7 +130,7 @@ static void pad_axes(nx_nest *nest) {
     }
 }
 
-static void note_alignment(nx_nest *nest) {
+void nx_nest_note_alignment(nx_nest *nest) {
     for (uint32_t k = 0; k < operand_count(nest); k++) {
         nx_nest_operand *x = &nest->operands[k];
         int64_t alignment = x->alignment = (uint8_t)nexpr_dtype_size(nx_dtype_real(x->dtype));
@@ -146,7 +149,7 @@ void nx_nest_arrange(nx_nest *nest, const nx_shape *shape) {
     merge_axes(nest);
     pair_axes(nest);
     pad_axes(nest);
-    note_alignment(nest);
+    nx_nest_note_alignment(nest);
 }
 
 /* Strides of a new array of this shape, whose axes are ordered by `compare`: > 0 if axis i belongs inside of axis j. */
@@ -259,7 +262,7 @@ static double touched_bytes(const nx_nest *nest) {
         }
         sum += bytes;
     }
-    return sum;
+    return nest->reduce ? sum * nx_reduce_share(nest->reduce) : sum;
 }
 
 /* Strides of a spooled output: contiguous in the order of the nest's axes. */
@@ -283,15 +286,15 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
     int64_t bytes = nest->count * (int64_t)nexpr_dtype_size(x->dtype);
     return (nx_vm_operand){
         .dtype = x->dtype,
+        .is_index = x->is_index,
         .swapped = x->swapped && !spooled,
         .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
-        .non_temporal = is_output && !spooled && bytes >= uncached_bytes(),
+        .non_temporal = is_output && !spooled && !x->is_buffer && bytes >= uncached_bytes(),
         .stride = {stride[nest->axes - 2], stride[nest->axes - 1]},
     };
 }
 
-/* A worker's memory: the operands' addresses, then the backend's scratch. */
-static size_t pointer_bytes(const nx_nest *nest) {
+size_t nx_nest_pointer_bytes(const nx_nest *nest) {
     return (operand_count(nest) * sizeof(char *) + 63) / 64 * 64;
 }
 
@@ -314,8 +317,13 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     if (status) return status;
     nx_nest_free(nest);
     nest->code = code;
-    nest->worker_bytes = pointer_bytes(nest) + (nx_vm_scratch_bytes(code) + 63) / 64 * 64;
-    cut_tasks(nest);
+    nest->worker_bytes = nx_nest_pointer_bytes(nest) + (nx_vm_scratch_bytes(code) + 63) / 64 * 64;
+    if (nest->reduce) {
+        nest->worker_bytes += nx_reduce_worker_bytes(nest);
+        nx_reduce_cut_tasks(nest);
+    } else {
+        cut_tasks(nest);
+    }
     return NEXPR_OK;
 }
 
@@ -340,6 +348,10 @@ static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const cha
 
 void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
     const nx_nest *nest = args->nest;
+    if (nest->reduce) {
+        (nest->reduce->compresses ? nx_compress_run : nest->reduce->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
+        return;
+    }
     int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
     int64_t first[2] = {0, 0}, count[2] = {nest->task_rows, nest->task_cols}, position = 0;
     if (nest->task_count > 1) {
@@ -358,7 +370,7 @@ void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
     for (uint32_t k = 0; k < nest->output_count; k++) {
         outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
     }
-    nx_vm_run(&(nx_vm_args){nest->code, memory + pointer_bytes(nest), (const char *const *)inputs, outputs}, first, count);
+    nx_vm_run(&(nx_vm_args){nest->code, memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs}, first, count);
 }
 
 void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, char *destination) {

@@ -18,6 +18,8 @@ enum { NX_MISALIGNED = 1, NX_SPOOLED = 2 };
 typedef struct nx_nest_operand {
     nexpr_dtype dtype;
     bool is_used, swapped;
+    bool is_index;          /* an input that has no memory: the address is the value */
+    bool is_buffer;         /* an output that a worker's buffer holds */
     bool is_stride_aligned; /* all strides are multiples of the alignment */
     uint8_t alignment;      /* bytes */
     uint8_t state;          /* NX_MISALIGNED: not aligned; NX_SPOOLED: an output that goes to a buffer first */
@@ -25,6 +27,8 @@ typedef struct nx_nest_operand {
     int64_t offset;         /* bytes from element [0, 0, ...] to the nest's first element (axes run upward in memory) */
     int64_t *stride;        /* bytes, by axis */
 } nx_nest_operand;
+
+typedef struct nx_reduce nx_reduce;
 
 typedef struct nx_nest {
     const nx_memory *memory;
@@ -38,11 +42,16 @@ typedef struct nx_nest {
     nx_vm_code *code;
     size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
+    nx_reduce *reduce; /* runtime/reduce.h; NULL: elementwise */
 } nx_nest;
 
 /* Lays the nest out for operands whose dtype, is_used, swapped, index and stride (by the shape's axes, room for
  * NX_NEST_AXES) are set. */
 void nx_nest_arrange(nx_nest *nest, const nx_shape *shape);
+/* Notes what alignment the operands have, whose strides are set. */
+void nx_nest_note_alignment(nx_nest *nest);
+/* A worker's memory begins with the operands' addresses, in so many bytes; the backend's scratch follows. */
+size_t nx_nest_pointer_bytes(const nx_nest *nest);
 /* Links the code for the operands' states, in place of the code there was. Errors: MEMORY. */
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err);
 void nx_nest_free(nx_nest *nest);

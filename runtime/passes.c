@@ -5,6 +5,9 @@
  */
 #include "runtime/passes.h"
 
+#include "runtime/reduce.h"
+#include "vm/kernels.h"
+
 #include <string.h>
 
 /* The inputs that are used, as the scheduler wants them. */
@@ -37,7 +40,7 @@ nexpr_status nx_find_result_shapes(const nexpr *e, const nexpr_array *const *inp
     const nx_shape **shapes = nx_arena_alloc(arena, count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
     NX_TRY(find_layouts(e, inputs, arena, &layouts, err));
-    NX_TRY(nx_result_shapes(&e->ir, layouts, arena, shapes, err));
+    NX_TRY(nx_result_shapes(&e->ir, layouts, e->lengths, arena, shapes, err));
     for (uint32_t i = 0; i < count; i++) ret[i] = *shapes[i];
     return NEXPR_OK;
 }
@@ -48,10 +51,10 @@ static nexpr_status find_scheduled_result(const nexpr *e, const nexpr_array *con
     nx_layout *layouts;
     nx_schedule schedule;
     NX_TRY(find_layouts(e, inputs, arena, &layouts, err));
-    NX_TRY(nx_schedule_make(&e->ir, layouts, e->max_nodes, arena, &schedule, err));
+    NX_TRY(nx_schedule_make(&e->ir, layouts, e->lengths, NULL, e->max_nodes, arena, &schedule, err));
     for (uint32_t p = 0; p < schedule.pass_count; p++) {
         const nx_pass *pass = &schedule.passes[p];
-        for (uint32_t t = 0; t < pass->ir.result_count; t++) {
+        for (uint32_t t = 0; t < pass->ir.result_count && pass->kind == NX_PASS_ELEMENTWISE; t++) {
             if (pass->targets[t].is_temporary || pass->targets[t].index != result) continue;
             *ret_shape = *pass->shape;
             nx_nest_order_like_sources(pass, nexpr_dtype_size(nexpr_result_dtype(e, (int)result)), ret_strides);
@@ -77,15 +80,29 @@ nexpr_status nx_find_new_result(const nexpr *e, const nexpr_allocator *allocator
 
 /* ---------------------------------------------------------------------------------------------------------- plans -- */
 
+/* Sources are numbered: the inputs, the temporaries, and the place that indices count from. */
+static uint32_t source_number(const nexpr_plan *plan, const nx_source *source) {
+    switch (source->kind) {
+    case NX_SOURCE_INPUT: return source->index;
+    case NX_SOURCE_TEMPORARY: return plan->input_count + source->index;
+    default: return plan->input_count + plan->temporary_count;
+    }
+}
+
 static void set_source(const nexpr_plan *plan, const nx_pass *pass, uint32_t k, nx_nest_operand *x) {
     const nx_source *source = &pass->sources[k];
     x->dtype = pass->ir.inputs[k].dtype;
     x->is_used = true;
-    x->index = source->is_temporary ? plan->input_count + source->index : source->index;
-    x->swapped = !source->is_temporary && plan->inputs[source->index].array.byte_order == NEXPR_SWAPPED &&
+    x->is_index = source->kind == NX_SOURCE_INDEX;
+    x->index = source_number(plan, source);
+    x->swapped = source->kind == NX_SOURCE_INPUT && plan->inputs[source->index].array.byte_order == NEXPR_SWAPPED &&
                  nexpr_dtype_size(x->dtype) > 1;
     x->offset = source->offset;
     memcpy(x->stride, source->stride, (size_t)pass->shape->ndim * sizeof *x->stride);
+}
+
+static uint32_t target_number(const nexpr_plan *plan, const nx_target *target) {
+    return target->is_temporary ? plan->output_count + target->index : target->index;
 }
 
 static void set_target(const nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, uint32_t k,
@@ -96,24 +113,108 @@ static void set_target(const nexpr_plan *plan, const nx_schedule *schedule, cons
         return;
     }
     *x = (nx_nest_operand){.dtype = schedule->temporaries[target->index].dtype, .is_used = true, .stride = x->stride,
-                           .index = plan->output_count + target->index};
-    int64_t step = (int64_t)nexpr_dtype_size(x->dtype);
-    for (int i = pass->shape->ndim - 1; i >= 0; i--) {
-        x->stride[i] = step;
-        step *= pass->shape->extent[i];
+                           .index = target_number(plan, target)};
+    nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(x->dtype), x->stride);
+}
+
+/* What the nest reduces. */
+static nexpr_status set_reductions(nexpr_plan *plan, const nx_pass *pass, nx_nest *nest, nexpr_error *err) {
+    nx_reduce *r = nest->reduce = nx_arena_alloc(&plan->arena, 1, sizeof *r);
+    if (!r) return nx_fail_memory(err);
+    r->parts = nx_arena_alloc(&plan->arena, pass->reduction_count, sizeof *r->parts);
+    r->direct = nx_arena_alloc(&plan->arena, nest->output_count, sizeof *r->direct);
+    if (!r->parts || !r->direct) return nx_fail_memory(err);
+    for (uint32_t k = 0; k < nest->output_count; k++) {
+        const nx_node *root = &pass->ir.nodes[pass->ir.results[k].node];
+        nx_nest_operand *x = &nest->operands[nest->input_count + k];
+        *x = (nx_nest_operand){.dtype = (nexpr_dtype)root->dtype, .is_used = true, .is_buffer = true, .stride = x->stride};
+        r->direct[k] = root->kind == NX_NODE_INPUT ? (int)root->index : -1;
     }
+    for (; r->part_count < pass->reduction_count; r->part_count++) {
+        const nx_reduction *from = &pass->reductions[r->part_count];
+        r->parts[r->part_count] = (nx_reduce_part){
+            .kernels = nx_vm_reduce_kernels(nx_isa_current(), from->reducer, from->loop),
+            .reducer = from->reducer, .loop = from->loop, .operand = from->operand,
+            .target = target_number(plan, &from->target)};
+    }
+    return NEXPR_OK;
+}
+
+/* A nest behind the last one with the pass's program and sources. */
+static nexpr_status start_nest(nexpr_plan *plan, const nx_pass *pass, nx_nest **ret, nexpr_error *err) {
+    nx_nest *nest = &plan->nests[plan->nest_count];
+    nx_vm_program *program;
+    NX_TRY(nx_nest_init(plan, nest, pass->ir.input_count, pass->ir.result_count, err));
+    for (uint32_t k = 0; k < nest->input_count; k++) set_source(plan, pass, k, &nest->operands[k]);
+    NX_TRY(nx_vm_compile(&pass->ir, &program, err));
+    nest->program = program;
+    *ret = nest;
+    return NEXPR_OK;
 }
 
 static nexpr_status make_nest(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, nexpr_error *err) {
-    nx_nest *nest = &plan->nests[plan->nest_count];
-    const uint32_t inputs = pass->ir.input_count, outputs = pass->ir.result_count;
-    nx_vm_program *program;
-    NX_TRY(nx_nest_init(plan, nest, inputs, outputs, err));
-    for (uint32_t k = 0; k < inputs; k++) set_source(plan, pass, k, &nest->operands[k]);
-    for (uint32_t k = 0; k < outputs; k++) set_target(plan, schedule, pass, k, &nest->operands[inputs + k]);
-    NX_TRY(nx_vm_compile(&pass->ir, &program, err));
-    nest->program = program;
-    return nx_plan_add_nest(plan, pass->shape, err);
+    nx_nest *nest;
+    NX_TRY(start_nest(plan, pass, &nest, err));
+    for (uint32_t k = 0; k < nest->output_count; k++) {
+        set_target(plan, schedule, pass, k, &nest->operands[nest->input_count + k]);
+    }
+    nx_nest_arrange(nest, pass->shape);
+    return nx_plan_add_nest(plan, err);
+}
+
+static nexpr_status make_reducing_nest(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+    nx_nest *nest;
+    NX_TRY(start_nest(plan, pass, &nest, err));
+    NX_TRY(set_reductions(plan, pass, nest, err));
+    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, false, &plan->arena, err));
+    return nx_plan_add_nest(plan, err);
+}
+
+static nexpr_status start_compressing_nest(nexpr_plan *plan, const nx_pass *pass, nx_nest **ret, nexpr_error *err) {
+    NX_TRY(start_nest(plan, pass, ret, err));
+    NX_TRY(set_reductions(plan, pass, *ret, err));
+    nx_reduce_part *part = &(*ret)->reduce->parts[0];
+    (*ret)->reduce->compresses = true;
+    part->reducer = NX_REDUCER_sum;
+    part->loop = NEXPR_INT64;
+    part->kernels = nx_vm_reduce_kernels(nx_isa_current(), part->reducer, part->loop);
+    return NEXPR_OK;
+}
+
+/* Two nests, if threads share the work: the first one counts what comes before each group of leaves. */
+static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+    const bool may_share = nx_plan_threads(plan) > 1;
+    nx_nest *nest;
+    NX_TRY(start_compressing_nest(plan, pass, &nest, err));
+    nx_reduce *prefix = nest->reduce;
+    prefix->is_prefix = true;
+    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
+    NX_TRY(start_compressing_nest(plan, pass, &nest, err));
+    nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;
+    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    return nx_plan_add_nest(plan, err);
+}
+
+/* Two nests, if threads have to share rows: the first one reduces what comes before each group of leaves. */
+static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+    const bool may_share = nx_plan_threads(plan) > 2; /* as everything before is read twice */
+    nx_nest *nest;
+    nx_reduce *prefix;
+    NX_TRY(start_nest(plan, pass, &nest, err));
+    NX_TRY(set_reductions(plan, pass, nest, err));
+    prefix = nest->reduce;
+    prefix->is_prefix = true;
+    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
+    NX_TRY(start_nest(plan, pass, &nest, err));
+    NX_TRY(set_reductions(plan, pass, nest, err));
+    nest->reduce->scans = true;
+    nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;
+    const nx_reduction *scan = &pass->reductions[0];
+    nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(scan->loop), nest->reduce->target_stride);
+    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    return nx_plan_add_nest(plan, err);
 }
 
 static nexpr_status take_temporaries(nexpr_plan *plan, const nx_schedule *schedule, nexpr_error *err) {
@@ -128,15 +229,37 @@ static nexpr_status take_temporaries(nexpr_plan *plan, const nx_schedule *schedu
     return NEXPR_OK;
 }
 
+/* Whether an output is as a temporary with the result would be. */
+static bool is_plain(const nexpr *e, const nexpr_array *array, uint32_t result) {
+    int64_t step = (int64_t)nexpr_dtype_size(array->dtype);
+    if (array->dtype != nexpr_result_dtype(e, (int)result) || array->byte_order != NEXPR_NATIVE) return false;
+    for (int i = array->ndim - 1; i >= 0; i--) {
+        if (array->shape[i] != 1 && array->strides[i] != step) return false;
+        step *= array->shape[i];
+    }
+    return true;
+}
+
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
     const nexpr *e = plan->expr;
     nx_layout *layouts;
     nx_schedule schedule;
     NX_TRY(find_layouts(e, inputs, &plan->arena, &layouts, err));
-    NX_TRY(nx_schedule_make(&e->ir, layouts, e->max_nodes, &plan->arena, &schedule, err));
+    bool *takes_directly = nx_arena_alloc(&plan->arena, plan->output_count, sizeof *takes_directly);
+    if (!takes_directly) return nx_fail_memory(err);
+    for (uint32_t i = 0; i < plan->output_count; i++) takes_directly[i] = is_plain(e, &plan->outputs[i].array, i);
+    NX_TRY(nx_schedule_make(&e->ir, layouts, e->lengths, takes_directly, e->max_nodes, &plan->arena, &schedule, err));
     NX_TRY(take_temporaries(plan, &schedule, err));
-    plan->nests = nx_arena_alloc(&plan->arena, schedule.pass_count, sizeof *plan->nests);
+    plan->nests = nx_arena_alloc(&plan->arena, schedule.pass_count, 2 * sizeof *plan->nests);
     if (!plan->nests) return nx_fail_memory(err);
-    for (uint32_t p = 0; p < schedule.pass_count; p++) NX_TRY(make_nest(plan, &schedule, &schedule.passes[p], err));
+    for (uint32_t p = 0; p < schedule.pass_count; p++) {
+        const nx_pass *pass = &schedule.passes[p];
+        switch (pass->kind) {
+        case NX_PASS_ELEMENTWISE: NX_TRY(make_nest(plan, &schedule, pass, err)); break;
+        case NX_PASS_REDUCE: NX_TRY(make_reducing_nest(plan, pass, err)); break;
+        case NX_PASS_SCAN: NX_TRY(make_scanning_nests(plan, pass, err)); break;
+        case NX_PASS_COMPRESS: NX_TRY(make_compressing_nests(plan, pass, err)); break;
+        }
+    }
     return NEXPR_OK;
 }

@@ -8,6 +8,7 @@
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
 #include "runtime/passes.h"
+#include "runtime/reduce.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -120,9 +121,8 @@ nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint
     return NEXPR_OK;
 }
 
-nexpr_status nx_plan_add_nest(nexpr_plan *plan, const nx_shape *shape, nexpr_error *err) {
+nexpr_status nx_plan_add_nest(nexpr_plan *plan, nexpr_error *err) {
     nx_nest *nest = &plan->nests[plan->nest_count++];
-    nx_nest_arrange(nest, shape);
     plan->total += nest->count;
     return nest->count ? nx_nest_link(nest, err) : NEXPR_OK;
 }
@@ -144,7 +144,8 @@ static nexpr_status make_nest(nexpr_plan *plan, const uint32_t *members, uint32_
         nx_nest_set_operand(&nest->operands[plan->input_count + m], &plan->outputs[members[m]], shape, members[m]);
     }
     NX_TRY(compile_members(plan, members, count, &nest->program, err));
-    return nx_plan_add_nest(plan, shape, err);
+    nx_nest_arrange(nest, shape);
+    return nx_plan_add_nest(plan, err);
 }
 
 /* Groups the results by shape. */
@@ -179,6 +180,11 @@ static void free_workers(nexpr_plan *plan) {
     plan->worker_memory = NULL;
 }
 
+int nx_plan_threads(const nexpr_plan *plan) {
+    const int threads = nx_threads_limit(plan->context->threads);
+    return plan->run.threads > 0 && plan->run.threads < threads ? plan->run.threads : threads;
+}
+
 /* Memory for as many threads as can be used, enough for every nest. */
 static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
     size_t bytes = 64;
@@ -186,8 +192,7 @@ static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
         const nx_nest *nest = &plan->nests[i];
         if (nest->count && nest->worker_bytes > bytes) bytes = nest->worker_bytes;
     }
-    int threads = nx_threads_limit(plan->context->threads);
-    if (plan->run.threads > 0 && plan->run.threads < threads) threads = plan->run.threads;
+    int threads = nx_plan_threads(plan);
     int64_t tasks = most_tasks(plan);
     int workers = tasks < threads ? (int)tasks : threads;
     if (plan->worker_memory && plan->worker_bytes >= bytes && plan->worker_count >= workers) return NEXPR_OK;
@@ -217,8 +222,8 @@ static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
     plan->nest_inputs = take(plan, inputs, sizeof *plan->nest_inputs);
     plan->nest_outputs = take(plan, outputs, sizeof *plan->nest_outputs);
     if (!plan->nest_inputs || !plan->nest_outputs) return nx_fail_memory(err);
-    if (!plan->temporary_count) return NEXPR_OK;
-    plan->all_inputs = take(plan, (size_t)plan->input_count + plan->temporary_count, sizeof *plan->all_inputs);
+    if (!plan->expr->has_views) return NEXPR_OK;
+    plan->all_inputs = take(plan, (size_t)plan->input_count + plan->temporary_count + 1, sizeof *plan->all_inputs);
     plan->all_outputs = take(plan, (size_t)plan->output_count + plan->temporary_count, sizeof *plan->all_outputs);
     return plan->all_inputs && plan->all_outputs ? NEXPR_OK : nx_fail_memory(err);
 }
@@ -231,6 +236,9 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
     NX_TRY(make_operands(plan, err));
     NX_TRY(copy_inputs(plan, inputs, err));
     if (!outputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the outputs are NULL");
+    if (e->has_lengths && !e->lengths) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "an extent depends on the data: use nexpr_evaluate instead of a plan");
+    }
     NX_TRY(nx_find_result_shapes(e, inputs, &plan->arena, shapes, err));
     for (uint32_t i = 0; i < plan->output_count; i++) {
         NX_TRY(check_output(plan, outputs[i], i, &shapes[i], err));
@@ -339,7 +347,7 @@ static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *cons
     for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
         nx_nest_operand *x = &nest->operands[k];
         bool is_output = k >= nest->input_count;
-        if (!x->is_used) continue;
+        if (!x->is_used || x->is_index || x->is_buffer) continue;
         uint8_t state = is_misaligned(x, is_output ? out[x->index] : in[x->index]) ? NX_MISALIGNED : 0;
         if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
         changed |= x->state != state;
@@ -402,6 +410,10 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
     for (uint32_t k = 0; k < nest->output_count; k++) {
         const nx_nest_operand *x = &nest->operands[nest->input_count + k];
         bool spooled = x->state & NX_SPOOLED;
+        if (x->is_buffer) {
+            plan->nest_outputs[k] = out[nest->reduce->parts[0].target];
+            continue;
+        }
         plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
     }
     run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers};
@@ -413,12 +425,13 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
 }
 
 /* The caller's addresses with the temporaries behind them. */
-static void add_temporaries(const nexpr_plan *plan, const void *const **in, void *const **out) {
+static void add_temporaries(const nexpr_plan *plan, const bool *spooled, const void *const **in, void *const **out) {
     for (uint32_t i = 0; i < plan->input_count; i++) plan->all_inputs[i] = plan->inputs[i].is_used ? (*in)[i] : NULL;
-    for (uint32_t i = 0; i < plan->output_count; i++) plan->all_outputs[i] = (*out)[i];
+    for (uint32_t i = 0; i < plan->output_count; i++) plan->all_outputs[i] = spooled && spooled[i] ? plan->spools[i] : (*out)[i];
     for (uint32_t i = 0; i < plan->temporary_count; i++) {
         plan->all_inputs[plan->input_count + i] = plan->all_outputs[plan->output_count + i] = plan->temporaries[i];
     }
+    plan->all_inputs[plan->input_count + plan->temporary_count] = NX_INDEX_BASE;
     *in = plan->all_inputs;
     *out = plan->all_outputs;
 }
@@ -426,11 +439,15 @@ static void add_temporaries(const nexpr_plan *plan, const void *const **in, void
 static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
                               nexpr_error *err) {
     int64_t done = 0;
-    if (plan->temporary_count) add_temporaries(plan, &in, &out);
+    if (plan->all_inputs) add_temporaries(plan, spooled, &in, &out);
     for (uint32_t i = 0; i < plan->nest_count; i++) {
-        if (!plan->nests[i].count) continue;
-        NX_TRY(adapt_nest(plan, &plan->nests[i], in, out, spooled, err));
-        NX_TRY(run_nest(plan, &plan->nests[i], in, out, &done, err));
+        nx_nest *nest = &plan->nests[i];
+        if (nest->reduce) nx_reduce_begin(nest, out);
+        if (nest->count) {
+            NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
+            NX_TRY(run_nest(plan, nest, in, out, &done, err));
+        }
+        if (nest->reduce) nx_reduce_end(nest, out);
     }
     if (plan->run.progress && plan->total) plan->run.progress(plan->run.progress_user, plan->total, plan->total);
     return NEXPR_OK;
@@ -458,9 +475,10 @@ static void give_spools(nexpr_plan *plan) {
 static void unspool(nexpr_plan *plan, void *const *out) {
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         const nx_nest *nest = &plan->nests[i];
+        if (nest->reduce) nx_reduce_unspool(nest, plan->output_count, (const void *const *)plan->spools, out);
         for (uint32_t k = 0; k < nest->output_count; k++) {
             const nx_nest_operand *x = &nest->operands[nest->input_count + k];
-            if (x->state & NX_SPOOLED) nx_nest_unspool(nest, k, plan->spools[x->index], (char *)out[x->index] + x->offset);
+            if (!x->is_buffer && x->state & NX_SPOOLED) nx_nest_unspool(nest, k, plan->spools[x->index], (char *)out[x->index] + x->offset);
         }
     }
 }

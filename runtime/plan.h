@@ -36,11 +36,13 @@ struct nexpr_plan {
     int64_t total; /* elements of all nests */
 };
 
+/* Threads that a run may use. */
+int nx_plan_threads(const nexpr_plan *plan);
 /* Room for a nest's operands, whose strides are zero. */
 nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint32_t outputs, nexpr_error *err);
 /* The nest's operand that is this array, broadcast to the shape. */
 void nx_nest_set_operand(nx_nest_operand *x, const nx_plan_operand *given, const nx_shape *shape, uint32_t index);
-/* Arranges and links the nest behind the last one, whose operands and program are set, and counts it. */
-nexpr_status nx_plan_add_nest(nexpr_plan *plan, const nx_shape *shape, nexpr_error *err);
+/* Links the nest behind the last one, which is arranged, and counts it. */
+nexpr_status nx_plan_add_nest(nexpr_plan *plan, nexpr_error *err);
 
 #endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* The first sweep of the scheduler: which nodes are needed, and their shapes. */
+#include "engine/scheduler.h"
+
+#include <string.h>
+
+/* Whether operand k is read, and not only asked for its shape. */
+static bool is_read(const nx_node *node, int k) {
+    if (node->kind == NX_NODE_LIKE) return k < 1;
+    if (node->kind == NX_NODE_COMPRESS) return k < 2;
+    return node->kind != NX_NODE_EXTENT && node->kind != NX_NODE_INDEX;
+}
+
+static void mark_needed(const nx_scheduler *s) {
+    for (uint32_t r = 0; r < s->ir->result_count; r++) {
+        nx_node_state *root = &s->state[s->ir->results[r].node];
+        root->has_shape = root->is_computed = true;
+        root->readers++;
+    }
+    for (nx_ref i = s->ir->node_count; i-- > 0;) {
+        const nx_node *node = &s->ir->nodes[i];
+        for (int k = 0; s->state[i].has_shape && k < node->arity; k++) {
+            nx_node_state *arg = &s->state[node->arg[k]];
+            arg->has_shape = true;
+            arg->readers += s->state[i].is_computed && is_read(node, k);
+            arg->is_computed = arg->readers > 0;
+        }
+    }
+}
+
+/* The shape that operands broadcast to; mostly that of one of them. */
+static nexpr_status broadcast(const nx_scheduler *s, const nx_node *node, const nx_shape **ret) {
+    nx_shape wide = *s->state[node->arg[0]].shape;
+    for (int k = 1; k < node->arity; k++) {
+        const nx_shape *arg = s->state[node->arg[k]].shape;
+        const nx_shape before = wide;
+        if (nx_shape_widen(&wide, arg->ndim, arg->extent)) continue;
+        char one[NX_SHAPE_TEXT], other[NX_SHAPE_TEXT];
+        return nx_fail(s->err, NEXPR_SHAPE, node->span, "shapes %s and %s do not broadcast together",
+                       nx_shape_text(before.ndim, before.extent, one), nx_shape_text(arg->ndim, arg->extent, other));
+    }
+    NX_TRY(nx_shape_count(&wide, node->span, s->err));
+    for (int k = 0; k < node->arity; k++) {
+        *ret = s->state[node->arg[k]].shape;
+        if (nx_shape_equal(*ret, &wide)) return NEXPR_OK;
+    }
+    nx_shape *own = nx_scheduler_take(s, 1, sizeof *own);
+    if (!own) return nx_fail_memory(s->err);
+    *own = wide;
+    *ret = own;
+    return NEXPR_OK;
+}
+
+static nexpr_status apply_view(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
+    const nx_shape *from = s->state[node->arg[0]].shape;
+    nx_shape *shape = nx_scheduler_take(s, 1, sizeof *shape);
+    nx_axis axes[NEXPR_MAX_NDIM], *own = nx_scheduler_take(s, (size_t)from->ndim, sizeof *own);
+    if (!shape || !own) return nx_fail_memory(s->err);
+    NX_TRY(nx_view_apply(nx_scheduler_view(s, node), from, node->span, shape, axes, s->err));
+    if (!nx_is_reshape(s, node)) memcpy(own, axes, (size_t)from->ndim * sizeof *own);
+    state->shape = shape;
+    state->axes = own;
+    return NEXPR_OK;
+}
+
+/* The product of the lengths of axes that the view drops. */
+static int64_t extent_of(const nx_shape *from, const nx_node_state *state) {
+    int64_t product = 1;
+    for (int k = 0; k < from->ndim; k++) product *= state->axes[k].axis < 0 ? from->extent[k] : 1;
+    return product;
+}
+
+static nexpr_status broadcast_like(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
+    const nx_shape *from = s->state[node->arg[0]].shape, *like = s->state[node->arg[1]].shape;
+    nx_shape wide = *like;
+    state->shape = like;
+    if (nx_shape_widen(&wide, from->ndim, from->extent) && nx_shape_equal(&wide, like)) return NEXPR_OK;
+    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "an array of shape %s does not broadcast to %s",
+                   nx_shape_text(from->ndim, from->extent, have), nx_shape_text(like->ndim, like->extent, want));
+}
+
+static nexpr_status compress(const nx_scheduler *s, nx_ref i, nx_node_state *state) {
+    const nx_node *node = &s->ir->nodes[i];
+    const nx_shape *array = s->state[node->arg[0]].shape, *mask = s->state[node->arg[1]].shape;
+    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
+    if (!nx_shape_equal(array, mask)) {
+        return nx_fail(s->err, NEXPR_SHAPE, node->span, "the mask has shape %s, but the array has shape %s",
+                       nx_shape_text(mask->ndim, mask->extent, have), nx_shape_text(array->ndim, array->extent, want));
+    }
+    nx_shape *own = nx_scheduler_take(s, 1, sizeof *own);
+    if (!own) return nx_fail_memory(s->err);
+    *own = (nx_shape){.ndim = 1, .extent = {s->lengths ? s->lengths[i] : -1}};
+    state->shape = own;
+    return nx_shape_count(own, node->span, s->err);
+}
+
+/* Nothing cannot be reduced to an element, unless the reducer has a value for it. */
+static nexpr_status check_not_empty(const nx_scheduler *s, const nx_node *node, const nx_shape *result) {
+    const nx_shape *from = s->state[node->arg[0]].shape;
+    const nx_reducer reducer = (nx_reducer)node->op;
+    if (from->count || !result->count || nx_reducer_has_start(reducer) || node->flags & NX_MAY_BE_EMPTY) return NEXPR_OK;
+    char text[NX_SHAPE_TEXT];
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "there is no %s of nothing: the array has shape %s",
+                   nx_reducer_name(reducer), nx_shape_text(from->ndim, from->extent, text));
+}
+
+static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
+    static const nx_shape scalar = {.ndim = 0, .count = 1};
+    const nx_node *node = &s->ir->nodes[i];
+    nx_node_state *state = &s->state[i];
+    switch ((nx_node_kind)node->kind) {
+    case NX_NODE_INPUT: state->shape = s->inputs[node->index].shape; break;
+    case NX_NODE_CONST: state->shape = &scalar; break;
+    case NX_NODE_CAST: state->shape = s->state[node->arg[0]].shape; break;
+    case NX_NODE_OP: return broadcast(s, node, &state->shape);
+    case NX_NODE_VIEW:
+    case NX_NODE_INDEX: return apply_view(s, node, state);
+    case NX_NODE_REDUCE:
+        NX_TRY(apply_view(s, node, state));
+        return check_not_empty(s, node, state->shape);
+    case NX_NODE_SCAN:
+        NX_TRY(apply_view(s, node, state));
+        state->shape = s->state[node->arg[0]].shape;
+        break;
+    case NX_NODE_EXTENT:
+        NX_TRY(apply_view(s, node, state));
+        state->value = extent_of(s->state[node->arg[0]].shape, state);
+        state->shape = &scalar;
+        break;
+    case NX_NODE_LIKE: return broadcast_like(s, node, state);
+    case NX_NODE_COMPRESS: return compress(s, i, state);
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_schedule_shapes(nx_scheduler *s) {
+    s->state = nx_scheduler_take(s, s->ir->node_count, sizeof *s->state);
+    if (!s->state) return nx_fail_memory(s->err);
+    mark_needed(s);
+    for (nx_ref i = 0; i < s->ir->node_count; i++) {
+        if (s->state[i].has_shape) NX_TRY(find_shape(s, i));
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_result_shapes(const nx_ir *ir, const nx_layout *inputs, const int64_t *lengths, nx_arena *arena,
+                              const nx_shape **ret, nexpr_error *err) {
+    nx_scheduler s = {.ir = ir, .inputs = inputs, .lengths = lengths, .arena = arena, .err = err};
+    NX_TRY(nx_schedule_shapes(&s));
+    for (uint32_t r = 0; r < ir->result_count; r++) ret[r] = s.state[ir->results[r].node].shape;
+    return NEXPR_OK;
+}

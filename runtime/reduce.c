@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The tasks of a nest that reduces, from elements to nodes of the tree, and from the groups' nodes to results. */
+#include "runtime/compress.h"
+#include "runtime/reduce_work.h"
+
+#include <string.h>
+
+typedef nx_tree_nodes nodes;
+typedef nx_reduce_work work;
+
+/* Combines `count` nodes of `cols` kept elements each, of `unit` elements of `total` in all, by the tree, in the first one. */
+static void combine(const nx_reduce_part *part, nodes first, int64_t count, int64_t cols, int64_t unit, int64_t total) {
+    for (int64_t step = 1; step < count; step *= 2) {
+        for (int64_t i = 0; i + step < count; i += 2 * step) {
+            const int64_t right = nx_min_i64(total, (i + 2 * step) * unit) - (i + step) * unit;
+            nx_merge_nodes(part, cols, nx_nodes_at(part, first, i * cols), nx_nodes_at(part, first, (i + step) * cols),
+                           step * unit, right);
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------- early ends -- */
+
+/* Whether nothing that follows can change the node. */
+static bool is_settled(const nx_reduce_part *part, nodes node) {
+    if (part->reducer == NX_REDUCER_any) return *node.value;
+    return part->reducer == NX_REDUCER_all && !*node.value;
+}
+
+static bool are_all_settled(const work *w) {
+    const nx_reduce *r = w->r;
+    return r->stops_early && atomic_load_explicit(&r->settled, memory_order_relaxed) == (1ull << r->part_count) - 1;
+}
+
+static void note_settled(const work *w, uint32_t p, nodes node) {
+    if (w->r->stops_early && is_settled(&w->r->parts[p], node)) {
+        atomic_fetch_or_explicit(&w->r->settled, 1u << p, memory_order_relaxed);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- leaves of a row -- */
+
+/* The leaves of `count` elements of a row at x, of which the first is number `first`. */
+static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes to) {
+    for (int64_t done = 0; done < count; done += NX_LEAF_ITEMS, to = nx_nodes_at(part, to, 1)) {
+        part->kernels->leaf(1, (size_t)nx_min_i64(count - done, NX_LEAF_ITEMS), x + done * nx_value_size(part),
+                            first + done, to.value, to.extra);
+    }
+}
+
+/* Rows of kept elements that are end to end, and fit a buffer or lie in memory. */
+static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
+    const nx_reduce *r = w->r;
+    const int64_t n = r->reduced.count;
+    if (!w->is_direct) nx_reduce_compute(w, kept, 0, rows, n, 0);
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes to = nx_group_nodes(r, part, 0, kept), leaves = nx_part_nodes(w, p);
+        const char *x = nx_reduce_elements(w, part, kept, 0);
+        if (r->leaf_count == 1) part->kernels->leaf((size_t)rows, (size_t)n, x, 0, to.value, to.extra);
+        for (int64_t i = 0; i < rows && r->leaf_count > 1; i++) {
+            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, leaves);
+            combine(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
+            nx_copy_nodes(part, nx_nodes_at(part, to, i), leaves, 1);
+        }
+        note_settled(w, p, to);
+    }
+}
+
+/* A group of leaves of one row, some at a time. */
+static void reduce_group(const work *w, int64_t kept, int64_t group) {
+    const nx_reduce *r = w->r;
+    const int64_t first = group * r->group_leaves * NX_LEAF_ITEMS;
+    const int64_t count = nx_min_i64(r->reduced.count - first, r->group_leaves * NX_LEAF_ITEMS);
+    int64_t done = 0;
+    while (done < count && !are_all_settled(w)) {
+        const int64_t items = nx_min_i64(count - done, r->capacity);
+        if (!w->is_direct) nx_reduce_fill(w, kept, first + done, items);
+        for (uint32_t p = 0; p < r->part_count; p++) {
+            const nodes to = nx_nodes_at(&r->parts[p], nx_part_nodes(w, p), done / NX_LEAF_ITEMS);
+            reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first + done), first + done, items, to);
+            note_settled(w, p, to);
+        }
+        done += items;
+    }
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes leaves = nx_part_nodes(w, p);
+        if (!done) part->kernels->start(1, leaves.value, leaves.extra);
+        combine(part, leaves, (done + NX_LEAF_ITEMS - 1) / NX_LEAF_ITEMS, 1, NX_LEAF_ITEMS, done);
+        nx_copy_nodes(part, nx_group_nodes(r, part, group, kept), leaves, 1);
+    }
+}
+
+/* Kept elements whose rows are end to end: as many as one call of the backend, or of the kernels, can serve. */
+static int64_t rows_at_once(const work *w, int64_t kept) {
+    const nx_reduce *r = w->r;
+    const int64_t n = r->reduced.count;
+    if (!r->rows_are_kept || r->group_count > 1 || n > r->capacity) return 1;
+    const int64_t inner = r->kept.extent[r->kept.ndim - 1];
+    if (w->is_direct && !r->is_end_to_end) return 1;
+    const int64_t rows = w->is_direct ? inner : r->capacity / n;
+    return nx_min_i64(rows, inner - kept % inner);
+}
+
+static void reduce_rows(const work *w, int64_t kept, int64_t count, int64_t group) {
+    for (int64_t done = 0, rows; done < count; done += rows) {
+        rows = nx_min_i64(rows_at_once(w, kept + done), count - done);
+        if (rows > 1) reduce_rows_together(w, kept + done, rows);
+        else reduce_group(w, kept + done, group);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------- leaves of columns -- */
+
+/* Makes the leaf of all parts from rows [first, end). */
+static void step_rows(const work *w, int64_t kept, int64_t cols, int64_t first, int64_t end) {
+    for (int64_t at = first, next; at < end; at = next) {
+        next = nx_reduce_rows_end(w, at, end);
+        if (!w->is_direct) nx_reduce_compute(w, kept, at, next - at, cols, 0);
+        for (uint32_t p = 0; p < w->r->part_count; p++) {
+            const nx_reduce_part *part = &w->r->parts[p];
+            const nodes leaf = nx_new_slot(w, p);
+            part->kernels->rows((size_t)(next - at), (size_t)cols, nx_reduce_elements(w, part, kept, at),
+                                nx_reduce_row_stride(w, part), at, (size_t)(at - first), leaf.value, leaf.extra);
+        }
+    }
+}
+
+/* The node of all leaves on the stack; `items` elements in all. */
+static nodes pop_all(const work *w, uint32_t p, int64_t leaves, int64_t items, int64_t cols) {
+    nodes all = {NULL, NULL};
+    for (int j = 0; leaves >> j; j++) {
+        if (!(leaves >> j & 1)) continue;
+        const int64_t begin = (leaves >> (j + 1) << (j + 1)) * NX_LEAF_ROWS;
+        const int64_t end = nx_min_i64(items, begin + ((int64_t)NX_LEAF_ROWS << j));
+        if (all.value) nx_merge_nodes(&w->r->parts[p], cols, nx_slot(w, p, j), all, end - begin, items - end);
+        all = nx_slot(w, p, j);
+    }
+    return all;
+}
+
+static void reduce_columns(const work *w, nx_reduce_task t) {
+    const nx_reduce *r = w->r;
+    const int64_t first = t.group * r->group_leaves, end = nx_min_i64(r->leaf_count, first + r->group_leaves);
+    const int64_t items = nx_min_i64(r->reduced.count, end * NX_LEAF_ROWS) - first * NX_LEAF_ROWS;
+    for (int64_t leaf = first; leaf < end; leaf++) {
+        const int64_t row = leaf * NX_LEAF_ROWS, row_end = nx_min_i64(r->reduced.count, row + NX_LEAF_ROWS);
+        step_rows(w, t.kept, t.count, row, row_end);
+        for (uint32_t p = 0; p < r->part_count; p++) nx_push_node(w, p, 0, leaf - first, row_end - row, t.count);
+    }
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nodes all = pop_all(w, p, end - first, items, t.count);
+        nx_copy_nodes(&r->parts[p], nx_group_nodes(r, &r->parts[p], t.group, t.kept), all, t.count);
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------------- tasks -- */
+
+void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
+    const work w = nx_reduce_work_of(args, worker);
+    const nx_reduce_task t = nx_reduce_task_of(w.r, task);
+    if (w.r->by_rows) reduce_columns(&w, t);
+    else reduce_rows(&w, t.kept, t.count, t.group);
+}
+
+void nx_reduce_begin(nx_nest *nest, void *const *targets) {
+    nx_reduce *r = nest->reduce;
+    atomic_store(&r->settled, 0);
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        nx_reduce_part *part = &r->parts[p];
+        if (part->value_is_target) part->value = targets[part->target];
+        if (part->extra_is_target) part->extra = targets[part->target];
+    }
+}
+
+static size_t result_bytes(const nx_reduce *r, const nx_reduce_part *part) {
+    const int64_t count = r->kept.count * (r->scans ? r->reduced.count : 1);
+    return (size_t)count * nexpr_dtype_size(nx_reducer_result_dtype(part->reducer, part->loop));
+}
+
+void nx_reduce_end(nx_nest *nest, void *const *targets) {
+    nx_reduce *r = nest->reduce;
+    if (r->compresses && r->is_prefix) nx_compress_end(nest);
+    if (r->is_prefix || r->scans || r->compresses) return;
+    for (uint32_t p = 0; p < r->part_count && r->kept.count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes all = nx_group_nodes(r, part, 0, 0);
+        if (!r->reduced.count) part->kernels->start((size_t)r->kept.count, all.value, all.extra);
+        combine(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
+        if (part->value_is_target || part->extra_is_target) continue;
+        memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
+    }
+}
+
+void nx_reduce_unspool(const nx_nest *nest, uint32_t count, const void *const *spools, void *const *targets) {
+    const nx_reduce *r = nest->reduce;
+    for (uint32_t p = 0; p < r->part_count && !r->is_prefix && !r->compresses; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        if (part->target < count && spools[part->target]) memcpy(targets[part->target], spools[part->target], result_bytes(r, part));
+    }
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/reduce_work.h"
+
+#include <string.h>
+
+nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
+    const nx_nest *nest = args->nest;
+    char *memory = args->workers + (size_t)worker * nest->worker_bytes;
+    nx_reduce_work w = {.args = args, .nest = nest, .r = nest->reduce, .inputs = (const char **)(void *)memory};
+    w.outputs = (char **)(void *)memory + nest->input_count;
+    w.scratch = memory + nx_nest_pointer_bytes(nest);
+    w.buffers = memory + nest->worker_bytes - nx_reduce_worker_bytes(nest);
+    w.states = w.buffers;
+    for (uint32_t k = 0; k < nest->output_count; k++) w.states += nx_reduce_buffer_bytes(nest, k);
+    w.is_direct = nx_reduce_is_direct(nest);
+    return w;
+}
+
+nx_reduce_task nx_reduce_task_of(const nx_reduce *r, int64_t task) {
+    const int64_t pieces = (r->row_width + r->width - 1) / r->width, piece = task / r->group_count;
+    const int64_t col = piece % pieces * r->width;
+    return (nx_reduce_task){.kept = piece / pieces * r->row_width + col, .count = nx_min_i64(r->width, r->row_width - col),
+                            .group = task % r->group_count};
+}
+
+/* ---------------------------------------------------------------------------------------------------------- nodes -- */
+
+nx_tree_nodes nx_nodes_at(const nx_reduce_part *part, nx_tree_nodes first, int64_t count) {
+    return (nx_tree_nodes){first.value + count * nx_value_size(part),
+                           first.extra ? first.extra + count * (int64_t)sizeof(int64_t) : NULL};
+}
+
+nx_tree_nodes nx_group_nodes(const nx_reduce *r, const nx_reduce_part *part, int64_t group, int64_t kept) {
+    return nx_nodes_at(part, (nx_tree_nodes){part->value, part->extra}, group * r->kept.count + kept);
+}
+
+nx_tree_nodes nx_part_nodes(const nx_reduce_work *w, uint32_t part) {
+    char *at = w->states;
+    for (uint32_t p = 0;; p++) {
+        const nx_reduce_part *x = &w->r->parts[p];
+        const size_t bytes = nx_reduce_nodes_bytes(w->r, (size_t)nx_value_size(x));
+        if (p == part) return (nx_tree_nodes){at, x->kernels->has_extra ? at + bytes : NULL};
+        at += bytes + (x->kernels->has_extra ? nx_reduce_nodes_bytes(w->r, sizeof(int64_t)) : 0);
+    }
+}
+
+void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, nx_tree_nodes from, int64_t count) {
+    memcpy(to.value, from.value, (size_t)(count * nx_value_size(part)));
+    if (to.extra) memcpy(to.extra, from.extra, (size_t)count * sizeof(int64_t));
+}
+
+void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
+                    int64_t right_count) {
+    part->kernels->merge((size_t)cols, left.value, left.extra, right.value, right.extra, left_count, right_count);
+}
+
+nx_tree_nodes nx_slot(const nx_reduce_work *w, uint32_t part, int j) {
+    return nx_nodes_at(&w->r->parts[part], nx_part_nodes(w, part), j * w->r->node_cols);
+}
+
+nx_tree_nodes nx_new_slot(const nx_reduce_work *w, uint32_t part) {
+    return nx_slot(w, part, (int)w->r->node_slots - 1 - w->r->spare_slots);
+}
+
+void nx_push_node(const nx_reduce_work *w, uint32_t p, int level, int64_t leaves, int64_t items, int64_t cols) {
+    const nx_reduce_part *part = &w->r->parts[p];
+    const nx_tree_nodes node = nx_new_slot(w, p);
+    int64_t left = w->r->leaf_items << level, right = items;
+    for (; leaves >> level & 1; level++, right += left, left *= 2) {
+        nx_merge_nodes(part, cols, nx_slot(w, p, level), node, left, right);
+        nx_copy_nodes(part, node, nx_slot(w, p, level), cols);
+    }
+    nx_copy_nodes(part, nx_slot(w, p, level), node, cols);
+}
+
+/* -------------------------------------------------------------------------------------------------------- elements -- */
+
+static int64_t offset_along(const nx_reduce_axes *axes, const int64_t *stride, int64_t index) {
+    int64_t offset = 0;
+    for (int i = axes->ndim - 1; i > 0; i--) {
+        offset += index % axes->extent[i] * stride[axes->axis[i]];
+        index /= axes->extent[i];
+    }
+    return axes->ndim ? offset + index * stride[axes->axis[0]] : 0;
+}
+
+int64_t nx_reduce_offset(const nx_reduce *r, const int64_t *stride, int64_t kept, int64_t reduced) {
+    return offset_along(&r->kept, stride, kept) + offset_along(&r->reduced, stride, reduced);
+}
+
+static const char *address(const nx_reduce_work *w, uint32_t k, int64_t kept, int64_t reduced) {
+    return w->args->inputs[k] + nx_reduce_offset(w->r, w->nest->operands[k].stride, kept, reduced);
+}
+
+char *nx_reduce_buffer(const nx_reduce_work *w, uint32_t operand) {
+    char *at = w->buffers;
+    for (uint32_t k = 0; k < operand; k++) at += nx_reduce_buffer_bytes(w->nest, k);
+    return at;
+}
+
+void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at) {
+    const nx_nest *nest = w->nest;
+    const int64_t first[2] = {0, 0}, count[2] = {rows, cols};
+    for (uint32_t k = 0; k < nest->input_count; k++) {
+        if (nest->operands[k].is_used) w->inputs[k] = address(w, k, kept, reduced);
+    }
+    for (uint32_t k = 0; k < nest->output_count; k++) {
+        w->outputs[k] = nx_reduce_buffer(w, k) + at * (int64_t)nexpr_dtype_size(nest->operands[nest->input_count + k].dtype);
+    }
+    nx_vm_run(&(nx_vm_args){nest->code, w->scratch, w->inputs, w->outputs}, first, count);
+}
+
+/* Pieces of rows, and whole rows together. */
+void nx_reduce_fill(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t count) {
+    const nx_reduce_axes *axes = &w->r->reduced;
+    const int64_t cols = axes->ndim ? axes->extent[axes->ndim - 1] : 1, rows = axes->ndim > 1 ? axes->extent[axes->ndim - 2] : 1;
+    for (int64_t done = 0; done < count;) {
+        const int64_t at = reduced + done, col = at % cols, row = at / cols % rows, left = count - done;
+        int64_t piece_rows = 1, piece_cols = nx_min_i64(cols - col, left);
+        if (!col && left >= cols) piece_rows = nx_min_i64(left / cols, rows - row);
+        nx_reduce_compute(w, kept, at, piece_rows, piece_cols, done);
+        done += piece_rows * piece_cols;
+    }
+}
+
+const char *nx_reduce_elements(const nx_reduce_work *w, const nx_reduce_part *part, int64_t kept, int64_t reduced) {
+    return w->is_direct ? address(w, (uint32_t)w->r->direct[part->operand], kept, reduced) : nx_reduce_buffer(w, part->operand);
+}
+
+int64_t nx_reduce_rows_end(const nx_reduce_work *w, int64_t at, int64_t end) {
+    const nx_reduce *r = w->r;
+    const int64_t rows = r->reduced.ndim ? r->reduced.extent[r->reduced.ndim - 1] : 1;
+    const int64_t most = w->is_direct ? end - at : r->capacity / r->width;
+    return at + nx_min_i64(nx_min_i64(end - at, rows - at % rows), most);
+}
+
+int64_t nx_reduce_row_stride(const nx_reduce_work *w, const nx_reduce_part *part) {
+    return w->is_direct ? w->nest->operands[w->r->direct[part->operand]].stride[w->nest->axes - 2]
+                        : w->r->width * nx_value_size(part);
+}

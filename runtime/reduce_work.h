@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tasks of reductions (reduce.c) and of running reductions (scan.c) share: nodes of the tree, and elements. */
+#ifndef NX_RUNTIME_REDUCE_WORK_H
+#define NX_RUNTIME_REDUCE_WORK_H
+
+#include "runtime/reduce.h"
+
+/* A node of the tree, or an array of them, in a worker's memory or among those of the groups. */
+typedef struct nx_tree_nodes {
+    char *value, *extra;
+} nx_tree_nodes;
+
+/* What a task works with. */
+typedef struct nx_reduce_work {
+    const nx_nest_args *args;
+    const nx_nest *nest;
+    nx_reduce *r;
+    void *scratch;          /* the backend's */
+    const char **inputs;    /* addresses for the backend */
+    char **outputs;
+    char *buffers, *states; /* of the worker */
+    bool is_direct;
+} nx_reduce_work;
+
+/* A task in the terms of the tree. */
+typedef struct nx_reduce_task {
+    int64_t kept, count; /* kept elements from `kept` on */
+    int64_t group;
+} nx_reduce_task;
+
+nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker);
+nx_reduce_task nx_reduce_task_of(const nx_reduce *r, int64_t task);
+
+static inline int64_t nx_min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t nx_value_size(const nx_reduce_part *part) {
+    return (int64_t)nexpr_dtype_size(part->loop);
+}
+
+/* `count` nodes further. */
+nx_tree_nodes nx_nodes_at(const nx_reduce_part *part, nx_tree_nodes first, int64_t count);
+/* Those of a group, from kept element `kept` on. */
+nx_tree_nodes nx_group_nodes(const nx_reduce *r, const nx_reduce_part *part, int64_t group, int64_t kept);
+/* A worker's memory for nodes of a part. */
+nx_tree_nodes nx_part_nodes(const nx_reduce_work *w, uint32_t part);
+void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, nx_tree_nodes from, int64_t count);
+/* Of `cols` kept elements: the left nodes with the right ones, of so many elements each, in place of the left ones. */
+void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
+                    int64_t right_count);
+
+/*
+ * A worker's nodes of a part as a stack: slot j holds a node of 2^j leaves if bit j of the number of leaves is set. What
+ * comes next is in the last slot but `r->spare_slots`.
+ */
+nx_tree_nodes nx_slot(const nx_reduce_work *w, uint32_t part, int j);
+nx_tree_nodes nx_new_slot(const nx_reduce_work *w, uint32_t part);
+/* Puts the new node, of 2^level leaves with `items` elements, behind `leaves` others; only the last of all may have less
+ * elements than its leaves could. */
+void nx_push_node(const nx_reduce_work *w, uint32_t part, int level, int64_t leaves, int64_t items, int64_t cols);
+
+/* Computes a rectangle of the backend's two axes, from these elements on, into the buffers from item `at` on. */
+void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at);
+/* Computes `count` reduced elements of one kept one, end to end, into the buffers. */
+void nx_reduce_fill(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t count);
+char *nx_reduce_buffer(const nx_reduce_work *w, uint32_t operand);
+/* Where the kernels find the elements of a part's operand, from this one on. */
+const char *nx_reduce_elements(const nx_reduce_work *w, const nx_reduce_part *part, int64_t kept, int64_t reduced);
+/* By rows: the first row of [at, end) that cannot be computed, or found in memory, with the row `at`; bytes between rows. */
+int64_t nx_reduce_rows_end(const nx_reduce_work *w, int64_t at, int64_t end);
+int64_t nx_reduce_row_stride(const nx_reduce_work *w, const nx_reduce_part *part);
+/* Bytes from the first element to this one by the strides of the nest's axes. */
+int64_t nx_reduce_offset(const nx_reduce *r, const int64_t *stride, int64_t kept, int64_t reduced);
+
+#endif
