@@ -10,6 +10,7 @@
 typedef struct node_state {
     bool is_live;
     bool is_read; /* by an instruction that was emitted */
+    uint32_t nest; /* loop nests that come before: barriers below */
     nx_vm_ref ref;
 } node_state;
 
@@ -58,7 +59,7 @@ static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_
     nx_vm_instruction *instruction = &program->code[i];
     *instruction = (nx_vm_instruction){.kind = node->kind, .dtype = node->dtype, .loop = node->loop, .arity = node->arity,
                                        .op = node->kind == NX_NODE_VIEW ? ir->views[node->index].kind : node->op,
-                                       .result = NX_VM_NONE};
+                                       .result = NX_VM_NONE, .nest = state[node - ir->nodes].nest};
     for (int k = 0; k < node->arity; k++) {
         node_state *arg = &state[node->arg[k]];
         instruction->arg[k] = arg->ref;
@@ -68,17 +69,42 @@ static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_
     return (nx_vm_ref){NX_VM_VALUE, i};
 }
 
-static void emit(nx_vm_program *program, const nx_ir *ir, node_state *state) {
-    program->code_count = program->input_count = program->constant_count = 0;
+/* What ends a nest: others read it only when it is complete. */
+static bool is_barrier(const nx_node *node) {
+    return node->kind == NX_NODE_REDUCE || node->kind == NX_NODE_SCAN || node->kind == NX_NODE_COMPRESS;
+}
+
+/* The number of nests that the program needs, not counting copies. */
+static uint32_t find_nests(const nx_ir *ir, node_state *state) {
+    uint32_t last = 0;
     for (uint32_t i = 0; i < ir->node_count; i++) {
         const nx_node *node = &ir->nodes[i];
-        if (!state[i].is_live) continue;
+        for (int k = 0; k < node->arity; k++) {
+            const uint32_t first = state[node->arg[k]].nest + is_barrier(&ir->nodes[node->arg[k]]);
+            if (first > state[i].nest) state[i].nest = first;
+        }
+        if (state[i].is_live && state[i].nest > last) last = state[i].nest;
+    }
+    return last + 1;
+}
+
+/* One nest after the other; a program that is run and not only listed has but one. */
+static void emit_nest(nx_vm_program *program, const nx_ir *ir, node_state *state, uint32_t nest) {
+    for (uint32_t i = 0; i < ir->node_count; i++) {
+        const nx_node *node = &ir->nodes[i];
+        if (!state[i].is_live || state[i].nest != nest) continue;
         switch ((nx_node_kind)node->kind) {
         case NX_NODE_INPUT: state[i].ref = emit_input(program, ir, node); break;
         case NX_NODE_CONST: state[i].ref = emit_constant(program, ir, node); break;
         default: state[i].ref = emit_instruction(program, ir, state, node); break;
         }
     }
+}
+
+static void emit(nx_vm_program *program, const nx_ir *ir, node_state *state) {
+    program->code_count = program->input_count = program->constant_count = 0;
+    program->nest_count = find_nests(ir, state);
+    for (uint32_t nest = 0; nest < program->nest_count; nest++) emit_nest(program, ir, state, nest);
 }
 
 static void emit_results(nx_vm_program *program, const nx_ir *ir, const node_state *state) {

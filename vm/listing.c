@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bytecode as text, in the language's own words as far as they go: constants and names read back as what they are. A line
- * is `r2 = add_f64 r0, a`; a cast is named by its target and suffixed by its source, as in `r0 = float64_i32 n`. The last
- * line tells the results: `return total = r2, r0`.
+ * is `r2 = add_f64 r0, a`; a cast is named by its target and suffixed by its source, as in `r0 = float64_i32 n`. Where a
+ * reduction ends a loop nest, `nest 2:` begins the next. The last line tells the results: `return total = r2, r0`.
  */
 #include "vm/program.h"
 
@@ -142,6 +142,7 @@ static void put_operation(writer *w, const nx_vm_instruction *instruction) {
     case NX_NODE_EXTENT: put_text(w, "extent"); break;
     case NX_NODE_INDEX: put_text(w, "indices"); break;
     case NX_NODE_LIKE: put_text(w, "like"); break;
+    case NX_NODE_COMPRESS: put_text(w, "compress"); break;
     default: put_text(w, nx_op_name((nx_op)instruction->op, name)); break;
     }
 }
@@ -173,7 +174,12 @@ static void put_results(writer *w, const nx_vm_program *program) {
 
 size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity) {
     writer w = {buffer, capacity, 0};
-    for (uint32_t i = 0; i < program->code_count; i++) put_instruction(&w, program, &program->code[i]);
+    for (uint32_t i = 0; i < program->code_count; i++) {
+        const nx_vm_instruction *instruction = &program->code[i];
+        const bool begins = !i || instruction->nest != instruction[-1].nest;
+        if (begins && program->nest_count > 1) put_format(&w, "nest %" PRIu32 ":\n", instruction->nest + 1);
+        put_instruction(&w, program, instruction);
+    }
     put_results(&w, program);
     if (capacity) buffer[w.length < capacity ? w.length : capacity - 1] = 0;
     return w.length;

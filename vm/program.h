@@ -32,6 +32,7 @@ typedef struct nx_vm_instruction {
     uint16_t op;   /* NX_NODE_OP; NX_NODE_VIEW: its kind; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer */
     nx_vm_ref arg[NX_MAX_OPERANDS];
     uint32_t reg;    /* where the value is kept if every operand is read in place; link.c gives out registers anew */
+    uint32_t nest;   /* of a program that is only listed: the loop nest that it is in */
     uint32_t result; /* the first result that the value is, NX_VM_NONE if it is none; the others by nx_vm_result.next */
 } nx_vm_instruction;
 
@@ -61,6 +62,7 @@ struct nx_vm_program {
     nx_vm_constant *constants;
     nx_vm_result *results;
     uint32_t code_count, input_count, constant_count, result_count;
+    uint32_t nest_count;     /* 1, but in a program that is only listed */
     uint32_t register_count; /* that nx_vm_instruction.reg needs */
 };
 
