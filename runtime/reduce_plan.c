@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Elements of a task, roughly; elements of a buffer, of one that transposes, and bytes of a row that stay in a cache. */
-enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, TILE_ITEMS = 1 << 16, TILE_ROWS = 16, ROW_ITEMS = 2048 };
+enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32, ROW_ITEMS = 2048 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
 enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 12, MOST_SCANNED_GROUPS = 64 };
 
@@ -148,7 +148,8 @@ static void choose_width(nx_nest *nest) {
     r->width = 1;
     if (r->by_rows) {
         r->row_width = r->kept.extent[r->kept.ndim - 1];
-        r->width = r->row_width < ROW_ITEMS ? r->row_width : ROW_ITEMS;
+        const int64_t most = is_transposed(nest) ? TILE_COLS : ROW_ITEMS;
+        r->width = r->row_width < most ? r->row_width : most;
         nest->extent[nest->axes - 1] = r->width;
     } else if (r->reduced.count * 2 <= TASK_ITEMS) {
         r->width = TASK_ITEMS / (r->reduced.count ? r->reduced.count : 1);
