@@ -46,7 +46,7 @@ typedef T R;
 #define ZERO ((T)0)
 #define ONE ((T)1)
 typedef T MARK; /* an integer of T's width */
-#define SPOILED ZERO
+#define FIRST_NAN(x, y) ((void)(x), (y))
 #define NAN_SPOILS false
 
 #define EQ(x, y) ((x) == (y))

@@ -139,10 +139,11 @@ static inline int less_equal(T x, T y) {
 #define MARK_c64 int32_t
 #define MARK_c128 int64_t
 typedef CAT2(MARK_, SUFFIX) MARK; /* an integer of R's width */
-#define LESSER MINIMUM
-#define GREATER MAXIMUM
-#define SPOILED ZERO
-#define NAN_SPOILS false
+/* MINIMUM and MAXIMUM of numbers, blind to NaN; of two of which one is NaN, the first NaN. */
+#define LESSER(x, y) WHERE(less(y, x), y, x)
+#define GREATER(x, y) WHERE(less(x, y), y, x)
+#define FIRST_NAN(x, y) WHERE(ISNAN(x), x, y)
+#define NAN_SPOILS true
 
 /* NumPy's clip has an order of its own: it looks at imaginary parts only to break ties. */
 static inline int clip_less(T x, T y) {

@@ -141,7 +141,7 @@ static inline T clip(T x, T low, T high) {
 typedef U MARK; /* an integer of T's width */
 #define LESSER MINIMUM
 #define GREATER MAXIMUM
-#define SPOILED ZERO
+#define FIRST_NAN(x, y) ((void)(x), (y))
 #define NAN_SPOILS false
 
 static inline U magnitude(T x) {

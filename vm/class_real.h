@@ -178,10 +178,10 @@ static inline T clip(T x, T low, T high) {
 #define GREATEST_OR_NAN ((T)NAN)
 #define LEAST_OR_NAN ((T)NAN)
 typedef S_BITS MARK; /* an integer of T's width */
-/* MINIMUM and MAXIMUM blind to NaN: one instruction. One NaN among the operands makes the result SPOILED. */
+/* MINIMUM and MAXIMUM of numbers, blind to NaN: one instruction. Of two of which one is NaN, the first NaN. */
 #define LESSER(x, y) ((x) < (y) ? (x) : (y))
 #define GREATER(x, y) ((x) > (y) ? (x) : (y))
-#define SPOILED ((T)NAN)
+#define FIRST_NAN(x, y) ((void)(x), (void)(y), (T)NAN)
 #define NAN_SPOILS true
 
 #define EQ(x, y) ((x) == (y))

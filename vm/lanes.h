@@ -50,7 +50,7 @@ INLINE void make_canonical(size_t n, T *r) {
 
 /*
  * How an element x is added to a state l. quick: the same but for NaN, if blind: then a NaN among the operands of several
- * quick steps makes the result SPOILED.
+ * quick steps is the result, the first one.
  */
 typedef struct steps {
     binary *step, *quick;
@@ -102,7 +102,10 @@ INLINE void step_eight_rows(steps s, size_t cols, const T *x, ptrdiff_t row_stri
         l = s.quick(s.quick(s.quick(s.quick(l, e4), e5), e6), e7);
         const bool spoils = ISNAN(before) | ISNAN(e0) | ISNAN(e1) | ISNAN(e2) | ISNAN(e3) | ISNAN(e4) | ISNAN(e5) |
                             ISNAN(e6) | ISNAN(e7);
-        value[c] = s.blind ? WHERE(spoils, SPOILED, l) : l;
+        const T late = FIRST_NAN(e4, FIRST_NAN(e5, FIRST_NAN(e6, e7)));
+        const T early = FIRST_NAN(e0, FIRST_NAN(e1, FIRST_NAN(e2, e3)));
+        const T nan = FIRST_NAN(before, FIRST_NAN(early, late));
+        value[c] = s.blind ? WHERE(spoils, nan, l) : l;
     }
 }
 
@@ -170,7 +173,9 @@ static __attribute__((noinline)) void lay_side_by_side(size_t count, size_t n, c
     case 5: lay_few(count, 5, x, part); break;
     case 6: lay_few(count, 6, x, part); break;
     case 7: lay_few(count, 7, x, part); break;
-    default: TRANSPOSE(n, count, part, x, sizeof(T), (ptrdiff_t)(n * sizeof(T)));
+    default:
+        if (n < 16 && sizeof(T) <= 4) lay_few(count, n, x, part); /* less than a tile */
+        else TRANSPOSE(n, count, part, x, sizeof(T), (ptrdiff_t)(n * sizeof(T)));
     }
 }
 

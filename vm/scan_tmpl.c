@@ -11,15 +11,16 @@
 #include "vm/lanes.h"
 
 INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, T *r) {
-    T l = LOAD_T(x[0]);
+    T l = LOAD_T(x[0]), nan = l;
     bool spoils = ISNAN(l);
     const T before = prefix ? *prefix : l, first = prefix ? s.step(before, l) : l;
     r[0] = STORE_T(first);
     for (size_t i = 1; i < n; i++) {
         const T e = LOAD_T(x[i]);
         l = s.quick(l, e);
+        nan = WHERE(spoils, nan, e);
         spoils |= ISNAN(e);
-        const T running = s.blind ? WHERE(spoils, SPOILED, l) : l, v = prefix ? s.step(before, running) : running;
+        const T running = s.blind ? WHERE(spoils, nan, l) : l, v = prefix ? s.step(before, running) : running;
         r[i] = STORE_T(v);
     }
 }
