@@ -69,7 +69,7 @@ static bool is_loop_arg(nx_op op, int i) {
 }
 
 static bool is_weak(const nx_operand *x) {
-    return x->literal && x->literal->kind != NX_LITERAL_BOOL;
+    return x->literal ? x->literal->kind != NX_LITERAL_BOOL : x->is_weak;
 }
 
 /* What all operands with a dtype of their own promote to; NO_DTYPE if there are only weak literals. */
@@ -83,20 +83,40 @@ static nexpr_dtype promote_strong(const nx_builder *b, nx_op op, const nx_operan
     return strong;
 }
 
-/* The dtype that a literal takes beside operands that promote to `strong`. */
-static nexpr_dtype adapt(const nx_literal *literal, nexpr_dtype strong) {
-    nexpr_dtype own = nx_literal_dtype(literal);
+/* The dtype that a weak operand takes, whose own is `own`, beside operands that promote to `strong`. */
+static nexpr_dtype adapt(nexpr_dtype own, nexpr_dtype strong) {
     if (strong == NO_DTYPE) return own;
     nx_class kind = nx_dtype_class(own), other = nx_dtype_class(strong);
     if (kind <= other) return strong;
     return kind == NX_CLASS_COMPLEX && other == NX_CLASS_REAL ? nx_dtype_complex(strong) : own;
 }
 
+nexpr_dtype nx_promote_operands(const nx_builder *b, const nx_operand *args, int count) {
+    nexpr_dtype strong = NO_DTYPE;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < count; i++) {
+            if (is_weak(&args[i]) != (pass == 1)) continue;
+            nexpr_dtype dtype = nx_operand_dtype(b, &args[i]);
+            if (pass) dtype = adapt(dtype, strong);
+            strong = strong == NO_DTYPE ? dtype : nx_dtype_promote(strong, dtype);
+        }
+    }
+    return strong;
+}
+
+/* An integer that is not known yet may not fit the dtype of an array that it is compared with, and is compared as it is. */
+static bool stays_own(nx_op op, const nx_operand *x, nexpr_dtype own, nexpr_dtype strong) {
+    return !x->literal && nx_op_rows[op].promote == NX_PROMOTE_COMPARE && nx_dtype_class(own) == NX_CLASS_INT &&
+           strong != NO_DTYPE && nx_dtype_class(strong) <= NX_CLASS_INT;
+}
+
 /* The dtypes of the arguments after weak literals have taken theirs. */
 static void resolve_args(const nx_builder *b, nx_op op, const nx_operand *args, nexpr_dtype *ret) {
     nexpr_dtype strong = promote_strong(b, op, args);
     for (int i = 0; i < nx_op_rows[op].arity; i++) {
-        ret[i] = is_loop_arg(op, i) && is_weak(&args[i]) ? adapt(args[i].literal, strong) : nx_operand_dtype(b, &args[i]);
+        const nexpr_dtype own = nx_operand_dtype(b, &args[i]);
+        const bool adapts = is_loop_arg(op, i) && is_weak(&args[i]) && !stays_own(op, &args[i], own, strong);
+        ret[i] = adapts ? adapt(own, strong) : own;
     }
     /* An int literal beside ldexp's integers is as weak as can be, in NumPy: any loop will do. */
     bool is_exponent_int = nx_op_rows[op].sig == NX_SIG_TI_T && nx_dtype_class(ret[1]) == NX_CLASS_INT && !args[1].literal;
@@ -237,7 +257,7 @@ static nexpr_status compare_exactly(nx_builder *b, nx_op op, const nx_operand *a
         nx_op mirrored = i == 0 ? op : nx_op_mirrored(op);
         int side = out_of_range(y, dtypes[1 - i]);
         *ret_done = true;
-        if (side && !is_weak(x)) {
+        if (side && !x->literal) {
             nx_ref node;
             NX_TRY(convert(b, x, dtypes[1 - i], &node, err)); /* a bool beside the literal is int64 */
             return compare_out_of_range(b, mirrored, node, side, span, ret, err);
@@ -267,18 +287,32 @@ static nexpr_status to_bool_literal(nx_builder *b, nx_operand *x, nexpr_error *e
     return NEXPR_OK;
 }
 
-/* A bound of clip beyond the integer dtype is the dtype's own bound. */
-static nexpr_status limit_bound(nx_builder *b, nx_operand *x, nexpr_dtype dtype, nexpr_error *err) {
-    int side = out_of_range(x, dtype);
-    if (!side) return NEXPR_OK;
-    unsigned bits = 8 * (unsigned)nexpr_dtype_size(dtype);
-    bool is_signed = nx_dtype_is_signed(dtype);
-    uint64_t most = UINT64_MAX >> (64 - bits + is_signed);
-    uint64_t least = is_signed ? ~most : 0;
+/* The least or the greatest value of an integer dtype, in its own bits. */
+static nx_value int_limit(nexpr_dtype dtype, bool is_most) {
+    const unsigned bits = 8 * (unsigned)nexpr_dtype_size(dtype);
+    const bool is_signed = nx_dtype_is_signed(dtype);
+    const uint64_t most = UINT64_MAX >> (64 - bits + is_signed), limit = is_most ? most : is_signed ? ~most : 0;
     nx_value value = {.bits = {0, 0}};
-    memcpy(&value, side > 0 ? &most : &least, nexpr_dtype_size(dtype));
-    x->literal = NULL;
-    return nx_build_const(b, dtype, value, x->span, &x->node, err);
+    memcpy(&value, &limit, nexpr_dtype_size(dtype));
+    return value;
+}
+
+/* A bound of clip beyond the integer dtype is the dtype's own bound; one that is not known yet is limited to it later. */
+static nexpr_status limit_bound(nx_builder *b, nx_operand *x, nexpr_dtype dtype, nexpr_error *err) {
+    const int side = out_of_range(x, dtype);
+    if (side) {
+        x->literal = NULL;
+        return nx_build_const(b, dtype, int_limit(dtype, side > 0), x->span, &x->node, err);
+    }
+    if (x->literal || nx_dtype_class(dtype) != NX_CLASS_INT || nx_dtype_is_safe_cast(NEXPR_INT64, dtype)) return NEXPR_OK;
+    nx_ref args[3] = {x->node};
+    for (int i = 0; i < 2; i++) {
+        const bool is_wide = dtype == NEXPR_UINT64 && i == 1;
+        NX_TRY(nx_build_const(b, is_wide ? NEXPR_INT64 : dtype, int_limit(is_wide ? NEXPR_INT64 : dtype, i), x->span,
+                              &args[i + 1], err));
+        NX_TRY(nx_build_cast(b, args[i + 1], NEXPR_INT64, x->span, &args[i + 1], err));
+    }
+    return nx_build_op(b, NX_OP_clip, NEXPR_INT64, args, x->span, &x->node, err);
 }
 
 /* Rewrites literals where an op does not take them as weak numbers. */

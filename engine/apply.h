@@ -9,6 +9,7 @@
 typedef struct nx_operand {
     const nx_literal *literal;
     nx_ref node;
+    bool is_weak; /* a node that counts as a literal of its dtype's kind: a number that is known with the shapes */
     nx_span span; /* its place in the text */
 } nx_operand;
 
@@ -18,6 +19,8 @@ static inline nx_operand nx_operand_node(nx_ref node, nx_span span) {
 
 /* The strong dtype of an operand: its node's, or that of the literal alone. */
 nexpr_dtype nx_operand_dtype(const nx_builder *b, const nx_operand *x);
+/* What operands promote to as those of an operation: literals and weak nodes take the dtype of the others. */
+nexpr_dtype nx_promote_operands(const nx_builder *b, const nx_operand *args, int count);
 /* The operand as a node; a literal gets its strong dtype. */
 nexpr_status nx_operand_to_node(nx_builder *b, const nx_operand *x, nx_ref *ret, nexpr_error *err);
 /* dtype(x), as a function call: complex to real is an error that names real(). */

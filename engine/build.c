@@ -8,7 +8,8 @@
 #include <string.h>
 
 void nx_builder_init(nx_builder *b, nx_ir *ir, nx_evaluate *evaluate, nexpr_fp_mode fp, size_t max_nodes) {
-    *b = (nx_builder){.ir = ir, .evaluate = evaluate, .fp = fp, .max_nodes = max_nodes};
+    ir->evaluate = evaluate;
+    *b = (nx_builder){.ir = ir, .fp = fp, .max_nodes = max_nodes};
 }
 
 const nx_value *nx_ir_value(const nx_ir *ir, nx_ref node) {
@@ -109,7 +110,7 @@ static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret
         if (b->ir->nodes[node->arg[i]].kind != NX_NODE_CONST) return intern(b, node, NULL, ret, err);
         args[i] = *nx_ir_value(b->ir, node->arg[i]);
     }
-    b->evaluate(node, args, &value);
+    b->ir->evaluate(node, args, &value);
     return nx_build_const(b, (nexpr_dtype)node->dtype, value, node->span, ret, err);
 }
 
@@ -167,6 +168,12 @@ nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_sp
     return intern_with_view(b, &node, axes, ret, err);
 }
 
+nexpr_status nx_build_ndim(nx_builder *b, nx_ref x, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_EXTENT, NEXPR_INT64, x, span);
+    node.flags = NX_COUNTS_AXES;
+    return intern_with_view(b, &node, &(nx_view){.kind = NX_VIEW_REDUCED}, ret, err);
+}
+
 nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err) {
     nx_node node = node_on(b, NX_NODE_INDEX, NEXPR_INT64, x, span);
     return intern_with_view(b, &node, grid, ret, err);
@@ -181,6 +188,13 @@ nexpr_status nx_build_compress(nx_builder *b, nx_ref x, nx_ref mask, nx_span spa
     node.arg[node.arity++] = mask;
     node.arg[node.arity++] = count;
     return intern(b, &node, NULL, ret, err);
+}
+
+nexpr_status nx_build_along(nx_builder *b, nx_ref x, nx_ref like, const nx_view *axes, nx_span span, nx_ref *ret,
+                            nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_ALONG, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
+    node.arg[node.arity++] = like;
+    return intern_with_view(b, &node, axes, ret, err);
 }
 
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err) {

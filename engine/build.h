@@ -10,12 +10,8 @@
 #include "engine/ir.h"
 #include "engine/literal.h"
 
-/* Evaluates a node whose arguments are the given constants: the VM's kernels, handed in by runtime/. */
-typedef void nx_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);
-
 typedef struct nx_builder {
     nx_ir *ir;
-    nx_evaluate *evaluate;
     nexpr_fp_mode fp;
     size_t max_nodes;
     size_t node_capacity, value_capacity, view_capacity;
@@ -41,10 +37,15 @@ nexpr_status nx_build_scan(nx_builder *b, nx_reducer reducer, nx_ref x, const nx
                            nexpr_error *err);
 /* The number of elements of x along axes that a view of kind REDUCED tells; int64, a scalar. */
 nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_span span, nx_ref *ret, nexpr_error *err);
+/* The number of x's axes; int64, a scalar. */
+nexpr_status nx_build_ndim(nx_builder *b, nx_ref x, nx_span span, nx_ref *ret, nexpr_error *err);
 /* Indices of x along the axis that a view of kind GRID tells, as an open grid, or in C order if it tells none; int64. */
 nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err);
 /* The elements of x where mask, which is bool and of x's shape, is true: one axis of a length that only a run tells. */
 nexpr_status nx_build_compress(nx_builder *b, nx_ref x, nx_ref mask, nx_span span, nx_ref *ret, nexpr_error *err);
+/* x, which has the shape of `like` or the lengths of the axes that a view of kind REDUCED tells, lies along these. */
+nexpr_status nx_build_along(nx_builder *b, nx_ref x, nx_ref like, const nx_view *axes, nx_span span, nx_ref *ret,
+                            nexpr_error *err);
 /* x broadcast to the shape of `like`. */
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err);
 /* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */

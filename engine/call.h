@@ -3,11 +3,11 @@
 #ifndef NX_ENGINE_CALL_H
 #define NX_ENGINE_CALL_H
 
-#include "engine/apply.h"
-#include "engine/ast.h"
+#include "engine/bind.h"
 
-/* The call `node`, its arguments' values being values[...] by AST node. */
-nexpr_status nx_apply_call(nx_builder *b, const nx_ast *ast, const nx_ast_node *node, const nx_operand *values,
-                           nx_operand *ret, nexpr_error *err);
+/* The call `node`. */
+nexpr_status nx_apply_call(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err);
+/* Whether argument i of a call is a dtype: a word, not an operand. */
+bool nx_is_dtype_arg(const nx_ast *ast, const nx_ast_node *call, uint32_t i);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct inference {
     const nx_ast *ast;
     nx_builder *b;
     nx_operand *values; /* by AST node */
+    bool *is_word;      /* by AST node: no operand, but read by its parent as it is written */
     binding *bindings;  /* hash table, a power of two large */
     size_t binding_count;
     nexpr_error *err;
@@ -33,6 +34,8 @@ static const struct { const char *name; double value; } constants[] = {
 enum { CONSTANT_COUNT = sizeof constants / sizeof *constants };
 
 bool nx_is_constant_name(const char *name) {
+    nexpr_dtype dtype;
+    if (!nexpr_dtype_find(name, &dtype, NULL)) return true; /* of dtype= */
     for (int i = 0; i < CONSTANT_COUNT; i++) {
         if (!strcmp(name, constants[i].name)) return true;
     }
@@ -179,7 +182,7 @@ static nexpr_status apply_power(const inference *inf, const nx_operand *args, nx
 
 static nexpr_status infer_operator(const inference *inf, const nx_ast_node *node, nx_operand *ret) {
     nx_operand args[NX_MAX_ARITY];
-    bool all_literals = true;
+    bool all_literals = true, all_weak = true;
     NX_TRY(check_chain(inf, node));
     for (uint32_t i = 0; i < node->arg_count; i++) {
         const nx_ast_node *arg = arg_node(inf, node, i);
@@ -189,19 +192,40 @@ static nexpr_status infer_operator(const inference *inf, const nx_ast_node *node
         args[i] = inf->values[arg - inf->ast->nodes];
         args[i].span = arg->span;
         all_literals &= args[i].literal != NULL;
+        all_weak &= args[i].literal || args[i].is_weak;
     }
     if (all_literals) return apply_literals(inf, node->op, args, node->span, ret);
-    if (node->op == NX_OP_power && !args[0].literal) return apply_power(inf, args, node->span, node->word, ret);
-    return nx_apply(inf->b, node->op, args, node->span, node->word, ret, inf->err);
+    if (node->op == NX_OP_power && !args[0].literal) NX_TRY(apply_power(inf, args, node->span, node->word, ret));
+    else NX_TRY(nx_apply(inf->b, node->op, args, node->span, node->word, ret, inf->err));
+    ret->is_weak = all_weak && nx_operand_dtype(inf->b, ret) != NEXPR_BOOL;
+    return NEXPR_OK;
+}
+
+/* Attributes that are no operations. *ret_done tells whether this was one. */
+static nexpr_status infer_shape_attribute(const inference *inf, const nx_ast_node *node, nx_operand *ret, bool *ret_done) {
+    const nx_values values = {inf->ast, inf->values};
+    nx_operand arg = inf->values[inf->ast->args[node->first_arg].node];
+    arg.span = arg_node(inf, node, 0)->span;
+    *ret_done = true;
+    if (!strcmp(node->name, "T")) return nx_apply_transposed(inf->b, &arg, node->span, ret, inf->err);
+    if (!strcmp(node->name, "size")) return nx_apply_size(inf->b, values, node, ret, inf->err);
+    if (!strcmp(node->name, "ndim")) return nx_apply_ndim(inf->b, values, node, ret, inf->err);
+    if (!strcmp(node->name, "shape")) {
+        return nx_fail(inf->err, NEXPR_TYPE, node->word, "a shape is no operand; write .shape[k] for the length of axis k");
+    }
+    *ret_done = false;
+    return NEXPR_OK;
 }
 
 static nexpr_status infer_attribute(const inference *inf, const nx_ast_node *node, nx_operand *ret) {
     static const nx_op attributes[] = {NX_OP_real, NX_OP_imag};
+    bool done;
+    NX_TRY(infer_shape_attribute(inf, node, ret, &done));
+    if (done) return NEXPR_OK;
     nx_suggestion suggestion = nx_suggest(node->name, strlen(node->name));
     char text[96];
     nx_operand arg = inf->values[inf->ast->args[node->first_arg].node];
     arg.span = arg_node(inf, node, 0)->span;
-    if (!strcmp(node->name, "T")) return nx_apply_transposed(inf->b, &arg, node->span, ret, inf->err);
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         const char *name = nx_op_rows[attributes[i]].names;
         nx_suggest_offer(&suggestion, name, strlen(name));
@@ -209,21 +233,25 @@ static nexpr_status infer_attribute(const inference *inf, const nx_ast_node *nod
         if (arg.literal) return apply_literals(inf, attributes[i], &arg, node->span, ret);
         return nx_apply(inf->b, attributes[i], &arg, node->span, node->word, ret, inf->err);
     }
-    return nx_fail(inf->err, NEXPR_NAME, node->word, "unknown attribute '%s'%s; there are .real, .imag and .T", node->name,
+    return nx_fail(inf->err, NEXPR_NAME, node->word,
+                   "unknown attribute '%s'%s; there are .real, .imag, .T, .shape, .size and .ndim", node->name,
                    nx_suggest_text(&suggestion, text));
 }
 
 /* ---------------------------------------------------------------------------------------------- statements -- */
 
 static nexpr_status infer_node(const inference *inf, const nx_ast_node *node, nx_operand *ret) {
+    const nx_values values = {inf->ast, inf->values};
     switch (node->kind) {
     case NX_AST_LITERAL: *ret = (nx_operand){.literal = node->literal, .span = node->span}; return NEXPR_OK;
     case NX_AST_STRING: return NEXPR_OK;
     case NX_AST_NAME: return infer_name(inf, node, ret);
     case NX_AST_OPERATOR: return infer_operator(inf, node, ret);
-    case NX_AST_CALL: return nx_apply_call(inf->b, inf->ast, node, inf->values, ret, inf->err);
+    case NX_AST_CALL: return nx_apply_call(inf->b, values, node, ret, inf->err);
     case NX_AST_ATTRIBUTE: return infer_attribute(inf, node, ret);
-    case NX_AST_INDEX: return nx_apply_index(inf->b, (nx_values){inf->ast, inf->values}, node, ret, inf->err);
+    case NX_AST_INDEX:
+        if (nx_is_length(inf->ast, node)) return nx_apply_length(inf->b, values, node, ret, inf->err);
+        return nx_apply_index(inf->b, values, node, ret, inf->err);
     case NX_AST_SLICE:
     case NX_AST_ELLIPSIS:
     case NX_AST_NONE:
@@ -236,9 +264,23 @@ static nexpr_status fail_text_value(const inference *inf, const nx_ast_node *nod
     return nx_fail(inf->err, NEXPR_TYPE, node->span, "text is only a value of keywords, not a result");
 }
 
-static nexpr_status infer_statement(const inference *inf, const nx_ast_statement *statement) {
+/* Marks the nodes that are no operands: dtypes among arguments, a.shape in a.shape[k]. */
+static void mark_words(const inference *inf, const nx_ast_statement *statement) {
     for (nx_ast_ref i = statement->first_node; i < statement->node_end; i++) {
-        NX_TRY(infer_node(inf, &inf->ast->nodes[i], &inf->values[i]));
+        const nx_ast_node *node = &inf->ast->nodes[i];
+        const nx_ast_arg *args = &inf->ast->args[node->first_arg];
+        for (uint32_t k = 0; node->kind == NX_AST_CALL && k < node->arg_count; k++) {
+            const bool is_name = inf->ast->nodes[args[k].node].kind == NX_AST_NAME;
+            if (is_name && nx_is_dtype_arg(inf->ast, node, k)) inf->is_word[args[k].node] = true;
+        }
+        if (nx_is_length(inf->ast, node)) inf->is_word[args[0].node] = true;
+    }
+}
+
+static nexpr_status infer_statement(const inference *inf, const nx_ast_statement *statement) {
+    mark_words(inf, statement);
+    for (nx_ast_ref i = statement->first_node; i < statement->node_end; i++) {
+        if (!inf->is_word[i]) NX_TRY(infer_node(inf, &inf->ast->nodes[i], &inf->values[i]));
     }
     if (!statement->name) return NEXPR_OK;
     nx_ast_ref value = inf->ast->args[statement->first_value].node;
@@ -266,7 +308,8 @@ static nexpr_status infer_result(const inference *inf, const nx_ast_statement *l
 nexpr_status nx_infer(const nx_ast *ast, nx_builder *b, const nexpr_dtype *result_dtype, nexpr_error *err) {
     inference inf = {.ast = ast, .b = b, .err = err};
     inf.values = nx_arena_alloc(b->ir->arena, ast->node_count, sizeof *inf.values);
-    if (!inf.values) return nx_fail_memory(err);
+    inf.is_word = nx_arena_alloc(b->ir->arena, ast->node_count, sizeof *inf.is_word);
+    if (!inf.values || !inf.is_word) return nx_fail_memory(err);
     NX_TRY(bind_inputs(&inf));
     for (uint32_t i = 0; i < ast->statement_count; i++) NX_TRY(infer_statement(&inf, &ast->statements[i]));
 

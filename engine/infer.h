@@ -12,7 +12,7 @@
  */
 nexpr_status nx_infer(const nx_ast *ast, nx_builder *b, const nexpr_dtype *result_dtype, nexpr_error *err);
 
-/* Whether the name is one of the constants that stand for a number if no input has their name. */
+/* Whether the name is one of the constants that stand for a number, or for a dtype, if no input has their name. */
 bool nx_is_constant_name(const char *name);
 
 #endif

@@ -28,11 +28,16 @@ typedef enum nx_node_kind {
     NX_NODE_SCAN,   /* the reductions of all beginnings of arg[0] along one axis, each with its last element */
     NX_NODE_EXTENT, /* int64, a scalar: the product of the lengths of arg[0]'s axes; arg[0] is not computed */
     NX_NODE_INDEX,  /* int64: the index along an axis of arg[0], or in C order; arg[0] is not computed */
+    NX_NODE_ALONG,  /* arg[0], whose shape is that of arg[1], or the lengths of some of its axes, along which it then lies;
+                       arg[1] is not computed */
     NX_NODE_LIKE,   /* arg[0] broadcast to the shape of arg[1]; arg[1] is not computed */
     NX_NODE_COMPRESS, /* the elements of arg[0], in C order, where arg[1] is true; arg[2] is their number */
 } nx_node_kind;
 
-enum { NX_MAY_BE_EMPTY = 1 }; /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
+enum {
+    NX_MAY_BE_EMPTY = 1, /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
+    NX_COUNTS_AXES = 2,  /* NX_NODE_EXTENT: how many axes there are, instead of their lengths */
+};
 
 typedef struct nx_node {
     uint8_t kind;
@@ -40,15 +45,15 @@ typedef struct nx_node {
     uint8_t loop;   /* NX_NODE_OP, _REDUCE, _SCAN: dtype T of the kernel; all others: dtype of the argument */
     uint8_t arity;
     uint16_t op;    /* NX_NODE_OP; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer */
-    uint16_t flags; /* NX_NODE_REDUCE: NX_MAY_BE_EMPTY */
+    uint16_t flags; /* NX_MAY_BE_EMPTY, NX_COUNTS_AXES */
     nx_ref arg[NX_MAX_ARITY];
-    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: its value; others but CAST, OP, LIKE: the view that tells axes */
+    uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: its value; nx_node_has_view: the view that tells axes */
     nx_span span;   /* the place in the text that first asked for it */
 } nx_node;
 
 /* Whether the node's index is that of a view. */
 static inline bool nx_node_has_view(const nx_node *node) {
-    return node->kind >= NX_NODE_VIEW && node->kind <= NX_NODE_INDEX;
+    return node->kind >= NX_NODE_VIEW && node->kind <= NX_NODE_ALONG;
 }
 
 typedef struct nx_ir_input {
@@ -63,8 +68,12 @@ typedef struct nx_ir_result {
     nx_ref node;
 } nx_ir_result;
 
+/* Evaluates a node whose arguments are the given constants: the VM's kernels, handed in by runtime/. */
+typedef void nx_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);
+
 typedef struct nx_ir {
     nx_arena *arena;
+    nx_evaluate *evaluate;
     nx_node *nodes;
     nx_value *values; /* constants; they have the dtype of their node */
     nx_view *views;
@@ -72,5 +81,15 @@ typedef struct nx_ir {
     nx_ir_result *results;
     uint32_t node_count, value_count, view_count, input_count, result_count;
 } nx_ir;
+
+/* Marks what node i needs: its arguments, and what tells the numbers of its view. */
+static inline void nx_ir_mark_operands(const nx_ir *ir, nx_ref i, uint8_t *needed) {
+    const nx_node *node = &ir->nodes[i];
+    const nx_view *view = nx_node_has_view(node) ? &ir->views[node->index] : NULL;
+    for (int k = 0; k < node->arity; k++) needed[node->arg[k]] = 1;
+    for (uint32_t k = 0; view && view->nodes && k < view->count; k++) {
+        if (view->nodes[k]) needed[view->nodes[k] - 1] = 1;
+    }
+}
 
 #endif

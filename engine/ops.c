@@ -26,6 +26,9 @@ enum {
 #define BITS "bits"
 #define COMPLEX "complex numbers"
 #define VIEWS "views"
+#define REDUCTIONS "reductions"
+#define RUNNING "running functions"
+#define GENERATORS "generators"
 
 const nx_op_row nx_op_rows[NX_OP_COUNT] = {
 #define OP(id, group_, names_, syntax_, sig_, domain_, promote_, meaning_, math_, accuracy_, params_, doc_)    \
@@ -44,6 +47,12 @@ const nx_fun_row nx_fun_rows[NX_FUN_COUNT] = {
 const nx_fun_row nx_view_rows[NX_VIEW_KINDS] = {
 #define VIEW(id, group_, names_, params_, doc_) \
     [NX_VIEW_##id] = {.names = names_, .params = params_, .doc = doc_, .group = group_},
+#include "engine/ops.def"
+};
+
+const nx_fun_row nx_array_rows[NX_ARRAY_COUNT] = {
+#define ARRAY(id, group_, names_, params_, doc_) \
+    [NX_ARRAY_##id] = {.names = names_, .params = params_, .doc = doc_, .group = group_},
 #include "engine/ops.def"
 };
 
@@ -82,6 +91,10 @@ static bool visit_callees(visit_name *visit, void *state) {
     for (int i = NX_VIEW_INDEX + 1; i < NX_VIEW_KINDS; i++) {
         nx_callee callee = {.kind = NX_CALLEE_VIEW, .view = (nx_view_kind)i};
         if (visit_row(visit, state, nx_view_rows[i].names, callee)) return true;
+    }
+    for (int i = 0; i < NX_ARRAY_COUNT; i++) {
+        nx_callee callee = {.kind = NX_CALLEE_ARRAY, .array = (nx_array_fun)i};
+        if (visit_row(visit, state, nx_array_rows[i].names, callee)) return true;
     }
     for (int i = 0; i < NEXPR_DTYPE_COUNT; i++) {
         nx_callee callee = {.kind = NX_CALLEE_CAST, .dtype = (nexpr_dtype)i};

@@ -19,6 +19,12 @@ typedef enum nx_fun {
     NX_FUN_COUNT
 } nx_fun;
 
+typedef enum nx_array_fun {
+#define ARRAY(id, ...) NX_ARRAY_##id,
+#include "engine/ops.def"
+    NX_ARRAY_COUNT
+} nx_array_fun;
+
 /* Types of arguments and result in terms of the loop's dtype T. */
 typedef enum nx_sig {
     NX_SIG_T_T,
@@ -70,6 +76,7 @@ typedef struct nx_fun_row {
 extern const nx_fun_row nx_fun_rows[NX_FUN_COUNT];
 /* The functions among the kinds of views; nothing for an index. */
 extern const nx_fun_row nx_view_rows[NX_VIEW_KINDS];
+extern const nx_fun_row nx_array_rows[NX_ARRAY_COUNT];
 
 /* Length of the first of a row's names. */
 int nx_name_length(const char *names);
@@ -77,12 +84,13 @@ int nx_name_length(const char *names);
 enum { NX_NAME_MAX = 24 };
 const char *nx_op_name(nx_op op, char buffer[NX_NAME_MAX]);
 
-/* What a function name means: an op, a fun, a view, a cast, or nothing (false). */
+/* What a function name means: an op, a fun, a view, a function of arrays, a cast, or nothing (false). */
 typedef struct nx_callee {
-    enum { NX_CALLEE_OP, NX_CALLEE_FUN, NX_CALLEE_VIEW, NX_CALLEE_CAST } kind;
+    enum { NX_CALLEE_OP, NX_CALLEE_FUN, NX_CALLEE_VIEW, NX_CALLEE_ARRAY, NX_CALLEE_CAST } kind;
     nx_op op;
     nx_fun fun;
     nx_view_kind view;
+    nx_array_fun array;
     nexpr_dtype dtype;
 } nx_callee;
 bool nx_find_callee(const char *name, size_t length, nx_callee *ret);

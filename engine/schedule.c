@@ -64,13 +64,19 @@ static nexpr_status add_demand(nx_scheduler *s, nx_ref i, const nx_axis *map, nx
     return NEXPR_OK;
 }
 
+/* Whether the node's elements are those of arg[0], elsewhere. */
+static bool is_other_place(const nx_node *node) {
+    return node->kind == NX_NODE_VIEW || node->kind == NX_NODE_ALONG || node->kind == NX_NODE_LIKE;
+}
+
 static nexpr_status demand_args(nx_scheduler *s, nx_ref i, nx_demand *d) {
     const nx_node *node = &s->ir->nodes[i];
     const nx_node_state *state = &s->state[i];
-    if (state->layout.strides) return NEXPR_OK;
-    for (int k = 0; k < node->arity && node->kind != NX_NODE_EXTENT && (k == 0 || node->kind != NX_NODE_LIKE); k++) {
+    if (state->layout.strides || state->is_known) return NEXPR_OK;
+    const bool has_axes = node->kind == NX_NODE_VIEW || node->kind == NX_NODE_ALONG, is_moved = is_other_place(node);
+    for (int k = 0; k < (is_moved ? 1 : node->arity); k++) {
         const nx_shape *arg = s->state[node->arg[k]].shape;
-        const nx_axis *map = node->kind == NX_NODE_VIEW ? map_through(s, state->axes, arg->ndim, d->map)
+        const nx_axis *map = has_axes ? map_through(s, state->axes, arg->ndim, d->map)
                                                         : map_broadcast(s, arg, state->shape, d->map);
         NX_TRY(add_demand(s, node->arg[k], map, &d->arg[k]));
     }
@@ -111,14 +117,14 @@ static nexpr_status build_demand(nx_scheduler *s, nx_pass *pass, nx_ref i, nx_de
     const nx_node *node = &s->ir->nodes[i];
     d->built = pass->ir.node_count;
     if (s->state[i].layout.strides) return build_source(s, pass, i, d);
-    if (node->kind == NX_NODE_VIEW || node->kind == NX_NODE_LIKE) {
+    if (is_other_place(node)) {
         d->built = d->arg[0]->built;
         return NEXPR_OK;
     }
     nx_node *built = &pass->ir.nodes[pass->ir.node_count++];
     *built = *node;
-    if (node->kind == NX_NODE_EXTENT) {
-        *built = (nx_node){.kind = NX_NODE_CONST, .dtype = node->dtype, .index = s->state[i].extent_index, .span = node->span};
+    if (s->state[i].is_known) {
+        *built = (nx_node){.kind = NX_NODE_CONST, .dtype = node->dtype, .index = s->state[i].value_index, .span = node->span};
         return NEXPR_OK;
     }
     for (int k = 0; k < node->arity; k++) built->arg[k] = d->arg[k]->built;
@@ -298,21 +304,29 @@ static nexpr_status make_result_passes(nx_scheduler *s) {
     return NEXPR_OK;
 }
 
-/* The constants of all passes: the IR's, and its extents. */
+/* Whether the node is a constant of the passes, but not of the IR. */
+static bool is_new_value(const nx_scheduler *s, nx_ref i) {
+    return s->state[i].is_known && s->state[i].is_computed && s->ir->nodes[i].kind != NX_NODE_CONST;
+}
+
+/* The constants of all passes: the IR's, and what became known with the shapes. */
 static nexpr_status make_values(nx_scheduler *s) {
     const nx_ir *ir = s->ir;
-    size_t extents = 0;
-    for (nx_ref i = 0; i < ir->node_count; i++) extents += ir->nodes[i].kind == NX_NODE_EXTENT && s->state[i].is_computed;
+    size_t count = 0;
+    for (nx_ref i = 0; i < ir->node_count; i++) {
+        count += is_new_value(s, i);
+        if (ir->nodes[i].kind == NX_NODE_CONST) s->state[i].value_index = ir->nodes[i].index;
+    }
     s->values = ir->values;
     s->value_count = ir->value_count;
-    if (!extents) return NEXPR_OK;
-    s->values = nx_scheduler_take(s, ir->value_count + extents, sizeof *s->values);
+    if (!count) return NEXPR_OK;
+    s->values = nx_scheduler_take(s, ir->value_count + count, sizeof *s->values);
     if (!s->values) return nx_fail_memory(s->err);
     if (ir->value_count) memcpy(s->values, ir->values, ir->value_count * sizeof *s->values);
     for (nx_ref i = 0; i < ir->node_count; i++) {
-        if (ir->nodes[i].kind != NX_NODE_EXTENT || !s->state[i].is_computed) continue;
-        s->state[i].extent_index = s->value_count;
-        s->values[s->value_count++].i64 = s->state[i].value;
+        if (!is_new_value(s, i)) continue;
+        s->state[i].value_index = s->value_count;
+        s->values[s->value_count++] = s->state[i].value;
     }
     return NEXPR_OK;
 }

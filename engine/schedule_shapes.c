@@ -2,13 +2,22 @@
 /* The first sweep of the scheduler: which nodes are needed, and their shapes. */
 #include "engine/scheduler.h"
 
+#include "engine/build.h"
+
 #include <string.h>
 
 /* Whether operand k is read, and not only asked for its shape. */
 static bool is_read(const nx_node *node, int k) {
-    if (node->kind == NX_NODE_LIKE) return k < 1;
+    if (node->kind == NX_NODE_LIKE || node->kind == NX_NODE_ALONG) return k < 1;
     if (node->kind == NX_NODE_COMPRESS) return k < 2;
     return node->kind != NX_NODE_EXTENT && node->kind != NX_NODE_INDEX;
+}
+
+/* What tells the numbers of a view has to be known, but is not computed by a pass. */
+static void mark_numbers(const nx_scheduler *s, const nx_view *view) {
+    for (uint32_t i = 0; view->nodes && i < view->count; i++) {
+        if (view->nodes[i]) s->state[view->nodes[i] - 1].has_shape = true;
+    }
 }
 
 static void mark_needed(const nx_scheduler *s) {
@@ -19,6 +28,7 @@ static void mark_needed(const nx_scheduler *s) {
     }
     for (nx_ref i = s->ir->node_count; i-- > 0;) {
         const nx_node *node = &s->ir->nodes[i];
+        if (s->state[i].has_shape && nx_node_has_view(node)) mark_numbers(s, nx_scheduler_view(s, node));
         for (int k = 0; s->state[i].has_shape && k < node->arity; k++) {
             nx_node_state *arg = &s->state[node->arg[k]];
             arg->has_shape = true;
@@ -51,23 +61,49 @@ static nexpr_status broadcast(const nx_scheduler *s, const nx_node *node, const 
     return NEXPR_OK;
 }
 
+/* The view with all its numbers. */
+static nexpr_status read_numbers(const nx_scheduler *s, const nx_view *view, nx_view *ret) {
+    *ret = *view;
+    if (!view->nodes) return NEXPR_OK;
+    int64_t *numbers = nx_scheduler_take(s, view->count, sizeof *numbers);
+    if (!numbers) return nx_fail_memory(s->err);
+    for (uint32_t i = 0; i < view->count; i++) {
+        const nx_node_state *teller = view->nodes[i] ? &s->state[view->nodes[i] - 1] : NULL;
+        if (teller && !teller->is_known) {
+            return nx_fail(s->err, NEXPR_SHAPE, view->spans[i], "this length is not known before the expression runs");
+        }
+        numbers[i] = teller ? teller->value.i64 : view->numbers[i];
+    }
+    ret->numbers = numbers;
+    return NEXPR_OK;
+}
+
 static nexpr_status apply_view(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
     const nx_shape *from = s->state[node->arg[0]].shape;
     nx_shape *shape = nx_scheduler_take(s, 1, sizeof *shape);
     nx_axis axes[NEXPR_MAX_NDIM], *own = nx_scheduler_take(s, (size_t)from->ndim, sizeof *own);
     if (!shape || !own) return nx_fail_memory(s->err);
-    NX_TRY(nx_view_apply(nx_scheduler_view(s, node), from, node->span, shape, axes, s->err));
+    nx_view view;
+    NX_TRY(read_numbers(s, nx_scheduler_view(s, node), &view));
+    NX_TRY(nx_view_apply(&view, from, node->span, shape, axes, s->err));
     if (!nx_is_reshape(s, node)) memcpy(own, axes, (size_t)from->ndim * sizeof *own);
     state->shape = shape;
     state->axes = own;
     return NEXPR_OK;
 }
 
-/* The product of the lengths of axes that the view drops. */
-static int64_t extent_of(const nx_shape *from, const nx_node_state *state) {
+/* The number of axes, or the product of the lengths of those that the view drops; not known if one of these is not. */
+static void find_extent(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
+    const nx_shape *from = s->state[node->arg[0]].shape;
+    const bool counts_axes = node->flags & NX_COUNTS_AXES;
     int64_t product = 1;
-    for (int k = 0; k < from->ndim; k++) product *= state->axes[k].axis < 0 ? from->extent[k] : 1;
-    return product;
+    state->is_known = true;
+    for (int k = 0; k < from->ndim && !counts_axes; k++) {
+        if (state->axes[k].axis >= 0) continue;
+        product *= from->extent[k];
+        state->is_known &= from->extent[k] >= 0;
+    }
+    state->value.i64 = counts_axes ? from->ndim : product;
 }
 
 static nexpr_status broadcast_like(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
@@ -95,6 +131,29 @@ static nexpr_status compress(const nx_scheduler *s, nx_ref i, nx_node_state *sta
     return nx_shape_count(own, node->span, s->err);
 }
 
+/* The axes of arg[1] that arg[0] lies along: those of the view, in its order, or, if the shapes are equal, all. */
+static nexpr_status lie_along(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
+    const nx_shape *from = s->state[node->arg[0]].shape, *like = s->state[node->arg[1]].shape;
+    const nx_view *view = nx_scheduler_view(s, node);
+    nx_axis *axes = nx_scheduler_take(s, (size_t)from->ndim, sizeof *axes), unused[NEXPR_MAX_NDIM];
+    nx_shape rest;
+    if (!axes) return nx_fail_memory(s->err);
+    const bool is_equal = nx_shape_equal(from, like);
+    bool fits = is_equal || (view->has_numbers && (uint32_t)from->ndim == view->count);
+    NX_TRY(nx_view_apply(view, like, node->span, &rest, unused, s->err));
+    for (int k = 0; fits && k < from->ndim; k++) {
+        const int axis = is_equal ? k : (int)(view->numbers[k] + (view->numbers[k] < 0 ? like->ndim : 0));
+        axes[k] = (nx_axis){axis, 0, 1};
+        fits = from->extent[k] == like->extent[axis];
+    }
+    state->shape = like;
+    state->axes = axes;
+    if (fits) return NEXPR_OK;
+    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "shape %s is neither %s nor the lengths of the axes that are given",
+                   nx_shape_text(from->ndim, from->extent, have), nx_shape_text(like->ndim, like->extent, want));
+}
+
 /* Nothing cannot be reduced to an element, unless the reducer has a value for it. */
 static nexpr_status check_not_empty(const nx_scheduler *s, const nx_node *node, const nx_shape *result) {
     const nx_shape *from = s->state[node->arg[0]].shape;
@@ -111,7 +170,11 @@ static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
     nx_node_state *state = &s->state[i];
     switch ((nx_node_kind)node->kind) {
     case NX_NODE_INPUT: state->shape = s->inputs[node->index].shape; break;
-    case NX_NODE_CONST: state->shape = &scalar; break;
+    case NX_NODE_CONST:
+        state->value = *nx_ir_value(s->ir, i);
+        state->is_known = true;
+        state->shape = &scalar;
+        break;
     case NX_NODE_CAST: state->shape = s->state[node->arg[0]].shape; break;
     case NX_NODE_OP: return broadcast(s, node, &state->shape);
     case NX_NODE_VIEW:
@@ -125,13 +188,28 @@ static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
         break;
     case NX_NODE_EXTENT:
         NX_TRY(apply_view(s, node, state));
-        state->value = extent_of(s->state[node->arg[0]].shape, state);
+        find_extent(s, node, state);
         state->shape = &scalar;
         break;
+    case NX_NODE_ALONG: return lie_along(s, node, state);
     case NX_NODE_LIKE: return broadcast_like(s, node, state);
     case NX_NODE_COMPRESS: return compress(s, i, state);
     }
     return NEXPR_OK;
+}
+
+/* Operations on what is known are known too. */
+static void find_value(const nx_scheduler *s, nx_ref i) {
+    const nx_node *node = &s->ir->nodes[i];
+    nx_node_state *state = &s->state[i];
+    nx_value args[NX_MAX_ARITY];
+    if (node->kind != NX_NODE_OP && node->kind != NX_NODE_CAST) return;
+    for (int k = 0; k < node->arity; k++) {
+        if (!s->state[node->arg[k]].is_known) return;
+        args[k] = s->state[node->arg[k]].value;
+    }
+    s->ir->evaluate(node, args, &state->value);
+    state->is_known = true;
 }
 
 nexpr_status nx_schedule_shapes(nx_scheduler *s) {
@@ -139,7 +217,9 @@ nexpr_status nx_schedule_shapes(nx_scheduler *s) {
     if (!s->state) return nx_fail_memory(s->err);
     mark_needed(s);
     for (nx_ref i = 0; i < s->ir->node_count; i++) {
-        if (s->state[i].has_shape) NX_TRY(find_shape(s, i));
+        if (!s->state[i].has_shape) continue;
+        NX_TRY(find_shape(s, i));
+        find_value(s, i);
     }
     return NEXPR_OK;
 }

@@ -27,8 +27,9 @@ typedef struct nx_node_state {
     uint32_t level;       /* passes that have to come one after the other before it can be read */
     const nx_shape *shape;
     const nx_axis *axes;  /* the axes of its array in terms of its own, if a view tells them */
-    int64_t value;        /* of an extent */
-    uint32_t extent_index; /* its place among the passes' constants */
+    bool is_known;        /* one element, which is known with the shapes: an extent, or what is made of such */
+    nx_value value;
+    uint32_t value_index; /* its place among the passes' constants */
     uint32_t readers;     /* nodes and results that read its elements */
     nx_node_layout layout;
     nx_demand *demands;   /* of the pass that is being made */

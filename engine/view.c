@@ -4,13 +4,17 @@
 #include <string.h>
 
 bool nx_view_equal(const nx_view *a, const nx_view *b) {
-    return a->kind == b->kind && a->has_numbers == b->has_numbers && a->count == b->count &&
-           (!a->count || !memcmp(a->numbers, b->numbers, a->count * sizeof *a->numbers));
+    return a->kind == b->kind && a->has_numbers == b->has_numbers && a->count == b->count && !a->nodes == !b->nodes &&
+           (!a->count || !memcmp(a->numbers, b->numbers, a->count * sizeof *a->numbers)) &&
+           (!a->nodes || !memcmp(a->nodes, b->nodes, a->count * sizeof *a->nodes));
 }
 
 uint64_t nx_view_hash(const nx_view *view) {
     uint64_t h = view->kind | (uint64_t)view->has_numbers << 8;
-    for (uint32_t i = 0; i < view->count; i++) h = (h ^ (uint64_t)view->numbers[i]) * 0x9E3779B97F4A7C15u + (h >> 29);
+    for (uint32_t i = 0; i < view->count; i++) {
+        const uint64_t number = (uint64_t)view->numbers[i] + (view->nodes ? view->nodes[i] : 0);
+        h = (h ^ number) * 0x9E3779B97F4A7C15u + (h >> 29);
+    }
     return h;
 }
 
@@ -87,6 +91,7 @@ static nexpr_status take_slice(const application *a, uint32_t i, int axis) {
     int64_t step = item[NX_ITEM_GIVEN] & 4 ? item[NX_ITEM_STEP] : 1, least = step > 0 ? 0 : -1, most = extent + least, count;
     int64_t start = has_start ? clip_bound(item[NX_ITEM_START], extent, least, most) : step > 0 ? 0 : most;
     int64_t stop = has_stop ? clip_bound(item[NX_ITEM_STOP], extent, least, most) : step > 0 ? most : -1;
+    if (!step) return nx_fail(a->err, NEXPR_VALUE, a->view->spans[i * NX_ITEM_WORDS], "the step of a slice cannot be 0");
     if (step > 0) count = stop > start ? (stop - start - 1) / step + 1 : 0;
     else count = start > stop ? (int64_t)((uint64_t)(start - stop - 1) / (0 - (uint64_t)step)) + 1 : 0;
     a->axes[axis] = (nx_axis){a->ret->ndim, count ? start : 0, count > 1 ? step : 0};
@@ -291,6 +296,16 @@ static nexpr_status apply_grid(const application *a) {
     return NEXPR_OK;
 }
 
+static nexpr_status apply_vector(const application *a) {
+    char text[NX_SHAPE_TEXT];
+    if (a->from->ndim != 1) {
+        return nx_fail(a->err, NEXPR_SHAPE, a->span, "this has to be a vector, with one axis, but its shape is %s",
+                       nx_shape_text(a->from->ndim, a->from->extent, text));
+    }
+    a->axes[0] = (nx_axis){0, 0, 1};
+    return add_axis(a, a->span, a->from->extent[0]);
+}
+
 nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span span, nx_shape *ret,
                            nx_axis ret_axes[NEXPR_MAX_NDIM], nexpr_error *err) {
     typedef nexpr_status apply(const application *a);
@@ -300,6 +315,7 @@ nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span sp
 #include "engine/ops.def"
         [NX_VIEW_REDUCED] = apply_reduced,
         [NX_VIEW_REDUCED_KEPT] = apply_reduced,
+        [NX_VIEW_VECTOR] = apply_vector,
         [NX_VIEW_GRID] = apply_grid,
     };
     *ret = (nx_shape){.ndim = 0};

@@ -21,6 +21,7 @@ typedef enum nx_view_kind {
     NX_VIEW_KINDS, /* those that can be written; what follows tells the shape of other nodes */
     NX_VIEW_REDUCED = NX_VIEW_KINDS, /* without the axes of the numbers; has_numbers false: of all */
     NX_VIEW_REDUCED_KEPT,            /* the same axes with length 1 */
+    NX_VIEW_VECTOR,                  /* the shape itself, which has to have one axis */
     NX_VIEW_GRID,                    /* length 1 along all axes but the number's; has_numbers false: the shape itself */
 } nx_view_kind;
 
@@ -33,6 +34,7 @@ typedef struct nx_view {
     bool has_numbers;     /* false: the default of the kind, which is not the same as () */
     uint32_t count;       /* of numbers */
     const int64_t *numbers;
+    const uint32_t *nodes; /* by number: 1 + the node of the IR whose value it is, 0: what it is; NULL: all are what they are */
     const nx_span *spans; /* of each number, of an item's in place of its kind; not part of what the view is */
 } nx_view;
 

@@ -113,8 +113,7 @@ static void mark_needed(const nx_ir *ir, nx_ref root, uint8_t *needed) {
     memset(needed, 0, ir->node_count);
     needed[root] = 1;
     for (nx_ref i = root + 1; i-- > 0;) {
-        const nx_node *node = &ir->nodes[i];
-        for (int k = 0; needed[i] && k < node->arity; k++) needed[node->arg[k]] = 1;
+        if (needed[i]) nx_ir_mark_operands(ir, i, needed);
     }
 }
 

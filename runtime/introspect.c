@@ -72,7 +72,7 @@ bool nexpr_is_elementwise(const nexpr *e) {
 /* ---------------------------------------------------------------------------------------------- the op table -- */
 
 int nexpr_op_count(void) {
-    return NX_OP_COUNT + NX_FUN_COUNT + NX_VIEW_KINDS - 1;
+    return NX_OP_COUNT + NX_FUN_COUNT + (NX_VIEW_KINDS - 1) + NX_ARRAY_COUNT;
 }
 
 /* By the bits of the domain. */
@@ -91,6 +91,14 @@ static const char *aliases(const char *names) {
     return *rest ? rest + 1 : rest;
 }
 
+/* The rows behind those of operations, one table after another. */
+static const nx_fun_row *function_row(int function) {
+    if (function < NX_FUN_COUNT) return &nx_fun_rows[function];
+    function -= NX_FUN_COUNT;
+    if (function < NX_VIEW_KINDS - 1) return &nx_view_rows[NX_VIEW_INDEX + 1 + function];
+    return &nx_array_rows[function - (NX_VIEW_KINDS - 1)];
+}
+
 nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
     static const char *const names[] = {
 #define OP(id, ...) #id,
@@ -98,6 +106,8 @@ nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
 #define FUN(id, ...) #id,
 #include "engine/ops.def"
 #define VIEW(id, ...) #id,
+#include "engine/ops.def"
+#define ARRAY(id, ...) #id,
 #include "engine/ops.def"
     };
     if (index < 0 || index >= nexpr_op_count() || ret_info->size < sizeof(size_t)) return NEXPR_ARGUMENT;
@@ -117,9 +127,7 @@ nexpr_status nexpr_op_describe(int index, nexpr_op_info *ret_info) {
                                .abs64 = row->abs64,
                                .abs32 = row->abs32};
     } else {
-        const int function = index - NX_OP_COUNT;
-        const nx_fun_row *row = function < NX_FUN_COUNT ? &nx_fun_rows[function]
-                                                        : &nx_view_rows[NX_VIEW_INDEX + 1 + function - NX_FUN_COUNT];
+        const nx_fun_row *row = function_row(index - NX_OP_COUNT);
         info.aliases = aliases(row->names);
         info.params = row->params;
         info.group = row->group;

@@ -44,7 +44,7 @@ static nexpr_status mark_needed(const nx_ir *ir, nx_arena *arena, uint8_t **ret,
     if (!needed) return nx_fail_memory(err);
     for (uint32_t r = 0; r < ir->result_count; r++) needed[ir->results[r].node] = 1;
     for (nx_ref i = ir->node_count; i-- > 0;) {
-        for (int k = 0; needed[i] && k < ir->nodes[i].arity; k++) needed[ir->nodes[i].arg[k]] = 1;
+        if (needed[i]) nx_ir_mark_operands(ir, i, needed);
     }
     *ret = needed;
     return NEXPR_OK;

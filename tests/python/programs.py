@@ -46,10 +46,13 @@ class Node:
 
 
 class Table:
-    """The library's op table, by name, and what the programs draw from: all but views, which views_test.py is about."""
+    """The library's op table, by name, and what the programs draw from: what works element by element. Of the rest are
+    views_test.py, reductions_test.py and generators_test.py."""
+
+    OTHERS = (b"views", b"reductions", b"running functions", b"generators")
 
     def __init__(self, infos):
-        self.info = {info.name.decode(): info for info in infos if info.group != b"views"}
+        self.info = {info.name.decode(): info for info in infos if info.group not in self.OTHERS}
         self.names, self.prefixes, self.infixes = {}, {}, {}
         for name, info in self.info.items():
             self.names[name] = [name] + info.aliases.decode().split()
