@@ -113,6 +113,28 @@ static nexpr_status views_are_copied_and_moved(fixture *f) {
     return status;
 }
 
+static nexpr_status arrays_are_reduced_and_run_along(fixture *f) {
+    nexpr_status status = run_compiled(f, "sum(a, where=a > 0, initial=1) + 0*var(b, ddof=1, where=b > 1) + 0*dot(a, a), "
+                                          "cumsum(diff(a, n=1, axis=-1)) - min(a)");
+    if (status == NEXPR_OK) {
+        assert_true(((double *)f->results[0].data)[0] == 1 + COUNT * (COUNT - 1) / 2);
+        assert_true(((double *)f->results[1].data)[COUNT - 2] == COUNT - 1);
+    }
+    for (int i = 0; i < 2; i++) nexpr_array_free(&f->results[i]);
+    return status;
+}
+
+static nexpr_status lengths_stand_in_views_and_generators(fixture *f) {
+    nexpr_status status = run_compiled(f, "arange(a.shape[0] - 2, a.size) + a[:a.size//2][0], "
+                                          "average(full((2, 3), 4.0), axis=1, weights=linspace(1, 2, 3))");
+    if (status == NEXPR_OK) {
+        assert_true(((double *)f->results[0].data)[1] == COUNT - 1);
+        assert_true(((double *)f->results[1].data)[1] == 4);
+    }
+    for (int i = 0; i < 2; i++) nexpr_array_free(&f->results[i]);
+    return status;
+}
+
 static nexpr_status a_plan_runs_twice(fixture *f) {
     nexpr *expr = NULL;
     nexpr_plan *plan = NULL;
@@ -199,13 +221,15 @@ static void fail_every_allocation_of(scenario *run, bool all_later) {
     }
 }
 
-#define FOR_EACH_SCENARIO(X)           \
-    X(outputs_are_allocated)           \
-    X(an_output_overlaps_an_input)     \
-    X(views_are_copied_and_moved)      \
-    X(inputs_are_swapped_and_reversed) \
-    X(a_plan_runs_twice)               \
-    X(a_text_is_cached)                \
+#define FOR_EACH_SCENARIO(X)                 \
+    X(outputs_are_allocated)                 \
+    X(an_output_overlaps_an_input)           \
+    X(views_are_copied_and_moved)            \
+    X(arrays_are_reduced_and_run_along)      \
+    X(lengths_stand_in_views_and_generators) \
+    X(inputs_are_swapped_and_reversed)       \
+    X(a_plan_runs_twice)                     \
+    X(a_text_is_cached)                      \
     X(a_stream_is_read_and_written)
 
 #define X(name)                                                      \
