@@ -186,7 +186,9 @@ static nexpr_status expand_weighted(nx_reduce_call *r, nx_operand *ret) {
     NX_TRY(nx_compose_cast(x, weights, wide, &weights));
     NX_TRY(nx_compose2(x, NX_OP_multiply, *ret, weights, ret));
     NX_TRY(nx_reduce_sum(r, *ret, ret));
+    NX_TRY(nx_avoid_negative_zero(x, ret));
     NX_TRY(nx_reduce_sum(r, weights, &sum));
+    NX_TRY(nx_avoid_negative_zero(x, &sum));
     NX_TRY(nx_compose2(x, NX_OP_divide, *ret, sum, ret));
     return nx_compose_cast(x, *ret, dtype, ret);
 }

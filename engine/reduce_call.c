@@ -69,8 +69,7 @@ nexpr_status nx_masked(const nx_reduce_call *r, nx_operand x, nx_operand other, 
     return r->has_where ? nx_compose_where(&r->c->x, r->where, x, other, ret) : NEXPR_OK;
 }
 
-/* All lanes start from -0, which is right only if the first element is added to it. */
-static nexpr_status add_zero(const nx_compose *x, nx_operand *sum) {
+nexpr_status nx_avoid_negative_zero(const nx_compose *x, nx_operand *sum) {
     nx_operand zero;
     if (nx_compose_class(x, *sum) <= NX_CLASS_INT) return NEXPR_OK;
     NX_TRY(nx_compose_number(x, 0, false, &zero));
@@ -81,8 +80,7 @@ nexpr_status nx_reduce_sum(const nx_reduce_call *r, nx_operand x, nx_operand *re
     nx_operand zero;
     NX_TRY(nx_compose_number(&r->c->x, 0, true, &zero));
     NX_TRY(nx_masked(r, x, zero, &x));
-    NX_TRY(nx_reduce(r, NX_REDUCER_sum, x, false, ret));
-    return add_zero(&r->c->x, ret);
+    return nx_reduce(r, NX_REDUCER_sum, x, false, ret);
 }
 
 nexpr_status nx_reduce_count(const nx_reduce_call *r, nx_operand *ret) {
@@ -128,7 +126,7 @@ nexpr_status nx_accumulate(const nx_reduce_call *r, nx_reducer reducer, nx_opera
         NX_TRY(nx_compose_cast(to, initial, wide, &initial));
         NX_TRY(nx_compose2(to, is_sum ? NX_OP_add : NX_OP_multiply, initial, *ret, ret));
     } else if (is_sum) {
-        NX_TRY(add_zero(to, ret));
+        NX_TRY(nx_avoid_negative_zero(to, ret));
     }
     return nx_compose_cast(to, *ret, dtype, ret);
 }

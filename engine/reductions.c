@@ -163,6 +163,7 @@ nexpr_status nx_expand_dot(const nx_array_call *c, nx_operand *ret) {
     NX_TRY(nx_compose2(x, NX_OP_multiply, r.a, b, ret));
     if (wide == NEXPR_BOOL) return nx_reduce(&r, NX_REDUCER_any, *ret, false, ret);
     NX_TRY(nx_reduce_sum(&r, *ret, ret));
+    NX_TRY(nx_avoid_negative_zero(x, ret));
     return nx_compose_cast(x, *ret, r.dtype, ret);
 }
 
