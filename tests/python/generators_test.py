@@ -138,7 +138,8 @@ def lengths_are_weak_integers(library, r):
                      '2 ** a.ndim',
                      'a / a.size', 'a.T.shape[0] * a', '(a[1:] * 1).size * a', 'where(a > 0, a.size, a)',
                      'a * (a.size * 0.5)',
-                     'maximum(a, a.ndim)', 'a * 2j * a.size', 'clip(a, -a.size*100, a.size*100)',
+                     'maximum(a, a.ndim)', 'a * 2j * a.size', 'a < 128*a.shape[0]', 'a == 32768*a.shape[0] + 1',
+                     'clip(a, -a.size*100, a.size*100)',
                      'clip(a * 9, 1 - a.size, a.size)'):
             want, got = numpys(text, {'a': a}), evaluate(library, text, {'a': a})
             if want is None:
