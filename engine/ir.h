@@ -10,6 +10,7 @@
 
 #include "engine/arena.h"
 #include "engine/kernel.h"
+#include "engine/lookup.h"
 #include "engine/ops.h"
 #include "engine/reducer.h"
 #include "engine/status.h"
@@ -32,6 +33,7 @@ typedef enum nx_node_kind {
                        arg[1] is not computed */
     NX_NODE_LIKE,   /* arg[0] broadcast to the shape of arg[1]; arg[1] is not computed */
     NX_NODE_COMPRESS, /* the elements of arg[0], in C order, where arg[1] is true; arg[2] is their number */
+    NX_NODE_LOOKUP, /* a lookup of arg[0] in the others: arrays, or constants */
 } nx_node_kind;
 
 enum {
@@ -42,10 +44,10 @@ enum {
 typedef struct nx_node {
     uint8_t kind;
     uint8_t dtype;  /* of the result */
-    uint8_t loop;   /* NX_NODE_OP, _REDUCE, _SCAN: dtype T of the kernel; all others: dtype of the argument */
+    uint8_t loop;   /* NX_NODE_OP, _REDUCE, _SCAN, _LOOKUP: dtype T of the kernel; all others: dtype of the argument */
     uint8_t arity;
-    uint16_t op;    /* NX_NODE_OP; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer */
-    uint16_t flags; /* NX_MAY_BE_EMPTY, NX_COUNTS_AXES */
+    uint16_t op;    /* NX_NODE_OP; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer; NX_NODE_LOOKUP: which */
+    uint16_t flags; /* NX_MAY_BE_EMPTY, NX_COUNTS_AXES; NX_NODE_LOOKUP of a pass: the axis of the table */
     nx_ref arg[NX_MAX_ARITY];
     uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: its value; nx_node_has_view: the view that tells axes */
     nx_span span;   /* the place in the text that first asked for it */

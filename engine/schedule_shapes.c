@@ -175,7 +175,8 @@ static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
         state->is_known = true;
         state->shape = &scalar;
         break;
-    case NX_NODE_CAST: state->shape = s->state[node->arg[0]].shape; break;
+    case NX_NODE_CAST:
+    case NX_NODE_LOOKUP: state->shape = s->state[node->arg[0]].shape; break;
     case NX_NODE_OP: return broadcast(s, node, &state->shape);
     case NX_NODE_VIEW:
     case NX_NODE_INDEX: return apply_view(s, node, state);

@@ -58,6 +58,7 @@ static bool is_light(const nx_vm_program *program) {
     bool light = program->code_count <= FEW_OPS;
     for (uint32_t i = 0; light && i < program->code_count; i++) {
         const nx_vm_instruction *instruction = &program->code[i];
+        light = instruction->kind != NX_NODE_LOOKUP;
         if (instruction->kind != NX_NODE_OP) continue;
         light = !nx_op_is_math((nx_op)instruction->op, (nexpr_dtype)instruction->loop);
     }
@@ -92,6 +93,7 @@ static bool is_tiled(const nx_blocks *blocks, const nx_vm_program *program, cons
     if (blocks->count[0] <= 1 || length < 1 || length > items / 2) return false;
     if (length < LONG_ROW) return true;
     for (uint32_t i = 0; i < program->input_count; i++) {
+        if (program->inputs[i].is_table) continue;
         if (prefers_rows(blocks, &layout->inputs[program->inputs[i].index])) return false;
     }
     for (uint32_t r = 0; r < program->result_count; r++) {
@@ -125,7 +127,7 @@ static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_v
     size_t item_bytes = 0;
     for (uint32_t i = 0; i < program->input_count; i++) {
         const nx_vm_operand *operand = &layout->inputs[program->inputs[i].index];
-        if (is_transposed(b, operand)) item_bytes += nexpr_dtype_size(operand->dtype);
+        if (!program->inputs[i].is_table && is_transposed(b, operand)) item_bytes += nexpr_dtype_size(operand->dtype);
     }
     if (!item_bytes) return;
     int64_t most = (int64_t)(PANEL_ROW_BYTES / widest);

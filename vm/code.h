@@ -12,6 +12,7 @@
 #define NX_VM_CODE_H
 
 #include "vm/kernels.h"
+#include "vm/lookup.h"
 #include "vm/program.h"
 
 /*
@@ -58,17 +59,31 @@ typedef enum nx_step_kind {
     NX_STEP_FILL,     /* every element of dst from the one of src */
     NX_STEP_STORE,    /* to a moving operand */
     NX_STEP_STORE_NT, /* the same, contiguous and past the caches */
+    NX_STEP_LOOKUP,   /* of src[0] in the tables src[1], src[2] */
+    NX_STEP_GATHER,   /* take: elements src[0] of the moving operand src[1] */
+    NX_STEP_SELECT,   /* the same for a single index: a load */
 } nx_step_kind;
 
 typedef struct nx_step {
     union {
         nx_kernel *compute;
-        nx_load_kernel *load; /* and FILL */
+        nx_load_kernel *load; /* and FILL, SELECT */
         nx_store_kernel *store;
+        nx_lookup_kernel *lookup;
+        nx_gather_kernel *gather;
     } kernel;
     uint32_t dst, src[NX_MAX_OPERANDS]; /* in the table of addresses; unused ones are 0 */
+    uint32_t site; /* of a lookup: in the code's sites */
     uint8_t kind, item_size;
 } nx_step;
+
+/* What a lookup knows of its tables. */
+typedef struct nx_site {
+    int64_t count[NX_MAX_TABLES];
+    int64_t stride; /* of the first */
+    nx_span span;
+    int axis;
+} nx_site;
 
 typedef struct nx_moving {
     uint32_t index; /* in nx_vm_args.inputs or outputs */
@@ -97,7 +112,9 @@ struct nx_vm_code {
     nx_value *constants;
     nx_moving *moving;
     nx_panel *panels;
-    uint32_t panel_count;
+    nx_site *sites;
+    uint32_t panel_count, site_count;
+    bool can_fault;
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */
 };
 

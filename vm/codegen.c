@@ -59,11 +59,14 @@ static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_
     nx_vm_instruction *instruction = &program->code[i];
     *instruction = (nx_vm_instruction){.kind = node->kind, .dtype = node->dtype, .loop = node->loop, .arity = node->arity,
                                        .op = node->kind == NX_NODE_VIEW ? ir->views[node->index].kind : node->op,
-                                       .result = NX_VM_NONE, .nest = state[node - ir->nodes].nest};
+                                       .axis = node->flags, .span = node->span, .result = NX_VM_NONE,
+                                       .nest = state[node - ir->nodes].nest};
     for (int k = 0; k < node->arity; k++) {
         node_state *arg = &state[node->arg[k]];
         instruction->arg[k] = arg->ref;
-        if (arg->is_read && arg->ref.kind == NX_VM_INPUT) program->inputs[arg->ref.index].is_read_twice = true;
+        nx_vm_input *input = arg->ref.kind == NX_VM_INPUT ? &program->inputs[arg->ref.index] : NULL;
+        if (input && k && node->kind == NX_NODE_LOOKUP) input->is_table = true;
+        else if (input && arg->is_read) input->is_read_twice = true;
         arg->is_read = true;
     }
     return (nx_vm_ref){NX_VM_VALUE, i};

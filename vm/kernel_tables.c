@@ -5,6 +5,7 @@
  */
 #include "vm/fused.h"
 #include "vm/kernels.h"
+#include "vm/lookup.h"
 
 /* What there is once per instruction set: declarations and rows of a table. */
 #define DECLARE(type, name, dims) extern type name##_baseline dims, name##_avx2 dims, name##_avx512 dims;
@@ -16,12 +17,14 @@
 typedef nx_kernel *const forms[NX_MAX_FORMS];
 typedef nx_kernel *find_fused(nx_fused id, nexpr_dtype source, unsigned form);
 typedef nx_kernel *const kernel_const;
+typedef nx_lookup_kernel *const lookup_const;
 typedef void store_nt(void *dst, const void *src, size_t bytes);
 
 #define X(id, suffix, name, class, ctype)       \
     DECLARE(forms, nx_kernels_##suffix, [])     \
     DECLARE(find_fused, nx_fused_##suffix, )    \
-    DECLARE(kernel_const, nx_casts_##suffix, [])
+    DECLARE(kernel_const, nx_casts_##suffix, [])  \
+    DECLARE(lookup_const, nx_lookups_##suffix, [])
 NEXPR_DTYPE_MAP(X)
 #undef X
 
@@ -43,6 +46,25 @@ static find_fused *const fused[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
 #undef X
 };
 
+static lookup_const *const lookups[NX_ISA_COUNT][NEXPR_DTYPE_COUNT] = {
+#define X(id, suffix, name, class, ctype) ROWS(nx_lookups_##suffix, [NEXPR_##id])
+    NEXPR_DTYPE_MAP(X)
+#undef X
+};
+
+/* Lookups that are not of a dtype. */
+#define RANDOM_MAP(X) X(philox) X(uniform) X(open_uniform) X(scaled)
+
+#define X(name) DECLARE(nx_lookup_kernel, nx_##name, )
+RANDOM_MAP(X)
+#undef X
+
+static nx_lookup_kernel *const randoms[NX_ISA_COUNT][NX_LOOKUP_COUNT] = {
+#define X(name) ROWS(nx_##name, [NX_LOOKUP_##name])
+    RANDOM_MAP(X)
+#undef X
+};
+
 /* Kinds of items: plain ones by size, bool on its way in, swapped ones. */
 #define KIND_MAP(X) X(u8) X(u16) X(u32) X(u64) X(u128) X(b) X(s16) X(s32) X(s64) X(sc64) X(sc128)
 
@@ -55,7 +77,8 @@ typedef enum kind {
 
 #define X(name)                                 \
     DECLARE(nx_load_kernel, nx_load_##name, )   \
-    DECLARE(nx_store_kernel, nx_store_##name, )
+    DECLARE(nx_store_kernel, nx_store_##name, ) \
+    DECLARE(nx_gather_kernel, nx_gather_##name, )
 KIND_MAP(X)
 #undef X
 
@@ -67,6 +90,12 @@ static nx_load_kernel *const loads[NX_ISA_COUNT][KIND_COUNT] = {
 
 static nx_store_kernel *const stores[NX_ISA_COUNT][KIND_COUNT] = {
 #define X(name) ROWS(nx_store_##name, [KIND_##name])
+    KIND_MAP(X)
+#undef X
+};
+
+static nx_gather_kernel *const gathers[NX_ISA_COUNT][KIND_COUNT] = {
+#define X(name) ROWS(nx_gather_##name, [KIND_##name])
     KIND_MAP(X)
 #undef X
 };
@@ -106,8 +135,21 @@ nx_kernel *nx_vm_cast_kernel(nx_isa isa, nexpr_dtype from, nexpr_dtype to) {
     return casts[isa][to][from];
 }
 
+static kind kind_to_load(nexpr_dtype dtype, bool swapped) {
+    return dtype == NEXPR_BOOL ? KIND_b : kind_of(dtype, swapped);
+}
+
 nx_load_kernel *nx_vm_load_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped) {
-    return loads[isa][dtype == NEXPR_BOOL ? KIND_b : kind_of(dtype, swapped)];
+    return loads[isa][kind_to_load(dtype, swapped)];
+}
+
+nx_gather_kernel *nx_vm_gather_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped) {
+    return gathers[isa][kind_to_load(dtype, swapped)];
+}
+
+nx_lookup_kernel *nx_vm_lookup_kernel(nx_isa isa, nx_lookup lookup, nexpr_dtype loop) {
+    nx_lookup_kernel *kernel = lookups[isa][loop][lookup];
+    return kernel || loop != NEXPR_UINT64 ? kernel : randoms[isa][lookup];
 }
 
 nx_store_kernel *nx_vm_store_kernel(nx_isa isa, nexpr_dtype dtype, bool swapped) {

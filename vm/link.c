@@ -6,7 +6,8 @@
  * in its panel.
  *
  * What holds: a value that is a result with another dtype in memory, and a result that is a bare input or constant, is a
- * cast of its own, so that every result is a value of its output's dtype. With a single result, its output is written by
+ * cast of its own, so that every result is a value of its output's dtype; so is one that is taken from an array, whose NaN
+ * may be any. With a single result, its output is written by
  * the last step of a block, which has read all inputs: the output may be exactly one of them.
  */
 #include "vm/linker.h"
@@ -30,6 +31,10 @@ static uint32_t index_of(uint32_t at) {
 
 static nx_vm_ref value_ref(uint32_t i) {
     return (nx_vm_ref){NX_VM_VALUE, i & NX_VM_MAX_INDEX};
+}
+
+static bool is_take(const nx_vm_instruction *instruction) {
+    return instruction->kind == NX_NODE_LOOKUP && instruction->op == NX_LOOKUP_take;
 }
 
 static void add_value(linker *l, const nx_vm_instruction *instruction) {
@@ -68,8 +73,9 @@ static void add_values(linker *l, uint32_t *renumbered) {
         }
         uint32_t v = renumbered[i] = l->value_count;
         add_value(l, &instruction);
+        const bool is_taken = is_take(&instruction);
         for (uint32_t r = instruction.result; r != NX_VM_NONE; r = program->results[r].next) {
-            if (l->layout->outputs[r].dtype == (nexpr_dtype)instruction.dtype) attach_result(l, r, v);
+            if (l->layout->outputs[r].dtype == (nexpr_dtype)instruction.dtype && !is_taken) attach_result(l, r, v);
             else add_cast(l, r, value_ref(v));
         }
     }
@@ -91,14 +97,16 @@ static void describe_operands(linker *l) {
         uint32_t index = program->inputs[i].index;
         const nx_vm_operand *operand = &l->layout->inputs[index];
         nx_phase phase = nx_blocks_phase(&l->code->blocks, operand);
-        bool has_panels = nx_blocks_has_panels(&l->code->blocks, operand);
-        bool is_plain = nx_phase_is_scalar(phase)
+        bool is_table = program->inputs[i].is_table;
+        bool has_panels = !is_table && nx_blocks_has_panels(&l->code->blocks, operand);
+        bool is_plain = is_table                    ? true
+                        : nx_phase_is_scalar(phase)
                             ? operand->aligned && !operand->swapped && !operand->is_index
                             : phase == NX_PHASE_BLOCK && (has_panels || nx_blocks_are_plain(&l->code->blocks, operand));
         if (has_panels) add_panel(l, i, operand);
         l->inputs[i] = (value){.phase = (uint8_t)phase, .size = (uint8_t)nexpr_dtype_size(operand->dtype),
                                .is_placed = is_plain, .at = place(IN_MOVING, i), .result = NX_VM_NONE};
-        moving[i] = (nx_moving){index, false, !operand->is_index, {operand->stride[0], operand->stride[1]}};
+        moving[i] = (nx_moving){index, false, !operand->is_index && !is_table, {operand->stride[0], operand->stride[1]}};
     }
     for (uint32_t r = 0; r < program->result_count; r++) {
         const nx_vm_operand *operand = &l->layout->outputs[r];
@@ -202,6 +210,7 @@ static nx_kernel *find_kernel(const linker *l, const nx_vm_instruction *instruct
 }
 
 static const char *name_of(const nx_vm_instruction *instruction) {
+    if (instruction->kind == NX_NODE_LOOKUP) return nx_lookup_name((nx_lookup)instruction->op);
     if (instruction->kind == NX_NODE_CAST) return nexpr_dtype_name((nexpr_dtype)instruction->dtype);
     return nx_op_rows[instruction->op].names;
 }
@@ -270,11 +279,42 @@ static double estimate(linker *l, uint32_t i, unsigned form) {
     const nx_vm_instruction *instruction = &l->instructions[i];
     nexpr_dtype loop = (nexpr_dtype)instruction->loop;
     bool is_math = instruction->kind == NX_NODE_OP && nx_op_is_math((nx_op)instruction->op, loop);
+    if (instruction->kind == NX_NODE_LOOKUP) return nx_lookup_ns((nx_lookup)instruction->op);
     int bytes = l->values[i].size;
     for (int k = 0; k < instruction->arity; k++) {
         if (!(form >> k & 1)) bytes += value_of(l, instruction->arg[k])->size;
     }
     return 0.01 * bytes + (is_math ? nx_dtype_class(loop) == NX_CLASS_COMPLEX ? 9 : 1.5 : 0);
+}
+
+/* The tables of value i, which are inputs or constants. */
+static void add_site(linker *l, uint32_t i, nx_step *s) {
+    const nx_vm_instruction *instruction = &l->instructions[i];
+    nx_site *site = &l->code->sites[s->site = l->code->site_count++];
+    *site = (nx_site){.count = {1, 1}, .span = instruction->span, .axis = instruction->axis};
+    for (int k = 1; k < instruction->arity; k++) {
+        if (instruction->arg[k].kind != NX_VM_INPUT) continue;
+        const nx_vm_operand *table = &l->layout->inputs[l->program->inputs[instruction->arg[k].index].index];
+        site->count[k - 1] = table->table_count;
+        if (k == 1) site->stride = table->table_stride;
+    }
+}
+
+static void emit_lookup(linker *l, uint32_t i, nx_step *s, bool is_single) {
+    const nx_vm_instruction *instruction = &l->instructions[i];
+    const nx_isa isa = l->code->isa;
+    add_site(l, i, s);
+    s->kind = NX_STEP_LOOKUP;
+    if (is_take(instruction)) {
+        const nx_vm_operand *table = &l->layout->inputs[l->program->inputs[instruction->arg[1].index].index];
+        l->code->can_fault = true;
+        s->kind = is_single ? NX_STEP_SELECT : NX_STEP_GATHER;
+        if (is_single) s->kernel.load = nx_vm_load_kernel(isa, table->dtype, table->swapped);
+        else s->kernel.gather = nx_vm_gather_kernel(isa, table->dtype, table->swapped);
+        return;
+    }
+    s->kernel.lookup = nx_vm_lookup_kernel(isa, (nx_lookup)instruction->op, (nexpr_dtype)instruction->loop);
+    if (!s->kernel.lookup && !l->missing) l->missing = name_of(instruction);
 }
 
 static void emit_value(linker *l, uint32_t i) {
@@ -287,7 +327,11 @@ static void emit_value(linker *l, uint32_t i) {
     v->is_placed = true;
     nx_step *s = add_step(l, NX_STEP_COMPUTE, v->at, 0, v->size);
     for (int k = 0; k < l->instructions[i].arity; k++) s->src[k] = src[k];
-    set_kernel(l, s, find_kernel(l, &l->instructions[i], form), name_of(&l->instructions[i]));
+    if (l->instructions[i].kind == NX_NODE_LOOKUP) {
+        emit_lookup(l, i, s, nx_phase_is_scalar(phase_of(l, l->instructions[i].arg[0])));
+    } else {
+        set_kernel(l, s, find_kernel(l, &l->instructions[i], form), name_of(&l->instructions[i]));
+    }
     if (v->phase != NX_PHASE_BLOCK) return;
     l->code->ns_per_item += estimate(l, i, form);
     for (uint32_t r = v->result; r != NX_VM_NONE; r = l->results[r].next) write_result(l, r);
@@ -329,6 +373,12 @@ static size_t max_steps(const nx_vm_program *program) {
     return max_values(program) + program->input_count + 2 * (size_t)program->result_count;
 }
 
+static size_t count_lookups(const nx_vm_program *program) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < program->code_count; i++) count += program->code[i].kind == NX_NODE_LOOKUP;
+    return count;
+}
+
 static bool allocate_linker(linker *l, nx_arena *arena, uint32_t **ret_renumbered) {
     const nx_vm_program *program = l->program;
     size_t n = max_values(program);
@@ -345,7 +395,8 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
     const nx_vm_program *program = l->program;
     size_t moving_count = (size_t)program->input_count + program->result_count;
     size_t bytes = sizeof(nx_vm_code) + program->constant_count * sizeof(nx_value) + moving_count * sizeof(nx_moving) +
-                   program->input_count * sizeof(nx_panel) + max_steps(program) * sizeof(nx_step);
+                   program->input_count * sizeof(nx_panel) + max_steps(program) * sizeof(nx_step) +
+                   count_lookups(program) * sizeof(nx_site);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
     *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(),
@@ -356,6 +407,7 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
     code->panels = (nx_panel *)(code->moving + moving_count);
     l->steps = (nx_step *)(code->panels + program->input_count);
     code->steps = l->steps;
+    code->sites = (nx_site *)(l->steps + max_steps(program));
     for (uint32_t i = 0; i < program->constant_count; i++) code->constants[i] = program->constants[i].value;
     return code;
 }

@@ -143,6 +143,7 @@ static void put_operation(writer *w, const nx_vm_instruction *instruction) {
     case NX_NODE_INDEX: put_text(w, "indices"); break;
     case NX_NODE_LIKE: put_text(w, "like"); break;
     case NX_NODE_COMPRESS: put_text(w, "compress"); break;
+    case NX_NODE_LOOKUP: put_text(w, nx_lookup_name((nx_lookup)instruction->op)); break;
     default: put_text(w, nx_op_name((nx_op)instruction->op, name)); break;
     }
 }

@@ -8,6 +8,7 @@
  * of the other, tiles are transposed (transpose.h).
  */
 #include "vm/kernels.h"
+#include "vm/lookup.h"
 #include "vm/template.h"
 
 /* Two halves of a complex128. */
@@ -164,4 +165,69 @@ void STORE(size_t rows, size_t cols, void *dst, ptrdiff_t row_stride, ptrdiff_t 
     side r = {dst, row_stride, col_stride}, x = {(char *)src, (ptrdiff_t)cols * SIZE, SIZE};
     if (row_stride == -SIZE && rows > 1) r = flipped(rows, r), x = flipped(rows, x);
     move(rows, cols, r, x, &r);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- gather -- */
+
+enum { CHECKED = 512 }; /* indices that are looked at before any is used */
+
+/* Inlined for constant strides, as `each` is. */
+static inline __attribute__((always_inline)) void pick(size_t n, at *r, const char *src, ptrdiff_t stride,
+                                                       const int64_t *index, ptrdiff_t table_stride, int64_t count) {
+    INDEPENDENT
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n; i++) {
+        const int64_t at_end = index[i] < 0 ? count : 0;
+        const ITEM v = ((const at *)(src + i * stride + (index[i] + at_end) * table_stride))->item;
+        r[i].item = TURN(v);
+    }
+}
+
+/* The first index that is out of bounds, n if none is. */
+static size_t first_outside(size_t n, const int64_t *index, int64_t count) {
+    int outside = 0;
+    size_t i = 0;
+    for (size_t k = 0; k < n; k++) outside |= (uint64_t)index[k] + (uint64_t)count >= 2 * (uint64_t)count;
+    if (!outside) return n;
+    while ((uint64_t)index[i] + (uint64_t)count < 2 * (uint64_t)count) i++;
+    return i;
+}
+
+/* A row or part of one. */
+static size_t pick_checked(size_t n, at *r, const char *src, ptrdiff_t stride, const int64_t *index, ptrdiff_t table_stride,
+                           int64_t count, int64_t *ret_value) {
+    const size_t bad = first_outside(n, index, count);
+    if (bad == n) {
+        if (!stride && table_stride == SIZE) pick(n, r, src, 0, index, SIZE, count);
+        else if (!stride) pick(n, r, src, 0, index, table_stride, count);
+        else pick(n, r, src, stride, index, table_stride, count);
+        return n;
+    }
+    *ret_value = index[bad];
+    for (size_t i = 0; i < n; i++) {
+        const char *at_i = src + (ptrdiff_t)i * stride;
+        if (first_outside(1, index + i, count)) pick(1, r + i, at_i, 0, index + i, table_stride, count);
+        else memset(r + i, 0, SIZE);
+    }
+    return bad;
+}
+
+#define GATHER CAT4(nx_gather_, KIND, _, ISA)
+
+extern nx_gather_kernel GATHER;
+size_t GATHER(size_t rows, size_t cols, void *r, const char *src, ptrdiff_t row_stride, ptrdiff_t col_stride,
+              const int64_t *index, ptrdiff_t table_stride, int64_t count, int64_t *ret_value) {
+    size_t bad = rows * cols;
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t k = 0, m; k < cols; k += m) {
+            const size_t place = i * cols + k;
+            const char *x = src + (ptrdiff_t)i * row_stride + (ptrdiff_t)k * col_stride;
+            int64_t value;
+            m = cols - k < CHECKED ? cols - k : CHECKED;
+            const size_t first = pick_checked(m, (at *)r + place, x, col_stride, index + place, table_stride, count, &value);
+            if (first == m || bad < rows * cols) continue;
+            bad = place + first;
+            *ret_value = value;
+        }
+    }
+    return bad;
 }

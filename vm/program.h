@@ -24,12 +24,14 @@ enum { NX_VM_MAX_INSTRUCTIONS = 1 << 28, NX_VM_MAX_INDEX = (1 << 30) - 1 };
 #define NX_VM_NONE UINT32_MAX
 
 typedef struct nx_vm_instruction {
-    uint8_t kind;  /* NX_NODE_CAST or NX_NODE_OP; others in a program that is only listed */
+    uint8_t kind;  /* NX_NODE_CAST, NX_NODE_OP or NX_NODE_LOOKUP; others in a program that is only listed */
     uint8_t dtype; /* of the value */
-    uint8_t loop;  /* NX_NODE_OP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
+    uint8_t loop;  /* NX_NODE_OP, NX_NODE_LOOKUP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
     uint8_t arity;
     uint8_t source; /* of a superinstruction, in linked code only: dtype of operand 0, if it is cast on its way */
-    uint16_t op;   /* NX_NODE_OP; NX_NODE_VIEW: its kind; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer */
+    uint16_t op;   /* NX_NODE_OP; NX_NODE_VIEW: its kind; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer; NX_NODE_LOOKUP: which */
+    uint16_t axis; /* NX_NODE_LOOKUP: of the table, for messages */
+    nx_span span;  /* its place in the text, likewise */
     nx_vm_ref arg[NX_MAX_OPERANDS];
     uint32_t reg;    /* where the value is kept if every operand is read in place; link.c gives out registers anew */
     uint32_t nest;   /* of a program that is only listed: the loop nest that it is in */
@@ -49,6 +51,7 @@ typedef struct nx_vm_input {
     nexpr_dtype dtype;
     uint32_t index;    /* in the arguments of nx_vm_run */
     bool is_read_twice;
+    bool is_table; /* of lookups, and nothing else */
 } nx_vm_input;
 
 typedef struct nx_vm_constant {

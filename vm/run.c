@@ -5,6 +5,9 @@
  */
 #include "vm/code.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 enum { ROWS_AHEAD = 2 };
 
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
@@ -15,6 +18,14 @@ static char *place_registers(const nx_vm_code *code, char *scratch, const char *
     return first + (((uintptr_t)output + NX_PAGE / 2 - (uintptr_t)first) & (NX_PAGE - 64));
 }
 
+/* A run: what it is asked for, its table of addresses, and the element [0, 0] of its block. */
+typedef struct worker {
+    const nx_vm_args *args;
+    const nx_vm_code *code;
+    char **at;
+    int64_t place[2];
+} worker;
+
 static void place_fixed(const nx_vm_code *code, char **at, const nx_vm_args *args) {
     char *scratch = args->scratch;
     for (uint32_t i = 0; i < code->constant_count; i++) *at++ = (char *)&code->constants[i];
@@ -24,8 +35,12 @@ static void place_fixed(const nx_vm_code *code, char **at, const nx_vm_args *arg
     for (uint32_t i = 0; i < code->register_count; i++, reg += code->blocks.register_bytes) *at++ = reg;
 }
 
-static void place_moving(const nx_vm_code *code, const nx_vm_args *args, char **at, int64_t row, int64_t col) {
-    at += code->constant_count;
+static void place_moving(worker *w, int64_t row, int64_t col) {
+    const nx_vm_code *code = w->code;
+    const nx_vm_args *args = w->args;
+    char **at = w->at + code->constant_count;
+    w->place[0] = row;
+    w->place[1] = col;
     for (uint32_t i = 0; i < code->moving_count; i++) {
         const nx_moving *m = &code->moving[i];
         const char *base = m->is_output ? args->outputs[m->index] : args->inputs[m->index];
@@ -33,8 +48,10 @@ static void place_moving(const nx_vm_code *code, const nx_vm_args *args, char **
     }
 }
 
-static void advance_moving(const nx_vm_code *code, char **at, int64_t cols) {
-    at += code->constant_count;
+static void advance_moving(worker *w, int64_t cols) {
+    const nx_vm_code *code = w->code;
+    char **at = w->at + code->constant_count;
+    w->place[1] += cols;
     for (uint32_t i = 0; i < code->moving_count; i++) at[i] += cols * code->moving[i].stride[1];
 }
 
@@ -42,8 +59,44 @@ static const int64_t *strides(const nx_vm_code *code, uint32_t operand) {
     return code->moving[operand - code->constant_count].stride;
 }
 
-__attribute__((noinline)) static void move(const nx_vm_code *code, const nx_step *s, char **at, size_t rows, size_t cols) {
-    char *dst = at[s->dst], *src = at[s->src[0]];
+/* Notes that element `item` of the block, cols wide, has an index out of bounds, unless an element before it has. */
+static void note_fault(const worker *w, const nx_step *s, size_t item, size_t cols, int64_t value) {
+    nx_vm_fault *fault = w->args->fault;
+    const int64_t row = w->place[0] + (int64_t)(item / cols), col = w->place[1] + (int64_t)(item % cols);
+    if (fault->is_set && (row > fault->place[0] || (row == fault->place[0] && col >= fault->place[1]))) return;
+    *fault = (nx_vm_fault){true, s->site, value, {row, col}};
+}
+
+static void gather(const worker *w, const nx_step *s, char **at, size_t rows, size_t cols) {
+    const nx_site *site = &w->code->sites[s->site];
+    const int64_t *stride = strides(w->code, s->src[1]);
+    const void *index = at[s->src[0]];
+    int64_t value;
+    size_t bad = s->kernel.gather(rows, cols, at[s->dst], at[s->src[1]], stride[0], stride[1], index, site->stride,
+                                  site->count[0], &value);
+    if (bad < rows * cols) note_fault(w, s, bad, cols, value);
+}
+
+static void select(const worker *w, const nx_step *s, char **at, size_t rows, size_t cols) {
+    const nx_site *site = &w->code->sites[s->site];
+    const int64_t *stride = strides(w->code, s->src[1]), index = *(const int64_t *)at[s->src[0]];
+    const int64_t from_start = index < 0 ? index + site->count[0] : index;
+    if (from_start >= 0 && from_start < site->count[0]) {
+        s->kernel.load(rows, cols, at[s->dst], at[s->src[1]] + from_start * site->stride, stride[0], stride[1]);
+        return;
+    }
+    memset(at[s->dst], 0, rows * cols * s->item_size);
+    note_fault(w, s, 0, cols, index);
+}
+
+static void look_up(const worker *w, const nx_step *s, char **at, size_t n) {
+    const void *table[NX_MAX_TABLES] = {at[s->src[1]], at[s->src[2]]};
+    s->kernel.lookup(n, at[s->dst], at[s->src[0]], table, w->code->sites[s->site].count);
+}
+
+__attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {
+    const nx_vm_code *code = w->code;
+    char **at = w->at, *dst = at[s->dst], *src = at[s->src[0]];
     const int64_t *stride;
     switch ((nx_step_kind)s->kind) {
     case NX_STEP_LOAD:
@@ -56,24 +109,28 @@ __attribute__((noinline)) static void move(const nx_vm_code *code, const nx_step
         s->kernel.store(rows, cols, dst, stride[0], stride[1], src);
         break;
     case NX_STEP_STORE_NT: nx_vm_store_nt(code->isa, dst, src, rows * cols * s->item_size); break;
+    case NX_STEP_LOOKUP: look_up(w, s, at, rows * cols); break;
+    case NX_STEP_GATHER: gather(w, s, at, rows, cols); break;
+    case NX_STEP_SELECT: select(w, s, at, rows, cols); break;
     case NX_STEP_COMPUTE: break;
     }
 }
 
-static inline void run_step(const nx_vm_code *code, const nx_step *s, char **at, int64_t rows, int64_t cols) {
+static inline void run_step(const worker *w, const nx_step *s, int64_t rows, int64_t cols) {
     if (__builtin_expect(s->kind != NX_STEP_COMPUTE, 0)) {
-        move(code, s, at, (size_t)rows, (size_t)cols);
+        move(w, s, (size_t)rows, (size_t)cols);
         return;
     }
     const void *x[NX_MAX_OPERANDS];
-    for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = at[s->src[k]];
-    s->kernel.compute((size_t)(rows * cols), at[s->dst], x);
+    for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = w->at[s->src[k]];
+    s->kernel.compute((size_t)(rows * cols), w->at[s->dst], x);
 }
 
-static inline void run_phase(const nx_vm_code *code, nx_phase phase, char **at, int64_t rows, int64_t cols) {
+static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
+    const nx_vm_code *code = w->code;
     const nx_step *s = code->steps + (phase ? code->phase_end[phase - 1] : 0);
     const nx_step *end = code->steps + code->phase_end[phase];
-    for (; s != end; s++) run_step(code, s, at, rows, cols);
+    for (; s != end; s++) run_step(w, s, rows, cols);
 }
 
 /* Asks for part `part` of `parts` of the next block of inputs whose rows are end to end. All at once would keep the steps
@@ -92,12 +149,13 @@ static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t
 }
 
 /* run_phase for the steps of a block whose operands come from memory. */
-static void run_cold_block(const nx_vm_code *code, char **at, int64_t rows, int64_t cols) {
+static void run_cold_block(const worker *w, int64_t rows, int64_t cols) {
+    const nx_vm_code *code = w->code;
     const nx_step *s = code->steps + code->phase_end[NX_PHASE_BLOCK - 1];
     const int64_t count = code->phase_end[NX_PHASE_BLOCK] - code->phase_end[NX_PHASE_BLOCK - 1];
     for (int64_t i = 0; i < count; i++) {
-        fetch_ahead(code, at, rows, cols, i, count);
-        run_step(code, &s[i], at, rows, cols);
+        fetch_ahead(code, w->at, rows, cols, i, count);
+        run_step(w, &s[i], rows, cols);
     }
 }
 
@@ -139,38 +197,36 @@ static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, 
 }
 
 /* The blocks of one group of rows and of one range of columns after the other. */
-static void run_panels(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
-    const nx_vm_code *code = args->code;
-    char **at = args->scratch;
+static void run_panels(worker *w, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = w->code;
     for (int64_t i0 = 0; i0 < count[0]; i0 += code->blocks.panel_rows) {
         int64_t i1 = min_i64(i0 + code->blocks.panel_rows, count[0]);
         for (int64_t j = 0; j < count[1]; j += code->blocks.cols) {
             int64_t cols = min_i64(code->blocks.cols, count[1] - j);
-            load_panels(code, args, first[0] + i0, first[1] + j, i1 - i0, cols);
+            load_panels(code, w->args, first[0] + i0, first[1] + j, i1 - i0, cols);
             for (int64_t i = i0; i < i1; i += block_rows) {
-                place_moving(code, args, at, first[0] + i, first[1] + j);
-                if (i + ROWS_AHEAD < i1) prefetch_row(code, at, ROWS_AHEAD, cols);
-                place_in_panels(code, args, at, (i - i0) * cols);
-                run_phase(code, NX_PHASE_ROW, at, 1, 1);
-                run_phase(code, NX_PHASE_BLOCK, at, min_i64(block_rows, i1 - i), cols);
+                place_moving(w, first[0] + i, first[1] + j);
+                if (i + ROWS_AHEAD < i1) prefetch_row(code, w->at, ROWS_AHEAD, cols);
+                place_in_panels(code, w->args, w->at, (i - i0) * cols);
+                run_phase(w, NX_PHASE_ROW, 1, 1);
+                run_phase(w, NX_PHASE_BLOCK, min_i64(block_rows, i1 - i), cols);
             }
         }
     }
 }
 
 /* The same without panels. */
-static void run_rows(const nx_vm_args *args, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
-    const nx_vm_code *code = args->code;
-    char **at = args->scratch;
+static void run_rows(worker *w, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
+    const nx_vm_code *code = w->code;
     for (int64_t i = 0; i < count[0]; i += block_rows) {
         int64_t rows = min_i64(block_rows, count[0] - i);
-        if (i) place_moving(code, args, at, first[0] + i, first[1]);
-        run_phase(code, NX_PHASE_ROW, at, 1, 1);
+        if (i) place_moving(w, first[0] + i, first[1]);
+        run_phase(w, NX_PHASE_ROW, 1, 1);
         for (int64_t j = 0; j < count[1]; j += code->blocks.run_cols) {
-            if (j) advance_moving(code, at, code->blocks.run_cols);
+            if (j) advance_moving(w, code->blocks.run_cols);
             int64_t cols = min_i64(code->blocks.run_cols, count[1] - j);
-            if (code->is_cold) run_cold_block(code, at, rows, cols);
-            else run_phase(code, NX_PHASE_BLOCK, at, rows, cols);
+            if (code->is_cold) run_cold_block(w, rows, cols);
+            else run_phase(w, NX_PHASE_BLOCK, rows, cols);
         }
     }
 }
@@ -178,16 +234,26 @@ static void run_rows(const nx_vm_args *args, const int64_t first[2], const int64
 void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
     const nx_vm_code *code = args->code;
     const nx_blocks *blocks = &code->blocks;
-    char **at = args->scratch;
+    worker w = {.args = args, .code = code, .at = args->scratch};
     if (count[0] <= 0 || count[1] <= 0) return;
     /* Parts of short rows are not contiguous beyond a row. */
     int64_t block_rows = count[1] == blocks->count[1] ? blocks->rows : 1;
-    place_fixed(code, at, args);
-    place_moving(code, args, at, first[0], first[1]);
-    run_phase(code, NX_PHASE_CALL, at, 1, 1);
-    if (blocks->is_tiled) run_phase(code, NX_PHASE_TILE, at, min_i64(block_rows, count[0]), count[1]);
-    (code->panel_count ? run_panels : run_rows)(args, first, count, block_rows);
+    place_fixed(code, w.at, args);
+    place_moving(&w, first[0], first[1]);
+    run_phase(&w, NX_PHASE_CALL, 1, 1);
+    if (blocks->is_tiled) run_phase(&w, NX_PHASE_TILE, min_i64(block_rows, count[0]), count[1]);
+    (code->panel_count ? run_panels : run_rows)(&w, first, count, block_rows);
     if (code->is_non_temporal) __builtin_ia32_sfence();
+}
+
+bool nx_vm_can_fault(const nx_vm_code *code) {
+    return code->can_fault;
+}
+
+nexpr_status nx_vm_fail(const nx_vm_code *code, const nx_vm_fault *fault, nexpr_error *err) {
+    const nx_site *site = &code->sites[fault->lookup];
+    return nx_fail(err, NEXPR_VALUE, site->span, "index %" PRId64 " is out of bounds for axis %d of length %" PRId64,
+                   fault->value, site->axis, site->count[0]);
 }
 
 size_t nx_vm_scratch_bytes(const nx_vm_code *code) {

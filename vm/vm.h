@@ -27,6 +27,8 @@ typedef struct nx_vm_operand {
     bool is_index;       /* an int64 input that is in no memory: element [i, j] is the address's distance from
                           * NX_INDEX_BASE, plus i*stride[0] + j*stride[1] */
     int64_t stride[2];   /* bytes */
+    int64_t table_stride, table_count; /* of inputs that lookups have as a table: the axis along which they read it. All but
+                                        * take want it contiguous and native, with stride {0, 0} */
 } nx_vm_operand;
 
 /* As far from either end of the addresses as can be: indices of a magnitude below 2^61 have addresses. */
@@ -55,15 +57,29 @@ double nx_vm_ns_per_item(const nx_vm_code *code);
 /* Rows and columns that are read together: rectangles should have a multiple of them. */
 void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]);
 
+/* An index that is out of bounds, at the first element of a rectangle that has one. */
+typedef struct nx_vm_fault {
+    bool is_set;
+    uint32_t lookup;  /* in the code */
+    int64_t value;    /* the index */
+    int64_t place[2]; /* of the element along the two axes */
+} nx_vm_fault;
+
+/* Whether nx_vm_run may set a fault; the error that one is. */
+bool nx_vm_can_fault(const nx_vm_code *code);
+nexpr_status nx_vm_fail(const nx_vm_code *code, const nx_vm_fault *fault, nexpr_error *err);
+
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {
     const void *code; /* nx_vm_code */
     void *scratch;    /* of the calling thread */
     const char *const *inputs;
     char *const *outputs;
+    nx_vm_fault *fault; /* of the calling thread; may be NULL if the code cannot fault */
 } nx_vm_args;
 
-/* Computes the rectangle of elements [first, first + count) of the two axes. Never fails. The signature of every backend's
+/* Computes the rectangle of elements [first, first + count) of the two axes. Sets args->fault, unless it is set already, if
+ * an index is out of bounds; results are then arbitrary. The signature of every backend's
  * kernels. The caller has set the floating-point environment. */
 typedef void nx_nest_body(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]);
 nx_nest_body nx_vm_run;

@@ -77,6 +77,14 @@ nx_ref op3(builder *b, nx_op id, nx_ref x, nx_ref y, nx_ref z) {
     return op(b, id, (nexpr_dtype)b->ir.nodes[y].dtype, (nx_ref[]){x, y, z});
 }
 
+nx_ref lookup(builder *b, nx_lookup id, nexpr_dtype loop, int tables, const nx_ref *args) {
+    nx_node node = {.kind = NX_NODE_LOOKUP, .dtype = (uint8_t)nx_lookup_result_dtype(id, loop), .loop = (uint8_t)loop,
+                    .arity = (uint8_t)(tables + 1), .op = (uint16_t)id};
+    assert_int_equal(b->ir.nodes[args[0]].dtype, nx_lookup_arg_dtype(id, loop));
+    memcpy(node.arg, args, ((size_t)tables + 1) * sizeof *args);
+    return add_node(b, node);
+}
+
 void add_result(builder *b, nx_ref node) {
     nx_ir *ir = &b->ir;
     ir->results = nx_arena_grow(&b->arena, ir->results, ir->result_count, &b->result_capacity, sizeof *ir->results);
@@ -278,7 +286,7 @@ static void run_pieces(const nx_vm_args *args, const run_case *c) {
     }
 }
 
-void run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *c, const array *in, const array *out) {
+nx_vm_fault run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *c, const array *in, const array *out) {
     nx_vm_operand inputs[MAX_OPERANDS], outputs[MAX_OPERANDS];
     const char *in_data[MAX_OPERANDS];
     char *out_data[MAX_OPERANDS];
@@ -294,10 +302,12 @@ void run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *
     char *scratch = aligned_alloc(64, bytes / 64 * 64 + 128);
     assert_non_null(scratch);
     memset(scratch, 0xEE, bytes + 64);
-    run_pieces(&(nx_vm_args){code, scratch, in_data, out_data}, c);
+    nx_vm_fault fault = {.is_set = false};
+    run_pieces(&(nx_vm_args){code, scratch, in_data, out_data, &fault}, c);
     for (size_t i = bytes; i < bytes + 64; i++) assert_int_equal((unsigned char)scratch[i], 0xEE);
     free(scratch);
     nx_vm_code_free(NULL, code);
+    return fault;
 }
 
 /* Compared element by element first, for a message that helps. */

@@ -38,6 +38,8 @@ nx_ref op(builder *b, nx_op id, nexpr_dtype loop, const nx_ref *args);
 nx_ref op1(builder *b, nx_op id, nx_ref x);
 nx_ref op2(builder *b, nx_op id, nx_ref x, nx_ref y);
 nx_ref op3(builder *b, nx_op id, nx_ref x, nx_ref y, nx_ref z);
+/* args: the element and the tables. */
+nx_ref lookup(builder *b, nx_lookup id, nexpr_dtype loop, int tables, const nx_ref *args);
 void add_result(builder *b, nx_ref node);
 nx_vm_program *compile(builder *b);
 /* Adds a float64, a float32, a bool and a complex128 input, and one result that needs them all. */
@@ -107,7 +109,7 @@ typedef struct run_case {
 } run_case;
 
 /* Links and runs the program on these arrays; scratch memory that was written beyond its end fails the test. */
-void run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *c, const array *in, const array *out);
+nx_vm_fault run_program(const nx_vm_program *program, const nx_ir *ir, const run_case *c, const array *in, const array *out);
 /* Runs the program on random inputs, and fails the test unless every byte is as the reference says. */
 void check_program(builder *b, const nx_vm_program *program, const run_case *c);
 /* All results of one element; nodes are evaluated one by one. */
