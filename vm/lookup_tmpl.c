@@ -45,10 +45,6 @@ typedef struct __attribute__((packed, may_alias)) loose_double {
 
 /* ------------------------------------------------------------------------------------------------------ searching -- */
 
-static inline int is_below_float(double x, double y) {
-    return (x < y) | ((y != y) & (x == x));
-}
-
 #define SEARCH_GROUP(name, ITEM, TABLE, IS_LOWER)                                                       \
     static inline void name(const TABLE *table, int64_t count, const ITEM x[GROUP], int64_t r[GROUP]) { \
         for (int k = 0; k < GROUP; k++) r[k] = 0;                                                       \
@@ -56,59 +52,85 @@ static inline int is_below_float(double x, double y) {
             half = count >> 1;                                                                          \
             for (int k = 0; k < GROUP; k++) {                                                           \
                 const ITEM t = LOAD_T(table[r[k] + half - 1].item);                                     \
-                r[k] += (IS_LOWER) ? half : 0;                                                          \
+                r[k] += half & -(int64_t)(IS_LOWER);                                                         \
             }                                                                                           \
         }                                                                                               \
         for (int k = 0; count && k < GROUP; k++) {                                                      \
             const ITEM t = LOAD_T(table[r[k]].item);                                                    \
-            r[k] += (IS_LOWER) ? 1 : 0;                                                                 \
+            r[k] += (IS_LOWER);                                                                         \
         }                                                                                               \
     }
 
-#define SEARCHSORTED(name)                                                                                           \
-    static void searchsorted_##name(size_t n, void *result, const void *operand, const void *const *table,           \
-                                    const int64_t *count) {                                                          \
-        const T *xs = operand;                                                                                       \
-        int64_t *r = result;                                                                                         \
-        for (size_t i = 0; i < n; i += GROUP) {                                                                      \
-            const size_t m = n - i < GROUP ? n - i : GROUP;                                                          \
-            T x[GROUP];                                                                                              \
-            int64_t found[GROUP];                                                                                    \
-            for (size_t k = 0; k < GROUP; k++) x[k] = LOAD_T(xs[i + (k < m ? k : 0)]);                               \
-            search_##name(table[0], count[0], x, found);                                                             \
-            memcpy(r + i, found, m * sizeof *r);                                                                     \
-        }                                                                                                            \
+/* r of a NaN is `of_nan`, unless T has none. */
+#define SEARCHSORTED(name, of_nan)                                                                         \
+    static void searchsorted_##name(size_t n, void *result, const void *operand, const void *const *table, \
+                                    const int64_t *count) {                                                \
+        const T *xs = operand;                                                                             \
+        const int64_t numbers = count_numbers(table[0], count[0]);                                         \
+        int64_t *r = result;                                                                               \
+        for (size_t i = 0; i < n; i += GROUP) {                                                            \
+            const size_t m = n - i < GROUP ? n - i : GROUP;                                                \
+            T x[GROUP];                                                                                    \
+            int64_t found[GROUP];                                                                          \
+            for (size_t k = 0; k < GROUP; k++) x[k] = LOAD_T(xs[i + (k < m ? k : 0)]);                     \
+            search_##name(table[0], numbers, x, found);                                                    \
+            for (size_t k = 0; k < m; k++) r[i + k] = IS_NAN(x[k]) ? (of_nan) : found[k];                  \
+        }                                                                                                  \
     }
 
-#if !IS_HALF
-#if IS_REAL
-static inline int is_below(T x, T y) {
+#if IS_COMPLEX
+/* By real, then by imaginary parts; what has a NaN in it is behind what has fewer. */
+static inline int is_part_below(R x, R y) {
     return (x < y) | ((y != y) & (x == x));
 }
-#elif IS_COMPLEX
-/* By real, then by imaginary parts; what has a NaN in it is behind what has fewer. */
+
 static inline int is_below(T x, T y) {
-    const int tail = is_below_float((double)x.im, (double)y.im), x_nan = x.im != x.im, y_nan = y.im != y.im;
+    const int x_nan = x.im != x.im, y_nan = y.im != y.im;
     if (x.re < y.re) return y_nan || !x_nan;
     if (x.re > y.re) return y_nan && !x_nan;
-    if (x.re == y.re || (x.re != x.re && y.re != y.re)) return tail;
+    if (x.re == y.re || (x.re != x.re && y.re != y.re)) return is_part_below(x.im, y.im);
     return y.re != y.re;
 }
+#define IS_BELOW(t, x) is_below(t, x)
+#define IS_NOT_ABOVE(t, x) !is_below(x, t)
 #else
-static inline int is_below(T x, T y) {
-    return x < y;
+/* A NaN among numbers finds their end. */
+#define IS_BELOW(t, x) !((t) >= (x))
+#define IS_NOT_ABOVE(t, x) !((t) > (x))
+#endif
+
+#if IS_REAL
+#define IS_NAN(x) ((x) != (x))
+
+/* Elements before the first NaN. */
+static int64_t count_numbers(const loose *table, int64_t count) {
+    int64_t first = 0;
+    while (first < count) {
+        const int64_t half = first + ((count - first) >> 1);
+        if (table[half].item == table[half].item) first = half + 1;
+        else count = half;
+    }
+    return first;
+}
+#else
+#define IS_NAN(x) 0
+static inline int64_t count_numbers(const loose *table, int64_t count) {
+    (void)table;
+    return count;
 }
 #endif
-SEARCH_GROUP(search_left, T, loose, is_below(t, x[k]))
-SEARCH_GROUP(search_right, T, loose, !is_below(x[k], t))
-SEARCHSORTED(left)
-SEARCHSORTED(right)
+
+#if !IS_HALF
+SEARCH_GROUP(search_left, T, loose, IS_BELOW(t, x[k]))
+SEARCH_GROUP(search_right, T, loose, IS_NOT_ABOVE(t, x[k]))
+SEARCHSORTED(left, numbers)
+SEARCHSORTED(right, count[0])
 #endif
 
 /* ---------------------------------------------------------------------------------------------------- interpolation -- */
 
 #if HAS_INTERP
-SEARCH_GROUP(search_point, double, loose_double, !is_below_float(x[k], t))
+SEARCH_GROUP(search_point, double, loose_double, !(t > x[k]))
 
 /* The line through [x0, y0] and [x1, y1]; slope by slope, as NumPy repairs what is infinite. */
 static inline double on_line(double x, double x0, double x1, double y0, double y1, double slope) {

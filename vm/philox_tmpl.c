@@ -9,7 +9,9 @@
 #include "vm/lookup.h"
 #include "vm/template.h"
 
-enum { GROUP = 4, WORDS = 4, CHUNK = 256, ROUNDS = 10, MADE = CHUNK + 2 * GROUP * WORDS };
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { GROUP = 2, WORDS = 4, CHUNK = 256, ROUNDS = 10, MADE = CHUNK + 2 * GROUP * WORDS };
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -31,22 +33,28 @@ static inline uint64_t multiply(uint64_t x, uint64_t y, uint64_t *ret_high) {
 
 /* The blocks of these counters. */
 static inline void make_blocks(const uint64_t counter[GROUP], key k, uint64_t r[GROUP][WORDS]) {
-    for (int g = 0; g < GROUP; g++) {
-        r[g][0] = counter[g];
-        r[g][1] = r[g][2] = r[g][3] = 0;
-    }
+    uint64_t c0[GROUP], c1[GROUP] = {0}, c2[GROUP] = {0}, c3[GROUP] = {0};
+    for (int g = 0; g < GROUP; g++) c0[g] = counter[g];
+    UNROLL
     for (int round = 0; round < ROUNDS; round++) {
+        UNROLL
         for (int g = 0; g < GROUP; g++) {
-            uint64_t *c = r[g], high0, high2;
-            const uint64_t low0 = multiply(0xD2E7470EE14C6C93u, c[0], &high0);
-            const uint64_t low2 = multiply(0xCA5A826395121157u, c[2], &high2);
-            c[0] = high2 ^ c[1] ^ k.word[0];
-            c[1] = low2;
-            c[2] = high0 ^ c[3] ^ k.word[1];
-            c[3] = low0;
+            uint64_t high0, high2;
+            const uint64_t low0 = multiply(0xD2E7470EE14C6C93u, c0[g], &high0);
+            const uint64_t low2 = multiply(0xCA5A826395121157u, c2[g], &high2);
+            c0[g] = high2 ^ c1[g] ^ k.word[0];
+            c1[g] = low2;
+            c2[g] = high0 ^ c3[g] ^ k.word[1];
+            c3[g] = low0;
         }
         k.word[0] += 0x9E3779B97F4A7C15u;
         k.word[1] += 0xBB67AE8584CAA73Bu;
+    }
+    for (int g = 0; g < GROUP; g++) {
+        r[g][0] = c0[g];
+        r[g][1] = c1[g];
+        r[g][2] = c2[g];
+        r[g][3] = c3[g];
     }
 }
 
