@@ -28,6 +28,7 @@
 #include "math/real_f64.h"
 #endif
 #include "math/real_mod.h"
+#include "math/real_normal.h"
 
 /* The wide functions see WIDTH_F64 elements of either precision as vf64. */
 #if NX_PRECISION == 32

@@ -172,7 +172,7 @@ static void check_bound(nx_isa isa, nx_op op, nexpr_dtype dtype, size_t n) {
 static void check_bounds(nx_op op, nexpr_dtype dtype) {
     if (is_exact(op)) return;
     nx_isa best = is_supported(NX_ISA_AVX2) ? NX_ISA_AVX2 : NX_ISA_BASELINE;
-    bool slow = op == NX_OP_gamma || op == NX_OP_lgamma || op == NX_OP_erfc;
+    bool slow = op == NX_OP_gamma || op == NX_OP_lgamma || op == NX_OP_erfc || op == NX_OP_ndtri;
     check_bound(best, op, dtype, points_wanted(slow ? 20000 : 60000));
     if (best != NX_ISA_BASELINE) check_bound(NX_ISA_BASELINE, op, dtype, points_wanted(12000) / (slow ? 4 : 1));
 }
@@ -425,7 +425,9 @@ static const exact_case exact_cases[] = {
     UNARY(arccosh, INFINITY, INFINITY), UNARY(arccosh, -INFINITY, NAN), UNARY(arctanh, 1, INFINITY),
     UNARY(arctanh, -1, -INFINITY), UNARY(arctanh, 1.5, NAN), UNARY(cbrt, INFINITY, INFINITY),
     UNARY(cbrt, -INFINITY, -INFINITY), UNARY(erf, INFINITY, 1), UNARY(erf, -INFINITY, -1), UNARY(erfc, INFINITY, 0),
-    UNARY(erfc, -INFINITY, 2), UNARY(erfc, 0, 1), UNARY(gamma, 0.0, INFINITY), UNARY(gamma, -0.0, -INFINITY),
+    UNARY(erfc, -INFINITY, 2), UNARY(erfc, 0, 1), UNARY(ndtri, 0, -INFINITY),
+    UNARY(ndtri, -0.0, -INFINITY), UNARY(ndtri, 1, INFINITY), UNARY(ndtri, 0.5, 0), UNARY(ndtri, 2, NAN),
+    UNARY(ndtri, -1e-30, NAN), UNARY(ndtri, INFINITY, NAN), UNARY(ndtri, -INFINITY, NAN), UNARY(gamma, 0.0, INFINITY), UNARY(gamma, -0.0, -INFINITY),
     UNARY(gamma, -1, NAN), UNARY(gamma, -200, NAN), UNARY(gamma, INFINITY, INFINITY), UNARY(gamma, -INFINITY, NAN),
     UNARY(gamma, 1, 1), UNARY(gamma, 5, 24), UNARY(gamma, 11, 3628800), UNARY(gamma, 200, INFINITY),
     UNARY(gamma, -1e10, NAN), UNARY(gamma, -300.5, -0.0), UNARY(gamma, -301.5, 0.0), UNARY(lgamma, 1, 0),

@@ -47,6 +47,44 @@ BINARY(ref_power, mpfr_pow)
 BINARY(ref_hypot, mpfr_hypot)
 BINARY(ref_arctan2, mpfr_atan2)
 
+/* p is how much of the normal distribution is below r: Newton's method on the logarithm of the smaller side. */
+static int ref_ndtri(mpfr_ptr r, mpfr_srcptr p, mpfr_srcptr y) {
+    mpfr_t side, goal, q, step;
+    (void)y;
+    if (mpfr_nan_p(p) || mpfr_cmp_si(p, 0) < 0 || mpfr_cmp_si(p, 1) > 0) return mpfr_set_nan(r), 0;
+    const bool is_upper = mpfr_cmp_d(p, 0.5) > 0;
+    mpfr_inits2(PRECISION, side, goal, q, step, (mpfr_ptr)NULL);
+    if (is_upper) mpfr_ui_sub(side, 1, p, MPFR_RNDN);
+    else mpfr_set(side, p, MPFR_RNDN);
+    mpfr_log(goal, side, MPFR_RNDN);
+    mpfr_mul_si(r, goal, -2, MPFR_RNDN);
+    mpfr_sqrt(r, r, MPFR_RNDN);
+    for (int i = 0; i < 40 && !mpfr_zero_p(side); i++) {
+        mpfr_sqrt_ui(step, 2, MPFR_RNDN);
+        mpfr_div(q, r, step, MPFR_RNDN);
+        mpfr_erfc(q, q, MPFR_RNDN); /* twice what is beyond r */
+        mpfr_sqr(step, r, MPFR_RNDN);
+        mpfr_div_si(step, step, -2, MPFR_RNDN);
+        mpfr_exp(step, step, MPFR_RNDN); /* sqrt(2*pi) times the density */
+        mpfr_div(step, q, step, MPFR_RNDN);
+        mpfr_div_ui(q, q, 2, MPFR_RNDN);
+        mpfr_log(q, q, MPFR_RNDN);
+        mpfr_sub(q, q, goal, MPFR_RNDN);
+        mpfr_mul(step, step, q, MPFR_RNDN);
+        mpfr_const_pi(q, MPFR_RNDN);
+        mpfr_div_ui(q, q, 2, MPFR_RNDN);
+        mpfr_sqrt(q, q, MPFR_RNDN);
+        mpfr_mul(step, step, q, MPFR_RNDN);
+        mpfr_add(r, r, step, MPFR_RNDN);
+        if (mpfr_zero_p(step) || mpfr_zero_p(r) || mpfr_get_exp(step) < mpfr_get_exp(r) - 70) break;
+    }
+    if (mpfr_zero_p(side)) mpfr_set_inf(r, 1);
+    if (mpfr_cmp_d(p, 0.5) == 0) mpfr_set_zero(r, -1);
+    if (!is_upper) mpfr_neg(r, r, MPFR_RNDN);
+    mpfr_clears(side, goal, q, step, (mpfr_ptr)NULL);
+    return 0;
+}
+
 static int ref_lgamma(mpfr_ptr r, mpfr_srcptr x, mpfr_srcptr y) {
     int sign;
     (void)y;

@@ -27,6 +27,7 @@ def points(dtype):
     yield "sinc(x)", {"x": x}, one
     yield "erfc(x)", {"x": x}, one
     yield "log(x)", {"x": one}, x
+    yield "ndtri(x)", {"x": one / 2}, x
     yield "log2(x)", {"x": one}, x
     yield "log10(x)", {"x": one}, x
     yield "arccosh(x)", {"x": one}, x

@@ -8,6 +8,7 @@ are marked DIFFERS. `apply` makes the result an array, so that it is strong, and
 
 import math
 import operator
+import statistics
 from fractions import Fraction
 
 import numpy as np
@@ -78,6 +79,12 @@ def by_element(function):
         values = strong(x).astype(np.float64)
         return np.array([function(v) for v in values.ravel().tolist()], np.float64).reshape(values.shape).astype(loop)
     return apply_to
+
+
+def ndtri(p):
+    if p == 0 or p == 1:
+        return math.copysign(math.inf, p - 0.5)
+    return statistics.NormalDist().inv_cdf(p) if 0 < p < 1 else math.nan
 
 
 def gamma(x):
@@ -264,7 +271,7 @@ def clip(x, low, high):
 
 
 MEANING = {
-    "erf": by_element(math.erf), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
+    "erf": by_element(math.erf), "ndtri": by_element(ndtri), "erfc": by_element(math.erfc), "gamma": by_element(gamma), "lgamma": by_element(lgamma),
     "exp10": exp10, "complex": make_complex, "fma": fma, "copysign": copysign, "signbit": signbit, "reciprocal": reciprocal,
     "power": power_by(np.power), "where": where, "clip": clip, "round": round_to_decimals,
     "real": part(np.real), "imag": part(np.imag),
@@ -326,7 +333,7 @@ def checked(result):
 WIDER = {"float16": np.float64, "float32": np.float64, "float64": np.longdouble,
          "complex64": np.complex128, "complex128": np.clongdouble}
 # NumPy has no wide version of these; Python's libm is off by so many ULP.
-ONLY_DOUBLE = {"erf": 2, "erfc": 4, "gamma": 20, "lgamma": 10, "exp10": 5, "sinc": 5}
+ONLY_DOUBLE = {"erf": 2, "erfc": 4, "ndtri": 20, "gamma": 20, "lgamma": 10, "exp10": 5, "sinc": 5}
 # Complex operations whose algorithm NumPy and nexpr share; a wider dtype would overflow later.
 SHARED_COMPLEX = set("multiply divide square reciprocal round".split())
 COMPLEX_EPS = 9      # eps of the modulus: 8 and the rounding of the reference
