@@ -203,6 +203,14 @@ nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, n
     return intern(b, &node, NULL, ret, err);
 }
 
+nexpr_status nx_build_lookup(nx_builder *b, nx_lookup lookup, nexpr_dtype loop, const nx_ref *args, int count, nx_span span,
+                             nx_ref *ret, nexpr_error *err) {
+    nx_node node = {.kind = NX_NODE_LOOKUP, .dtype = (uint8_t)nx_lookup_result_dtype(lookup, loop), .loop = (uint8_t)loop,
+                    .arity = (uint8_t)count, .op = (uint16_t)lookup, .span = span};
+    memcpy(node.arg, args, (size_t)count * sizeof *args);
+    return intern(b, &node, NULL, ret, err);
+}
+
 /* float16 through float32: rounded once, after the operation. */
 static nexpr_status build_widened(nx_builder *b, nx_op op, const nx_ref *args, nx_span span, nx_ref *ret, nexpr_error *err) {
     nx_ref wide[NX_MAX_ARITY];

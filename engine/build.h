@@ -48,6 +48,9 @@ nexpr_status nx_build_along(nx_builder *b, nx_ref x, nx_ref like, const nx_view 
                             nexpr_error *err);
 /* x broadcast to the shape of `like`. */
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err);
+/* args[0] has the dtype of nx_lookup_arg_dtype(lookup, loop); the others are views of kind TABLE or DENSE_TABLE, or constants. */
+nexpr_status nx_build_lookup(nx_builder *b, nx_lookup lookup, nexpr_dtype loop, const nx_ref *args, int count, nx_span span,
+                             nx_ref *ret, nexpr_error *err);
 /* args have exactly the dtypes of nx_op_arg_dtype(op, loop, i). */
 nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
                          nexpr_error *err);

@@ -98,7 +98,7 @@ static nexpr_status apply_view(nx_builder *b, const nx_callee *callee, nx_values
 static nexpr_status check_method(const nx_callee *callee, const nx_ast_node *node, nexpr_error *err) {
     static const char *const others[] = {
         "round", "clip", "conj", "conjugate", "sum", "prod", "min", "max", "mean", "var", "std", "any", "all",
-        "argmin", "argmax", "dot", "cumsum", "cumprod",
+        "argmin", "argmax", "dot", "cumsum", "cumprod", "take", "searchsorted",
     };
     if (!node->is_method || callee->kind == NX_CALLEE_VIEW) return NEXPR_OK;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

@@ -29,6 +29,8 @@ enum {
 #define REDUCTIONS "reductions"
 #define RUNNING "running functions"
 #define GENERATORS "generators"
+#define SELECTION "selection"
+#define RANDOM "random numbers"
 
 const nx_op_row nx_op_rows[NX_OP_COUNT] = {
 #define OP(id, group_, names_, syntax_, sig_, domain_, promote_, meaning_, math_, accuracy_, params_, doc_)    \

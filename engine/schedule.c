@@ -42,6 +42,20 @@ static nx_axis *map_broadcast(const nx_scheduler *s, const nx_shape *arg, const 
     return ret;
 }
 
+/* Those of a lookup: the element's, whose axes stand in place of the one that take indexes, and a table's. */
+static nx_axis *map_lookup(const nx_scheduler *s, const nx_node *node, int k, const nx_axis *map) {
+    const nx_shape *arg = s->state[node->arg[k]].shape, *index = s->state[node->arg[0]].shape;
+    const bool is_take = node->op == NX_LOOKUP_take;
+    const int axis = is_take ? nx_table_axis(s, &s->ir->nodes[node->arg[1]]) : 0;
+    nx_axis *ret = nx_scheduler_take(s, (size_t)arg->ndim, sizeof *ret);
+    for (int i = 0; ret && i < arg->ndim; i++) {
+        const bool varies = arg->extent[i] != 1 && (k == 0 || (is_take && i != axis));
+        const int place = k == 0 ? i + axis : i < axis ? i : i - 1 + index->ndim;
+        ret[i] = varies ? map[place] : (nx_axis){-1, 0, 0};
+    }
+    return ret;
+}
+
 /* -------------------------------------------------------------------------------------------------------- demands -- */
 
 static nexpr_status add_demand(nx_scheduler *s, nx_ref i, const nx_axis *map, nx_demand **ret) {
@@ -76,8 +90,9 @@ static nexpr_status demand_args(nx_scheduler *s, nx_ref i, nx_demand *d) {
     const bool has_axes = node->kind == NX_NODE_VIEW || node->kind == NX_NODE_ALONG, is_moved = is_other_place(node);
     for (int k = 0; k < (is_moved ? 1 : node->arity); k++) {
         const nx_shape *arg = s->state[node->arg[k]].shape;
-        const nx_axis *map = has_axes ? map_through(s, state->axes, arg->ndim, d->map)
-                                                        : map_broadcast(s, arg, state->shape, d->map);
+        const nx_axis *map = has_axes                       ? map_through(s, state->axes, arg->ndim, d->map)
+                             : node->kind == NX_NODE_LOOKUP ? map_lookup(s, node, k, d->map)
+                                                            : map_broadcast(s, arg, state->shape, d->map);
         NX_TRY(add_demand(s, node->arg[k], map, &d->arg[k]));
     }
     return NEXPR_OK;
@@ -104,6 +119,11 @@ static nexpr_status build_source(nx_scheduler *s, nx_pass *pass, nx_ref i, const
     pass->sources[k].stride = nx_scheduler_take(s, (size_t)pass->shape->ndim, sizeof *pass->sources[k].stride);
     if (!pass->sources[k].stride) return nx_fail_memory(s->err);
     fill_source(pass, state, d, &pass->sources[k]);
+    if (nx_is_table(s, node)) {
+        const int axis = nx_table_axis(s, node);
+        pass->sources[k].table_stride = state->layout.strides[axis];
+        pass->sources[k].table_count = state->shape->extent[axis];
+    }
     const nx_source_kind kind = state->layout.kind;
     const char *name = kind == NX_SOURCE_INPUT ? s->ir->inputs[state->layout.index].name : "temporary";
     pass->ir.inputs[k] = (nx_ir_input){.name = name, .dtype = (nexpr_dtype)node->dtype, .ndim = -1,
@@ -128,6 +148,9 @@ static nexpr_status build_demand(nx_scheduler *s, nx_pass *pass, nx_ref i, nx_de
         return NEXPR_OK;
     }
     for (int k = 0; k < node->arity; k++) built->arg[k] = d->arg[k]->built;
+    if (node->kind == NX_NODE_LOOKUP && node->op == NX_LOOKUP_take) {
+        built->flags = (uint16_t)nx_table_axis(s, &s->ir->nodes[node->arg[1]]);
+    }
     return NEXPR_OK;
 }
 

@@ -15,6 +15,7 @@
 typedef struct nx_layout {
     const nx_shape *shape; /* NULL: the program does not use it */
     const int64_t *strides;
+    bool is_swapped;       /* of the other byte order */
 } nx_layout;
 
 typedef enum nx_source_kind {
@@ -29,6 +30,7 @@ typedef struct nx_source {
     uint32_t index;
     int64_t offset;  /* bytes to the first element */
     int64_t *stride; /* by axis of the pass; 0 where it does not vary */
+    int64_t table_stride, table_count; /* of the axis along which a lookup reads it; 0 if none does */
 } nx_source;
 
 typedef struct nx_target {

@@ -128,6 +128,20 @@ static nexpr_status lay_view(nx_scheduler *s, nx_ref i) {
     return NEXPR_OK;
 }
 
+/* What lies in memory as the lookup wants it is its table where it lies; anything else goes there. */
+static nexpr_status lay_table(nx_scheduler *s, nx_ref i) {
+    const nx_node *node = &s->ir->nodes[i];
+    const nx_node_state *array = &s->state[node->arg[0]];
+    const nx_node_layout *layout = &array->layout;
+    bool fits = layout->strides && layout->kind != NX_SOURCE_INDEX;
+    if (fits && nx_scheduler_view(s, node)->kind == NX_VIEW_DENSE_TABLE) {
+        const int64_t size = (int64_t)nexpr_dtype_size((nexpr_dtype)node->dtype);
+        fits = (array->shape->count <= 1 || layout->strides[0] == size) &&
+               !(layout->kind == NX_SOURCE_INPUT && s->inputs[layout->index].is_swapped);
+    }
+    return fits ? lay_view(s, i) : lay_behind_barrier(s, i);
+}
+
 /* An open grid has steps of 1 along its axis; the index of an element in C order goes by strides in elements. */
 static nexpr_status lay_index(nx_scheduler *s, nx_ref i) {
     nx_node_state *state = &s->state[i];
@@ -148,7 +162,9 @@ static nexpr_status find_layout(nx_scheduler *s, nx_ref i) {
     case NX_NODE_INPUT:
         state->layout = (nx_node_layout){.index = node->index, .strides = s->inputs[node->index].strides};
         return NEXPR_OK;
-    case NX_NODE_VIEW: return nx_is_reshape(s, node) ? lay_reshape(s, i) : lay_view(s, i);
+    case NX_NODE_VIEW:
+        if (nx_is_table(s, node)) return lay_table(s, i);
+        return nx_is_reshape(s, node) ? lay_reshape(s, i) : lay_view(s, i);
     case NX_NODE_INDEX: return lay_index(s, i);
     case NX_NODE_REDUCE:
     case NX_NODE_SCAN:

@@ -164,6 +164,33 @@ static nexpr_status check_not_empty(const nx_scheduler *s, const nx_node *node, 
                    nx_reducer_name(reducer), nx_shape_text(from->ndim, from->extent, text));
 }
 
+/* The index's axes in place of the one that is indexed. */
+static nexpr_status take_shape(const nx_scheduler *s, const nx_node *node, nx_node_state *state) {
+    const nx_shape *index = s->state[node->arg[0]].shape, *table = s->state[node->arg[1]].shape;
+    const int axis = nx_table_axis(s, &s->ir->nodes[node->arg[1]]), ndim = table->ndim - 1 + index->ndim;
+    if (ndim > NEXPR_MAX_NDIM) {
+        return nx_fail(s->err, NEXPR_SHAPE, node->span, "the result would have %d dimensions; the most is %d", ndim,
+                       NEXPR_MAX_NDIM);
+    }
+    nx_shape *own = nx_scheduler_take(s, 1, sizeof *own);
+    if (!own) return nx_fail_memory(s->err);
+    for (int k = 0; k < axis; k++) own->extent[own->ndim++] = table->extent[k];
+    for (int k = 0; k < index->ndim; k++) own->extent[own->ndim++] = index->extent[k];
+    for (int k = axis + 1; k < table->ndim; k++) own->extent[own->ndim++] = table->extent[k];
+    state->shape = own;
+    NX_TRY(nx_shape_count(own, node->span, s->err));
+    if (table->extent[axis] || !own->count) return NEXPR_OK;
+    return nx_fail(s->err, NEXPR_VALUE, node->span, "no index is in bounds for axis %d of length 0", axis);
+}
+
+static nexpr_status check_points(const nx_scheduler *s, const nx_node *node) {
+    const nx_shape *xp = s->state[node->arg[1]].shape, *fp = s->state[node->arg[2]].shape;
+    if (xp->count && xp->count == fp->count) return NEXPR_OK;
+    if (!xp->count) return nx_fail(s->err, NEXPR_SHAPE, node->span, "'interp' needs at least one point");
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "'xp' and 'fp' of 'interp' have different lengths: %lld and %lld",
+                   (long long)xp->count, (long long)fp->count);
+}
+
 static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
     static const nx_shape scalar = {.ndim = 0, .count = 1};
     const nx_node *node = &s->ir->nodes[i];
@@ -175,8 +202,7 @@ static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
         state->is_known = true;
         state->shape = &scalar;
         break;
-    case NX_NODE_CAST:
-    case NX_NODE_LOOKUP: state->shape = s->state[node->arg[0]].shape; break;
+    case NX_NODE_CAST: state->shape = s->state[node->arg[0]].shape; break;
     case NX_NODE_OP: return broadcast(s, node, &state->shape);
     case NX_NODE_VIEW:
     case NX_NODE_INDEX: return apply_view(s, node, state);
@@ -194,6 +220,11 @@ static nexpr_status find_shape(const nx_scheduler *s, nx_ref i) {
         break;
     case NX_NODE_ALONG: return lie_along(s, node, state);
     case NX_NODE_LIKE: return broadcast_like(s, node, state);
+    case NX_NODE_LOOKUP:
+        if (node->op == NX_LOOKUP_take) return take_shape(s, node, state);
+        if (node->op == NX_LOOKUP_interp) NX_TRY(check_points(s, node));
+        state->shape = s->state[node->arg[0]].shape;
+        break;
     case NX_NODE_COMPRESS: return compress(s, i, state);
     }
     return NEXPR_OK;

@@ -73,6 +73,18 @@ static inline bool nx_is_reshape(const nx_scheduler *s, const nx_node *node) {
     return node->kind == NX_NODE_VIEW && nx_scheduler_view(s, node)->kind == NX_VIEW_reshape;
 }
 
+/* Whether the node is an array that a lookup reads, and the axis along which it does. */
+static inline bool nx_is_table(const nx_scheduler *s, const nx_node *node) {
+    if (node->kind != NX_NODE_VIEW) return false;
+    const uint8_t kind = nx_scheduler_view(s, node)->kind;
+    return kind == NX_VIEW_TABLE || kind == NX_VIEW_DENSE_TABLE;
+}
+
+static inline int nx_table_axis(const nx_scheduler *s, const nx_node *node) {
+    const int64_t axis = nx_scheduler_view(s, node)->numbers[0];
+    return (int)(axis < 0 ? axis + s->state[node->arg[0]].shape->ndim : axis);
+}
+
 /* Upwards: shapes, and what is needed. */
 nexpr_status nx_schedule_shapes(nx_scheduler *s);
 /* Upwards: layouts, levels and barriers. */

@@ -306,6 +306,21 @@ static nexpr_status apply_vector(const application *a) {
     return add_axis(a, a->span, a->from->extent[0]);
 }
 
+static nexpr_status apply_table(const application *a) {
+    int axis;
+    char text[NX_SHAPE_TEXT];
+    if (a->view->kind == NX_VIEW_DENSE_TABLE && a->from->ndim != 1) {
+        return nx_fail(a->err, NEXPR_SHAPE, a->view->spans[0], "this has to be a vector, with one axis, but its shape is %s",
+                       nx_shape_text(a->from->ndim, a->from->extent, text));
+    }
+    NX_TRY(read_axis(a, 0, a->from->ndim, &axis));
+    for (int i = 0; i < a->from->ndim; i++) {
+        a->axes[i] = (nx_axis){i, 0, 1};
+        NX_TRY(add_axis(a, a->span, a->from->extent[i]));
+    }
+    return NEXPR_OK;
+}
+
 nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span span, nx_shape *ret,
                            nx_axis ret_axes[NEXPR_MAX_NDIM], nexpr_error *err) {
     typedef nexpr_status apply(const application *a);
@@ -317,6 +332,8 @@ nexpr_status nx_view_apply(const nx_view *view, const nx_shape *from, nx_span sp
         [NX_VIEW_REDUCED_KEPT] = apply_reduced,
         [NX_VIEW_VECTOR] = apply_vector,
         [NX_VIEW_GRID] = apply_grid,
+        [NX_VIEW_TABLE] = apply_table,
+        [NX_VIEW_DENSE_TABLE] = apply_table,
     };
     *ret = (nx_shape){.ndim = 0};
     NX_TRY(by_kind[view->kind](&(application){view, from, span, ret, ret_axes, err}));

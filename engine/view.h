@@ -23,6 +23,8 @@ typedef enum nx_view_kind {
     NX_VIEW_REDUCED_KEPT,            /* the same axes with length 1 */
     NX_VIEW_VECTOR,                  /* the shape itself, which has to have one axis */
     NX_VIEW_GRID,                    /* length 1 along all axes but the number's; has_numbers false: the shape itself */
+    NX_VIEW_TABLE,                   /* the array itself, in memory, for a lookup along the number's axis */
+    NX_VIEW_DENSE_TABLE,             /* the same, which has to have one axis, contiguous and native */
 } nx_view_kind;
 
 typedef enum nx_item_kind { NX_ITEM_INTEGER, NX_ITEM_SLICE, NX_ITEM_ELLIPSIS, NX_ITEM_NEW_AXIS } nx_item_kind;

@@ -3,6 +3,8 @@
  * number of nx_view, with its place in the text. */
 #include "engine/view_call.h"
 
+#include "engine/select.h"
+
 #include <string.h>
 
 /* A view while it is put together. */
@@ -97,7 +99,9 @@ static nexpr_status read_item(const view_builder *v, nx_ast_ref ref, number item
     }
 }
 
-nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
+/* Item `taken`, if it is not 0, stands for all of its axis. */
+static nexpr_status apply_items(nx_builder *b, nx_values values, const nx_ast_node *node, uint32_t taken, nx_operand *ret,
+                                nexpr_error *err) {
     view_builder v = {.b = b, .values = values, .err = err, .view = {.kind = NX_VIEW_INDEX, .has_numbers = true}};
     bool has_ellipsis = false;
     NX_TRY(reserve(&v, (size_t)node->arg_count * NX_ITEM_WORDS));
@@ -105,7 +109,8 @@ nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *
         const nx_ast_ref ref = values.ast->args[node->first_arg + i].node;
         const nx_span span = values.ast->nodes[ref].span;
         number item[NX_ITEM_WORDS] = {{0}};
-        NX_TRY(read_item(&v, ref, item));
+        if (i != taken) NX_TRY(read_item(&v, ref, item));
+        else item[NX_ITEM_KIND].value = NX_ITEM_SLICE;
         const bool is_ellipsis = item[NX_ITEM_KIND].value == NX_ITEM_ELLIPSIS;
         if (is_ellipsis && has_ellipsis) {
             return nx_fail(err, NEXPR_SYNTAX, span, "an index has at most one '...'");
@@ -117,6 +122,13 @@ nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *
     nx_operand x = values.at[base];
     x.span = values.ast->nodes[base].span;
     return finish(&v, &x, node->span, ret);
+}
+
+nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
+    uint32_t taken;
+    NX_TRY(nx_find_index_array(b, values, node, &taken, err));
+    NX_TRY(apply_items(b, values, node, taken, ret, err));
+    return taken ? nx_take_by_item(b, values, node, taken, *ret, ret, err) : NEXPR_OK;
 }
 
 /* --------------------------------------------------------------------------------------- a.shape[k], a.size, a.ndim -- */

@@ -260,6 +260,7 @@ static double touched_bytes(const nx_nest *nest) {
         for (int i = 0; i < nest->axes; i++) {
             if (x->stride[i]) bytes *= (double)nest->extent[i];
         }
+        if (x->table_count) bytes *= (double)x->table_count;
         sum += bytes;
     }
     return nest->reduce ? sum * nx_reduce_share(nest->reduce) : sum;
@@ -291,11 +292,22 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
         .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
         .non_temporal = is_output && !spooled && !x->is_buffer && bytes >= uncached_bytes(),
         .stride = {stride[nest->axes - 2], stride[nest->axes - 1]},
+        .table_stride = x->table_stride,
+        .table_count = x->table_count,
     };
 }
 
+/* The fault is behind the pointers. */
+static size_t fault_offset(const nx_nest *nest) {
+    return operand_count(nest) * sizeof(char *);
+}
+
 size_t nx_nest_pointer_bytes(const nx_nest *nest) {
-    return (operand_count(nest) * sizeof(char *) + 63) / 64 * 64;
+    return (fault_offset(nest) + sizeof(nx_vm_fault) + 63) / 64 * 64;
+}
+
+nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker) {
+    return (nx_vm_fault *)(void *)(args->workers + (size_t)worker * args->nest->worker_bytes + fault_offset(args->nest));
 }
 
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
@@ -346,12 +358,8 @@ static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const cha
     return (char *)base + offset;
 }
 
-void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
+static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     const nx_nest *nest = args->nest;
-    if (nest->reduce) {
-        (nest->reduce->compresses ? nx_compress_run : nest->reduce->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
-        return;
-    }
     int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
     int64_t first[2] = {0, 0}, count[2] = {nest->task_rows, nest->task_cols}, position = 0;
     if (nest->task_count > 1) {
@@ -370,7 +378,16 @@ void nx_nest_run(const nx_nest_args *args, int64_t task, int worker) {
     for (uint32_t k = 0; k < nest->output_count; k++) {
         outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
     }
-    nx_vm_run(&(nx_vm_args){nest->code, memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs}, first, count);
+    nx_vm_run(&(nx_vm_args){nest->code, memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs,
+                            nx_nest_fault(args, worker)}, first, count);
+}
+
+nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err) {
+    const nx_reduce *r = args->nest->reduce;
+    nx_vm_fault *fault = nx_nest_fault(args, worker);
+    fault->is_set = false;
+    (!r ? run_elements : r->compresses ? nx_compress_run : r->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
+    return fault->is_set ? nx_vm_fail(args->nest->code, fault, err) : NEXPR_OK;
 }
 
 void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, char *destination) {

@@ -26,6 +26,7 @@ typedef struct nx_nest_operand {
     uint32_t index;         /* of the input, or of the result in the expression */
     int64_t offset;         /* bytes from element [0, 0, ...] to the nest's first element (axes run upward in memory) */
     int64_t *stride;        /* bytes, by axis */
+    int64_t table_stride, table_count; /* of the axis along which a lookup reads an input; 0 if none does */
 } nx_nest_operand;
 
 typedef struct nx_reduce nx_reduce;
@@ -64,8 +65,10 @@ typedef struct nx_nest_args {
     char *workers;             /* memory of the running threads, worker_bytes each, aligned to 64 */
 } nx_nest_args;
 
-/* Computes one task. The floating-point environment is set. */
-void nx_nest_run(const nx_nest_args *args, int64_t task, int worker);
+/* Computes one task. The floating-point environment is set. Errors: VALUE, for the first element of the task that has one. */
+nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err);
+/* Where the worker notes that an index is out of bounds. */
+nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker);
 /* Nanoseconds that the whole takes on one thread, roughly. */
 double nx_nest_estimate(const nx_nest *nest);
 /* Elements of one task, for progress. */

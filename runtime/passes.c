@@ -25,7 +25,7 @@ static nexpr_status find_layouts(const nexpr *e, const nexpr_array *const *input
         if (!shape || !strides) return nx_fail_memory(err);
         NX_TRY(nx_array_shape(array, shape, err));
         nx_array_strides(array, strides);
-        layouts[i] = (nx_layout){shape, strides};
+        layouts[i] = (nx_layout){shape, strides, array->byte_order == NEXPR_SWAPPED && nexpr_dtype_size(array->dtype) > 1};
     }
     *ret = layouts;
     return NEXPR_OK;
@@ -98,6 +98,8 @@ static void set_source(const nexpr_plan *plan, const nx_pass *pass, uint32_t k, 
     x->swapped = source->kind == NX_SOURCE_INPUT && plan->inputs[source->index].array.byte_order == NEXPR_SWAPPED &&
                  nexpr_dtype_size(x->dtype) > 1;
     x->offset = source->offset;
+    x->table_stride = source->table_stride;
+    x->table_count = source->table_count;
     memcpy(x->stride, source->stride, (size_t)pass->shape->ndim * sizeof *x->stride);
 }
 

@@ -379,8 +379,7 @@ static void report_progress(nest_run *run) {
 
 static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error *err) {
     nest_run *run = user;
-    (void)err;
-    nx_nest_run(&run->args, index, worker);
+    NX_TRY(nx_nest_run(&run->args, index, worker, err));
     if (run->plan->run.progress) report_progress(run);
     return NEXPR_OK;
 }
@@ -390,7 +389,7 @@ static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
     for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
         if (nx_is_cancelled(run->plan->run.cancel))
             status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
-        else run_task(run, i, 0, err);
+        else status = run_task(run, i, 0, err);
     }
     return status;
 }

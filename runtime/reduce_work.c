@@ -13,6 +13,7 @@ nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
     w.states = w.buffers;
     for (uint32_t k = 0; k < nest->output_count; k++) w.states += nx_reduce_buffer_bytes(nest, k);
     w.is_direct = nx_reduce_is_direct(nest);
+    w.fault = nx_nest_fault(args, worker);
     return w;
 }
 
@@ -107,7 +108,9 @@ void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, i
     for (uint32_t k = 0; k < nest->output_count; k++) {
         w->outputs[k] = nx_reduce_buffer(w, k) + at * (int64_t)nexpr_dtype_size(nest->operands[nest->input_count + k].dtype);
     }
-    nx_vm_run(&(nx_vm_args){nest->code, w->scratch, w->inputs, w->outputs}, first, count);
+    nx_vm_fault later, *fault = w->fault->is_set ? &later : w->fault; /* the first one is told */
+    later.is_set = false;
+    nx_vm_run(&(nx_vm_args){nest->code, w->scratch, w->inputs, w->outputs, fault}, first, count);
 }
 
 /* Pieces of rows, and whole rows together. */

@@ -19,6 +19,7 @@ typedef struct nx_reduce_work {
     const char **inputs;    /* addresses for the backend */
     char **outputs;
     char *buffers, *states; /* of the worker */
+    nx_vm_fault *fault;     /* likewise */
     bool is_direct;
 } nx_reduce_work;
 
