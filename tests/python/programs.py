@@ -49,7 +49,7 @@ class Table:
     """The library's op table, by name, and what the programs draw from: what works element by element. Of the rest are
     views_test.py, reductions_test.py and generators_test.py."""
 
-    OTHERS = (b"views", b"reductions", b"running functions", b"generators")
+    OTHERS = (b"views", b"reductions", b"running functions", b"generators", b"selection", b"random numbers")
 
     def __init__(self, infos):
         self.info = {info.name.decode(): info for info in infos if info.group not in self.OTHERS}
