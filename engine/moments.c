@@ -35,6 +35,7 @@ static nexpr_status expand_mean(nx_reduce_call *r, nx_operand *ret) {
 nexpr_status nx_expand_mean(const nx_array_call *c, nx_operand *ret) {
     nx_reduce_call r;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    NX_TRY(nx_see_through_mask(&r));
     return expand_mean(&r, ret);
 }
 
@@ -58,6 +59,7 @@ static nexpr_status skip_nan(nx_reduce_call *r) {
 nexpr_status nx_expand_nanmean(const nx_array_call *c, nx_operand *ret) {
     nx_reduce_call r;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    NX_TRY(nx_see_through_mask(&r));
     NX_TRY(skip_nan(&r));
     return expand_mean(&r, ret);
 }
@@ -135,6 +137,7 @@ static nexpr_status expand_variance(const nx_array_call *c, bool skips_nan, bool
     nx_reduce_call r;
     nx_operand count, divisor, nan, zero, bad;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    NX_TRY(nx_see_through_mask(&r));
     nexpr_dtype dtype = mean_dtype(&r);
     if (!r.has_dtype) dtype = nx_dtype_real(dtype);
     skips_nan &= nx_dtype_class(nx_operand_dtype(x->b, &r.a)) >= NX_CLASS_REAL;

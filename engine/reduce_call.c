@@ -37,6 +37,22 @@ nexpr_status nx_read_reduction(const nx_array_call *c, const char *name, uint32_
     return read_where(c, ret);
 }
 
+nexpr_status nx_see_through_mask(nx_reduce_call *r) {
+    const nx_builder *b = r->c->x.b;
+    const nx_node *node = &b->ir->nodes[r->a.node];
+    if (node->kind != NX_NODE_COMPRESS || r->has_where || r->axes.has_numbers || r->axes.kind != NX_VIEW_REDUCED) {
+        return NEXPR_OK;
+    }
+    const nx_ref mask = node->arg[1], array = node->arg[0];
+    const nx_span span = r->a.span;
+    nx_ref same;
+    NX_TRY(nx_build_along(r->c->x.b, mask, array, &(nx_view){.kind = NX_VIEW_REDUCED}, span, &same, r->c->x.err));
+    r->a = nx_operand_node(array, span);
+    r->where = nx_operand_node(same, span);
+    r->has_where = true;
+    return NEXPR_OK;
+}
+
 nexpr_dtype nx_accumulator(nexpr_dtype dtype) {
     switch (nx_dtype_class(dtype)) {
     case NX_CLASS_COMPLEX: return NEXPR_COMPLEX128;

@@ -20,6 +20,9 @@ enum { NX_ALL_AXES = NEXPR_MAX_NDIM };
 /* Reads the array `name` and all that the parameters allow; most: how many axes there may be. */
 nexpr_status nx_read_reduction(const nx_array_call *c, const char *name, uint32_t most, nx_reduce_call *ret);
 
+/* sum(a[m]) as sum(a, where=m), for reducers to which nothing is neutral: a[m] is not made. */
+nexpr_status nx_see_through_mask(nx_reduce_call *r);
+
 /* int64, uint64, float64 or complex128: what elements of dtype are added and multiplied in. */
 nexpr_dtype nx_accumulator(nexpr_dtype dtype);
 /* NumPy's dtype of a sum: at least 64 bits for integers. */

@@ -10,6 +10,7 @@
 static nexpr_status expand_accumulation(const nx_array_call *c, nx_reducer reducer, bool skips_nan, nx_operand *ret) {
     nx_reduce_call r;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    if (reducer == NX_REDUCER_sum) NX_TRY(nx_see_through_mask(&r)); /* for products of infinities not even 1 is neutral */
     if (skips_nan) NX_TRY(nx_without_nan(&c->x, r.a, reducer == NX_REDUCER_prod, &r.a));
     return nx_accumulate(&r, reducer, ret);
 }
@@ -104,6 +105,7 @@ static nexpr_status expand_truth(const nx_array_call *c, nx_reducer reducer, nx_
     nx_reduce_call r;
     nx_operand start;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    NX_TRY(nx_see_through_mask(&r));
     NX_TRY(nx_compose_number(&c->x, reducer == NX_REDUCER_all, true, &start));
     NX_TRY(nx_compose_cast(&c->x, start, NEXPR_BOOL, &start));
     NX_TRY(nx_compose_cast(&c->x, r.a, NEXPR_BOOL, ret));
@@ -122,6 +124,7 @@ nexpr_status nx_expand_all(const nx_array_call *c, nx_operand *ret) {
 nexpr_status nx_expand_count_nonzero(const nx_array_call *c, nx_operand *ret) {
     nx_reduce_call r;
     NX_TRY(nx_read_reduction(c, "a", NX_ALL_AXES, &r));
+    NX_TRY(nx_see_through_mask(&r));
     NX_TRY(nx_compose_cast(&c->x, r.a, NEXPR_BOOL, ret));
     NX_TRY(nx_compose_cast(&c->x, *ret, NEXPR_INT64, ret));
     return nx_reduce_sum(&r, *ret, ret);

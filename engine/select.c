@@ -66,10 +66,14 @@ static const nx_ast_node *item_of(nx_values values, const nx_ast_node *node, uin
     return &values.ast->nodes[values.ast->args[node->first_arg + i].node];
 }
 
-/* An array, or a single integer that is no literal; those known with the shapes are integers of a view. */
-static bool is_index_array(const nx_builder *b, nx_values values, const nx_ast_node *item) {
+/* An array of this class, or a single value that is no literal; those known with the shapes are integers of a view. */
+static bool is_array_of(const nx_builder *b, nx_values values, const nx_ast_node *item, nx_class class) {
     const nx_operand *x = &values.at[item - values.ast->nodes];
-    return !nx_is_word(item) && !x->literal && !x->is_weak && nx_dtype_class(nx_operand_dtype(b, x)) == NX_CLASS_INT;
+    return !nx_is_word(item) && !x->literal && !x->is_weak && nx_dtype_class(nx_operand_dtype(b, x)) == class;
+}
+
+static bool is_index_array(const nx_builder *b, nx_values values, const nx_ast_node *item) {
+    return is_array_of(b, values, item, NX_CLASS_INT);
 }
 
 /* NumPy lets integers and arrays beside it take part in the same choice, which has rules of its own. */
@@ -108,6 +112,31 @@ nexpr_status nx_take_by_item(nx_builder *b, nx_values values, const nx_ast_node 
     }
     indices.span = item_of(values, node, place)->span;
     return take(&compose, x, indices, has_ellipsis ? -behind : before, indices.span, ret);
+}
+
+nexpr_status nx_find_mask(const nx_builder *b, nx_values values, const nx_ast_node *node, bool *ret, nexpr_error *err) {
+    *ret = false;
+    for (uint32_t i = 1; i < node->arg_count; i++) {
+        const nx_ast_node *item = item_of(values, node, i);
+        if (!is_array_of(b, values, item, NX_CLASS_BOOL)) continue;
+        *ret = true;
+        if (node->arg_count == 2) continue;
+        return nx_fail(err, NEXPR_TYPE, item->span, "a mask has the array's shape and stands alone, as in a[m]");
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_take_by_mask(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
+    const nx_ast_node *base = item_of(values, node, 0);
+    nx_operand x = values.at[base - values.ast->nodes], mask = values.at[item_of(values, node, 1) - values.ast->nodes];
+    nx_ref array, result;
+    if (x.literal) {
+        return nx_fail(err, NEXPR_TYPE, base->span, "a number has no axes; an array of one dtype is written float64(...)");
+    }
+    NX_TRY(nx_operand_to_node(b, &x, &array, err));
+    NX_TRY(nx_build_compress(b, array, mask.node, node->span, &result, err));
+    *ret = nx_operand_node(result, node->span);
+    return NEXPR_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------- searching -- */

@@ -126,6 +126,9 @@ static nexpr_status apply_items(nx_builder *b, nx_values values, const nx_ast_no
 
 nexpr_status nx_apply_index(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
     uint32_t taken;
+    bool is_masked;
+    NX_TRY(nx_find_mask(b, values, node, &is_masked, err));
+    if (is_masked) return nx_take_by_mask(b, values, node, ret, err);
     NX_TRY(nx_find_index_array(b, values, node, &taken, err));
     NX_TRY(apply_items(b, values, node, taken, ret, err));
     return taken ? nx_take_by_item(b, values, node, taken, *ret, ret, err) : NEXPR_OK;

@@ -277,10 +277,11 @@ NEXPR_API int nexpr_result_count(const nexpr *expr);
 NEXPR_API const char *nexpr_result_name(const nexpr *expr, int index);
 NEXPR_API nexpr_dtype nexpr_result_dtype(const nexpr *expr, int index);
 /* Whether every element of a result depends on one element of each input, that of its own place: there are no views, such
- * as a[1:] or a.T, in the expression. Only then can it be evaluated part by part. */
+ * as a[1:] or a.T, no reductions, and no elements chosen by masks or indices. Only then does any part of the inputs give
+ * that part of the results. */
 NEXPR_API bool nexpr_is_elementwise(const nexpr *expr);
 /* The shape of a result for inputs of given shapes; data and dtype of the arrays are not looked at. ret_shape has room for
- * NEXPR_MAX_NDIM sizes. Errors: SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */
+ * NEXPR_MAX_NDIM sizes; one that depends on the data, as that of a[a > 0], is unknown until run and given as -1. Errors: SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */
 NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *const *inputs, int index, int *ret_ndim,
                                           int64_t *ret_shape, nexpr_error *err);
 /* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the
@@ -335,7 +336,8 @@ NEXPR_API nexpr_status nexpr_evaluate_text(nexpr_context *context, const char *t
 typedef struct nexpr_plan nexpr_plan;
 
 /* Plans. The arrays are as for nexpr_evaluate, but their data is not looked at, and every output needs a shape; use
- * nexpr_result_shape. run may be NULL and is copied. Errors: SHAPE, TYPE, OVERLAP, MEMORY, ARGUMENT. */
+ * nexpr_result_shape. An expression with a shape that depends on the data has no plan: ARGUMENT. run may be NULL and is
+ * copied. Errors: SHAPE, TYPE, OVERLAP, MEMORY, ARGUMENT. */
 NEXPR_API nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                                       const nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_plan **ret_plan,
                                       nexpr_error *err);

@@ -117,7 +117,12 @@ static void mark_needed(const nx_ir *ir, nx_ref root, uint8_t *needed) {
     }
 }
 
-/* Which inputs each result depends on, and all together in a last row. */
+static void note_kind(nexpr *e, nx_node_kind kind) {
+    e->has_views |= kind >= NX_NODE_VIEW;
+    e->has_lengths |= kind == NX_NODE_COMPRESS;
+}
+
+/* What the results need: which inputs each of them depends on, and all together in a last row. */
 static nexpr_status find_used(nexpr *e, nexpr_error *err) {
     const nx_ir *ir = &e->ir;
     uint8_t *needed = nx_arena_alloc(&e->arena, ir->node_count, 1);
@@ -127,6 +132,7 @@ static nexpr_status find_used(nexpr *e, nexpr_error *err) {
     for (uint32_t r = 0; r < ir->result_count; r++) {
         mark_needed(ir, ir->results[r].node, needed);
         for (nx_ref i = 0; i < ir->node_count; i++) {
+            if (needed[i]) note_kind(e, (nx_node_kind)ir->nodes[i].kind);
             if (!needed[i] || ir->nodes[i].kind != NX_NODE_INPUT) continue;
             e->is_used[(size_t)r * ir->input_count + ir->nodes[i].index] = 1;
             any[ir->nodes[i].index] = 1;
@@ -147,10 +153,6 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
                        MAX_RESULTS);
     }
     NX_TRY(find_used(e, err));
-    for (nx_ref i = 0; i < e->ir.node_count; i++) {
-        e->has_views |= e->ir.nodes[i].kind >= NX_NODE_VIEW;
-        e->has_lengths |= e->ir.nodes[i].kind == NX_NODE_COMPRESS;
-    }
     e->max_nodes = builder.max_nodes;
     return nx_vm_compile(&e->ir, &e->code, err);
 }

@@ -7,7 +7,7 @@
 /* Elements of a task, roughly; elements of a buffer, of one that transposes, and bytes of a row that stay in a cache. */
 enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32, ROW_ITEMS = 2048 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
-enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 12, MOST_SCANNED_GROUPS = 64 };
+enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 18, MOST_SCANNED_GROUPS = 64 };
 
 static int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;

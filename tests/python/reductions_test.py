@@ -3,13 +3,9 @@
 
 usage: reductions_test.py LIBRARY [SEED]
 
-Dtypes,
-shapes and errors are NumPy's; so are integers, bool, extrema and indices. Floats are compared with the same function
-of long doubles,
-which is right to many more digits: they may differ from it by half a unit of the result's dtype, and by
-n * 2**-52 of what is added up (of its size, not of its sum,
-                                which may be small). NumPy's own float32 sums may be further
-away.
+Dtypes, shapes and errors are NumPy's; so are integers, bool, extrema and indices. Floats are compared with the same function
+of long doubles, which is right to many more digits: they may differ from it by half a unit of the result's dtype, and by
+n * 2**-52 of what is added up (of its size, not of its sum, which may be small). NumPy's own float32 sums may be further away.
 """
 import itertools
 import math

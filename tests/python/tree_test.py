@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The fixed tree: reductions and running functions have the same bits for any threads, blocks and layouts, sums stay within
+their stated bound of math.fsum, and results may lie upon what they are computed from.
+
+Usage: tree_test.py LIBRARY
+"""
+import itertools
+import math
+import sys
+
+import numpy as np
+
+import nexpr
+
+SHAPES = [(1,), (7,), (5000,), (300000,), (3, 5), (100, 3), (300, 5), (5, 300), (40, 50, 60), (700, 70), (70, 700), (90000, 2),
+          (2, 90000), (300, 3000), (2, 100, 3)]
+THREADS = (1, 2, 3, 8)
+BLOCKS = (0, 37, 1000)
+REDUCTIONS = ("sum(x{})", "var(x{})", "min(x{})", "sum(x*x + 1{})", "argmax(-x{})", "mean(x*x{})")
+RUNNING = ("cumsum(x{})", "cummax(x*x{})", "cumprod(1 + x*1e-6{})")
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, holds, *what):
+        self.passed += bool(holds)
+        self.failed += not holds
+        if not holds:
+            print("FAILED", *what)
+
+
+def layouts_of(rng, shape):
+    """The same numbers, lying differently."""
+    a = rng.standard_normal(shape)
+    spread = np.zeros([2 * n for n in shape])[tuple(slice(None, None, 2) for _ in shape)]
+    spread[...] = a
+    backwards = a[::-1].copy()[::-1]
+    return a, np.asfortranarray(a), spread, backwards, a.astype(">f8")
+
+
+def check_bits(tally, library, contexts):
+    rng = np.random.default_rng(5)
+    for shape in SHAPES:
+        arrays = layouts_of(rng, shape)
+        axes = [""] + [f", axis={k}" for k in range(len(shape))]
+        axes += [", axis=(0, 1)", f", axis=(0, {len(shape) - 1})"] if len(shape) > 2 else []
+        for axis, text in itertools.product(axes, REDUCTIONS + RUNNING):
+            if "(" in axis and not text.startswith(("sum", "var", "min", "mean")):
+                continue
+            text = text.format(axis)
+            expected = None
+            for index, array in enumerate(arrays):
+                threads = THREADS[(index + len(text)) % len(THREADS)]
+                block = BLOCKS[(index * 2 + len(shape)) % len(BLOCKS)]
+                found = library.evaluate(text, {"x": array}, context=contexts[threads], block_items=block)[0]
+                expected = found.tobytes() if expected is None else expected
+                tally.check(found.tobytes() == expected, text, shape, "layout", index, "threads", threads, "block", block)
+            for threads, block in itertools.product(THREADS, BLOCKS):
+                found = library.evaluate(text, {"x": arrays[0]}, context=contexts[threads], block_items=block)[0]
+                tally.check(found.tobytes() == expected, text, shape, "threads", threads, "block", block)
+
+
+def check_sums(tally, library):
+    """n * 2**-53 * log2(n) of the summed sizes bounds any such tree; ours has 12 levels above 128 additions in a lane."""
+    rng = np.random.default_rng(6)
+    for n in (1, 2, 31, 4095, 4097, 100000, 1 << 20):
+        for a in (rng.standard_normal(n), rng.random(n) * 10.0 ** rng.integers(-30, 30, n), np.full(n, 0.1)):
+            found = library.evaluate("sum(a)", {"a": a})[0][()]
+            bound = (128 + 5 + 12) * 2.0 ** -53 * math.fsum(abs(a))
+            tally.check(abs(found - math.fsum(a)) <= bound, "sum of", n, found, math.fsum(a))
+            columns = library.evaluate("sum(a, axis=0)", {"a": np.repeat(a[:, None], 2, axis=1)})[0]
+            bound = (256 + 15) * 2.0 ** -53 * math.fsum(abs(a))
+            tally.check(all(abs(columns - math.fsum(a)) <= bound), "sum down", n, columns, math.fsum(a))
+    many = np.full(10**7, 0.1, "float32")
+    found = library.evaluate("sum(a)", {"a": many})[0][()]
+    exact = 10**7 * float(np.float32(0.1))
+    tally.check(abs(found - exact) <= 1e-7 * exact, "float32 sum of 1e7 times 0.1", found)
+
+
+def check_overlap(tally, library):
+    """Outputs upon inputs: as if the inputs were copied first."""
+    rng = np.random.default_rng(7)
+    a = rng.standard_normal((50, 80))
+    cases = [("sum(x, axis=0)", lambda x: x[3], lambda x: x.sum(0)), ("sum(x, axis=1)", lambda x: x[:, 5], lambda x: x.sum(1)),
+             ("cumsum(x, axis=0)", lambda x: x, lambda x: x.cumsum(0)), ("cumsum(x, axis=1)", lambda x: x, lambda x: x.cumsum(1)),
+             ("x - mean(x, axis=0)", lambda x: x, lambda x: x - x.mean(0)), ("x[::-1] + sum(x)", lambda x: x, lambda x: x[::-1] + x.sum()),
+             ("cumsum(x)[::2]", lambda x: x.reshape(-1)[1::2], lambda x: x.cumsum()[::2])]
+    for text, place, compute in cases:
+        x = a.copy()
+        expected = compute(a)
+        out = place(x)
+        library.evaluate(text, {"x": x}, outputs=[out])
+        tally.check(np.allclose(out, expected, rtol=1e-12, atol=1e-12), text, "upon its input")
+
+
+def check_masks(tally, library, contexts):
+    rng = np.random.default_rng(8)
+    for shape in [(1,), (7,), (5000,), (300000,), (3, 5), (100, 300), (0,), (0, 4), (2, 3, 4)]:
+        for dtype in ("bool", "int8", "uint16", "float32", "float64", "complex128", ">f8", ">i2"):
+            a = (rng.standard_normal(shape) * 100).astype(dtype)
+            for a, share in itertools.product((a, np.asfortranarray(a), a[::-1]), (0, .1, .5, .9, 1)):
+                mask = rng.random(shape) < share
+                expected = a[mask].astype(a.dtype.newbyteorder("="))
+                for threads in (1, 2, 5):
+                    found = library.evaluate("a[m]", {"a": a, "m": mask}, context=contexts[threads])[0]
+                    tally.check(found.shape == expected.shape and found.tobytes() == expected.tobytes(), "a[m]", shape, dtype)
+    a = rng.standard_normal(10000)
+    for text, expected in [("a[a > 0]*2 + a[a > 0]", a[a > 0] * 3), ("a[a > mean(a[a > 0])]", a[a > a[a > 0].mean()]),
+                           ("a[a > 0][::-1]", a[a > 0][::-1]), ("sum(a[a > 0])", a[a > 0].sum()), ("std(a[a > 0])", a[a > 0].std()),
+                           ("max(a[a < 0])", a[a < 0].max()), ("sum(a[a > 0]*a[a > 0])", (a[a > 0] ** 2).sum()),
+                           ("cumsum(a[a > 0])", a[a > 0].cumsum()), ("any(a[a > 0] < 0)", False), ("mean(a[a > 9])", np.nan),
+                           ("a[a > 0].size*1.0", float((a > 0).sum())), ("reshape(a[a > 0], (1, -1))", a[a > 0][None])]:
+        found = library.evaluate(text, {"a": a})[0]
+        tally.check(np.allclose(found, expected, rtol=1e-12, equal_nan=True) and found.shape == np.shape(expected), text)
+
+
+def main():
+    library = nexpr.Library(sys.argv[1])
+    contexts = {threads: library.context(threads=threads) for threads in (*THREADS, 5)}
+    tally = Tally()
+    check_bits(tally, library, contexts)
+    check_sums(tally, library)
+    check_overlap(tally, library)
+    check_masks(tally, library, contexts)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return tally.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
