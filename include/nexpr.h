@@ -382,6 +382,69 @@ NEXPR_API nexpr_status nexpr_stream(const nexpr *expr, nexpr_context *context, c
                                     const nexpr_source *const *sources, const nexpr_sink *const *sinks,
                                     const nexpr_run_options *run, nexpr_error *err);
 
+/*
+ * Evaluation by slabs, of any expression whose results' shapes do not depend on data: for arrays that are not in memory as a
+ * whole. The expression is a list of passes; each runs through rows, the indices of the first axis of what it computes (of
+ * several axes that can be walked as one), in slabs: any number of rows at a time, in order. What a pass hands on to later
+ * ones, as the result of sum(a), stays inside. The bits are those of nexpr_evaluate, for any cut.
+ *
+ *   nexpr_slabs_new
+ *   for every pass:  nexpr_slabs_run for each of its slabs, then nexpr_slabs_end_pass
+ *   nexpr_slabs_free
+ *
+ * Used by one thread at a time; the context has to outlive it.
+ */
+typedef struct nexpr_slabs nexpr_slabs;
+
+/* What a pass reads of an input, or writes of a result. */
+typedef enum nexpr_slab_use {
+    NEXPR_SLAB_NOT,   /* nothing */
+    NEXPR_SLAB_ROWS,  /* for every slab the elements that belong to it */
+    NEXPR_SLAB_WHOLE, /* all of it: an input for every slab, a result when the pass ends */
+} nexpr_slab_use;
+
+/*
+ * Elements are counted in C order. Of an input by rows, a slab of `count` rows from row `first` on needs the elements from
+ * first*row_items + before on, up to but not including those from (first + count)*row_items + behind on; of a result it has
+ * those from first*row_items up to (first + count)*row_items. Where `behind` is not `before`, slabs overlap.
+ */
+typedef struct nexpr_slab_part {
+    size_t size;
+    nexpr_slab_use use;
+    int64_t row_items, before, behind;
+} nexpr_slab_part;
+
+NEXPR_API nexpr_slab_part nexpr_slab_part_init(void);
+
+/*
+ * Plans. `inputs` are as for nexpr_plan_new. Those whose elements lie in C order, at equal distances of strides[ndim - 1]
+ * bytes, may be asked for by rows; slabs then have the same distance. Others are needed whole. Results are C-contiguous and
+ * have their own dtype. run may be NULL; its progress is not used.
+ * A running function along the first axis is one row. Errors: those of nexpr_plan_new; ARGUMENT for results whose length
+ * depends on data.
+ */
+NEXPR_API nexpr_status nexpr_slabs_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                       const nexpr_run_options *run, nexpr_slabs **ret_slabs, nexpr_error *err);
+NEXPR_API int nexpr_slabs_pass_count(const nexpr_slabs *slabs);
+/* The rows of a pass; -1 if there is no such pass. */
+NEXPR_API int64_t nexpr_slabs_rows(const nexpr_slabs *slabs, int pass);
+/* Bytes that the object takes for what passes hand on, from the first run on. */
+NEXPR_API int64_t nexpr_slabs_bytes(const nexpr_slabs *slabs);
+/* ret_part->size must be set. ARGUMENT if an index is out of range. */
+NEXPR_API nexpr_status nexpr_slabs_input(const nexpr_slabs *slabs, int pass, int input, nexpr_slab_part *ret_part);
+NEXPR_API nexpr_status nexpr_slabs_result(const nexpr_slabs *slabs, int pass, int result, nexpr_slab_part *ret_part);
+/*
+ * Computes `count` rows, of which the first one is `first_row`: that behind the last one computed. input_data has the
+ * address of each input's first element, of the slab or of the whole; output_data that of each result that the pass writes
+ * by rows. Others are not looked at. Outputs must not overlap inputs. Errors: ARGUMENT (rows out of order), MEMORY, CANCELLED; after
+ * a failure free the object.
+ */
+NEXPR_API nexpr_status nexpr_slabs_run(nexpr_slabs *slabs, int pass, int64_t first_row, int64_t count,
+                                       const void *const *input_data, void *const *output_data, nexpr_error *err);
+/* Ends a pass all of whose rows were computed, and writes the results that it has as a whole. Errors: ARGUMENT, MEMORY. */
+NEXPR_API nexpr_status nexpr_slabs_end_pass(nexpr_slabs *slabs, int pass, void *const *output_data, nexpr_error *err);
+NEXPR_API void nexpr_slabs_free(nexpr_slabs **slabs);
+
 /* -------------------------------------------------------------------------------------------------- the op table -- */
 
 /* One operator or function. Strings are static. */

@@ -10,9 +10,8 @@
 
 #include <string.h>
 
-/* The inputs that are used, as the scheduler wants them. */
-static nexpr_status find_layouts(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_layout **ret,
-                                 nexpr_error *err) {
+nexpr_status nx_find_layouts(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_layout **ret,
+                             nexpr_error *err) {
     const uint8_t *used = nx_expr_used(e, e->ir.result_count);
     nx_layout *layouts = nx_arena_alloc(arena, e->ir.input_count, sizeof *layouts);
     if (!layouts) return nx_fail_memory(err);
@@ -39,7 +38,7 @@ nexpr_status nx_find_result_shapes(const nexpr *e, const nexpr_array *const *inp
     nx_layout *layouts;
     const nx_shape **shapes = nx_arena_alloc(arena, count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
-    NX_TRY(find_layouts(e, inputs, arena, &layouts, err));
+    NX_TRY(nx_find_layouts(e, inputs, arena, &layouts, err));
     NX_TRY(nx_result_shapes(&e->ir, layouts, e->lengths, arena, shapes, err));
     for (uint32_t i = 0; i < count; i++) ret[i] = *shapes[i];
     return NEXPR_OK;
@@ -50,7 +49,7 @@ static nexpr_status find_scheduled_result(const nexpr *e, const nexpr_array *con
                                           nx_shape *ret_shape, int64_t *ret_strides, nexpr_error *err) {
     nx_layout *layouts;
     nx_schedule schedule;
-    NX_TRY(find_layouts(e, inputs, arena, &layouts, err));
+    NX_TRY(nx_find_layouts(e, inputs, arena, &layouts, err));
     NX_TRY(nx_schedule_make(&e->ir, layouts, e->lengths, NULL, e->max_nodes, arena, &schedule, err));
     for (uint32_t p = 0; p < schedule.pass_count; p++) {
         const nx_pass *pass = &schedule.passes[p];
@@ -164,10 +163,11 @@ static nexpr_status make_nest(nexpr_plan *plan, const nx_schedule *schedule, con
     return nx_plan_add_nest(plan, err);
 }
 
-static nexpr_status make_reducing_nest(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+static nexpr_status make_reducing_nest(nexpr_plan *plan, const nx_pass *pass, nx_reduce_slab *slab, nexpr_error *err) {
     nx_nest *nest;
     NX_TRY(start_nest(plan, pass, &nest, err));
     NX_TRY(set_reductions(plan, pass, nest, err));
+    nest->reduce->slab = slab;
     NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, false, &plan->arena, err));
     return nx_plan_add_nest(plan, err);
 }
@@ -242,11 +242,21 @@ static bool is_plain(const nexpr *e, const nexpr_array *array, uint32_t result) 
     return true;
 }
 
+nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, nx_reduce_slab *slab,
+                              nexpr_error *err) {
+    switch (pass->kind) {
+    case NX_PASS_ELEMENTWISE: return make_nest(plan, schedule, pass, err);
+    case NX_PASS_REDUCE: return make_reducing_nest(plan, pass, slab, err);
+    case NX_PASS_SCAN: return make_scanning_nests(plan, pass, err);
+    default: return make_compressing_nests(plan, pass, err);
+    }
+}
+
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
     const nexpr *e = plan->expr;
     nx_layout *layouts;
     nx_schedule schedule;
-    NX_TRY(find_layouts(e, inputs, &plan->arena, &layouts, err));
+    NX_TRY(nx_find_layouts(e, inputs, &plan->arena, &layouts, err));
     bool *takes_directly = nx_arena_alloc(&plan->arena, plan->output_count, sizeof *takes_directly);
     if (!takes_directly) return nx_fail_memory(err);
     for (uint32_t i = 0; i < plan->output_count; i++) takes_directly[i] = is_plain(e, &plan->outputs[i].array, i);
@@ -255,13 +265,7 @@ nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inp
     plan->nests = nx_arena_alloc(&plan->arena, schedule.pass_count, 2 * sizeof *plan->nests);
     if (!plan->nests) return nx_fail_memory(err);
     for (uint32_t p = 0; p < schedule.pass_count; p++) {
-        const nx_pass *pass = &schedule.passes[p];
-        switch (pass->kind) {
-        case NX_PASS_ELEMENTWISE: NX_TRY(make_nest(plan, &schedule, pass, err)); break;
-        case NX_PASS_REDUCE: NX_TRY(make_reducing_nest(plan, pass, err)); break;
-        case NX_PASS_SCAN: NX_TRY(make_scanning_nests(plan, pass, err)); break;
-        case NX_PASS_COMPRESS: NX_TRY(make_compressing_nests(plan, pass, err)); break;
-        }
+        NX_TRY(nx_plan_add_pass(plan, &schedule, &schedule.passes[p], NULL, err));
     }
     return NEXPR_OK;
 }

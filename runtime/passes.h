@@ -14,6 +14,14 @@ nexpr_status nx_find_result_shapes(const nexpr *e, const nexpr_array *const *inp
  * comes from the allocator. The same errors. */
 nexpr_status nx_find_new_result(const nexpr *e, const nexpr_allocator *allocator, const nexpr_array *const *inputs,
                                 uint32_t result, nx_shape *ret_shape, int64_t *ret_strides, nexpr_error *err);
+/* The inputs that are used, as the scheduler wants them. */
+nexpr_status nx_find_layouts(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_layout **ret,
+                             nexpr_error *err);
+/* Makes the nests of a pass, at most two, in a plan that has room for them and whose operands are set. slab: of a reduction
+ * whose first axis comes in slabs, else NULL. */
+struct nx_reduce_slab;
+nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, struct nx_reduce_slab *slab,
+                              nexpr_error *err);
 /* Makes the nests of a plan whose operands are set, and its temporaries. */
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err);
 

@@ -233,7 +233,6 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
     const nexpr *e = plan->expr;
     nx_shape *shapes = take(plan, plan->output_count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
-    NX_TRY(make_operands(plan, err));
     NX_TRY(copy_inputs(plan, inputs, err));
     if (!outputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the outputs are NULL");
     if (e->has_lengths && !e->lengths) {
@@ -245,8 +244,26 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
         NX_TRY(copy_array(plan, outputs[i], &plan->outputs[i], err));
     }
     NX_TRY(e->has_views ? nx_plan_make_passes(plan, inputs, err) : make_nests(plan, shapes, err));
+    return nx_plan_finish(plan, err);
+}
+
+nexpr_status nx_plan_finish(nexpr_plan *plan, nexpr_error *err) {
     NX_TRY(make_tables(plan, err));
     return make_workers(plan, err);
+}
+
+nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexpr_run_options *run, nexpr_plan **ret,
+                           nexpr_error *err) {
+    nexpr_plan *plan = nx_allocate(context->memory.use, 1, sizeof *plan);
+    if (!plan) return nx_fail_memory(err);
+    *plan = (nexpr_plan){.expr = nx_expr_ref(expr), .context = context, .run = *run,
+                         .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
+    nx_memory_init(&plan->memory, context->memory.use);
+    nx_arena_init(&plan->arena, plan->memory.use);
+    *ret = plan;
+    const nexpr_status status = make_operands(plan, err);
+    if (status) nexpr_plan_free(ret);
+    return status;
 }
 
 nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
@@ -258,12 +275,8 @@ nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nex
     if (options.threads < 0 || options.block_items < 0) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "threads and block_items must not be negative");
     }
-    nexpr_plan *plan = nx_allocate(context->memory.use, 1, sizeof *plan);
-    if (!plan) return nx_fail_memory(err);
-    *plan = (nexpr_plan){.expr = nx_expr_ref(expr), .context = context, .run = options,
-                         .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
-    nx_memory_init(&plan->memory, context->memory.use);
-    nx_arena_init(&plan->arena, plan->memory.use);
+    nexpr_plan *plan = NULL;
+    NX_TRY(nx_plan_start(expr, context, &options, &plan, err));
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = make_plan(plan, inputs, outputs, err);
     nx_fpenv_leave(saved);
@@ -435,19 +448,27 @@ static void add_temporaries(const nexpr_plan *plan, const bool *spooled, const v
     *out = plan->all_outputs;
 }
 
-static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
-                              nexpr_error *err) {
+static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
+                            nexpr_error *err) {
     int64_t done = 0;
-    if (plan->all_inputs) add_temporaries(plan, spooled, &in, &out);
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         nx_nest *nest = &plan->nests[i];
+        if (nest->count) NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
         if (nest->reduce) nx_reduce_begin(nest, out);
-        if (nest->count) {
-            NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
-            NX_TRY(run_nest(plan, nest, in, out, &done, err));
-        }
+        if (nest->count) NX_TRY(run_nest(plan, nest, in, out, &done, err));
         if (nest->reduce) nx_reduce_end(nest, out);
     }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+    return run_all(plan, in, out, NULL, err);
+}
+
+static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
+                              nexpr_error *err) {
+    if (plan->all_inputs) add_temporaries(plan, spooled, &in, &out);
+    NX_TRY(run_all(plan, in, out, spooled, err));
     if (plan->run.progress && plan->total) plan->run.progress(plan->run.progress_user, plan->total, plan->total);
     return NEXPR_OK;
 }

@@ -36,6 +36,12 @@ struct nexpr_plan {
     int64_t total; /* elements of all nests */
 };
 
+/* A plan without operands and nests, and what comes when it has them; between the two the caller is to blame for it. */
+nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexpr_run_options *run, nexpr_plan **ret,
+                           nexpr_error *err);
+nexpr_status nx_plan_finish(nexpr_plan *plan, nexpr_error *err);
+/* Runs the nests on these addresses, in which temporaries stand behind the inputs, and behind the outputs. */
+nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err);
 /* Threads that a run may use. */
 int nx_plan_threads(const nexpr_plan *plan);
 /* Room for a nest's operands, whose strides are zero. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tasks of a nest that reduces, from elements to nodes of the tree, and from the groups' nodes to results. */
 #include "runtime/compress.h"
+#include "runtime/reduce_slab.h"
 #include "runtime/reduce_work.h"
 
 #include <string.h>
@@ -127,19 +128,6 @@ static void step_rows(const work *w, int64_t kept, int64_t cols, int64_t first, 
     }
 }
 
-/* The node of all leaves on the stack; `items` elements in all. */
-static nodes pop_all(const work *w, uint32_t p, int64_t leaves, int64_t items, int64_t cols) {
-    nodes all = {NULL, NULL};
-    for (int j = 0; leaves >> j; j++) {
-        if (!(leaves >> j & 1)) continue;
-        const int64_t begin = (leaves >> (j + 1) << (j + 1)) * NX_LEAF_ROWS;
-        const int64_t end = nx_min_i64(items, begin + ((int64_t)NX_LEAF_ROWS << j));
-        if (all.value) nx_merge_nodes(&w->r->parts[p], cols, nx_slot(w, p, j), all, end - begin, items - end);
-        all = nx_slot(w, p, j);
-    }
-    return all;
-}
-
 static void reduce_columns(const work *w, nx_reduce_task t) {
     const nx_reduce *r = w->r;
     const int64_t first = t.group * r->group_leaves, end = nx_min_i64(r->leaf_count, first + r->group_leaves);
@@ -150,7 +138,7 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
         for (uint32_t p = 0; p < r->part_count; p++) nx_push_node(w, p, 0, leaf - first, row_end - row, t.count);
     }
     for (uint32_t p = 0; p < r->part_count; p++) {
-        const nodes all = pop_all(w, p, end - first, items, t.count);
+        const nodes all = nx_pop_nodes(w, p, end - first, items, t.count);
         nx_copy_nodes(&r->parts[p], nx_group_nodes(r, &r->parts[p], t.group, t.kept), all, t.count);
     }
 }
@@ -160,12 +148,14 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
     const work w = nx_reduce_work_of(args, worker);
     const nx_reduce_task t = nx_reduce_task_of(w.r, task);
-    if (w.r->by_rows) reduce_columns(&w, t);
+    if (w.r->slab) nx_reduce_slab_run(&w, t);
+    else if (w.r->by_rows) reduce_columns(&w, t);
     else reduce_rows(&w, t.kept, t.count, t.group);
 }
 
 void nx_reduce_begin(nx_nest *nest, void *const *targets) {
     nx_reduce *r = nest->reduce;
+    if (r->slab) nx_reduce_slab_begin(nest);
     atomic_store(&r->settled, 0);
     for (uint32_t p = 0; p < r->part_count; p++) {
         nx_reduce_part *part = &r->parts[p];
@@ -181,8 +171,9 @@ static size_t result_bytes(const nx_reduce *r, const nx_reduce_part *part) {
 
 void nx_reduce_end(nx_nest *nest, void *const *targets) {
     nx_reduce *r = nest->reduce;
+    if (r->slab) nx_reduce_slab_end(nest);
     if (r->compresses && r->is_prefix) nx_compress_end(nest);
-    if (r->is_prefix || r->scans || r->compresses) return;
+    if (r->is_prefix || r->scans || r->compresses || r->slab) return;
     for (uint32_t p = 0; p < r->part_count && r->kept.count; p++) {
         const nx_reduce_part *part = &r->parts[p];
         const nodes all = nx_group_nodes(r, part, 0, 0);

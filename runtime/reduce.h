@@ -32,6 +32,8 @@ typedef struct nx_reduce_axes {
     int64_t count;          /* elements */
 } nx_reduce_axes;
 
+typedef struct nx_reduce_slab nx_reduce_slab; /* runtime/reduce_slab.h */
+
 struct nx_reduce {
     nx_reduce_part *parts;
     uint32_t part_count;
@@ -51,6 +53,7 @@ struct nx_reduce {
     bool scans;           /* the nest runs its one reduction along its one axis, to a target in memory */
     bool compresses;      /* the nest leaves out elements (runtime/compress.h); its part counts those that stay */
     const nx_reduce *prefix;  /* scans, compresses: who has the nodes of the groups; NULL: there is one group */
+    nx_reduce_slab *slab;     /* NULL, or the nest has a stretch of the reduced elements, and a group is a leaf in it */
     int64_t target_stride[NX_NEST_AXES]; /* scans: bytes, by axis */
     int *direct;          /* by output of the nest: the input that it is, or -1 */
     bool is_end_to_end;   /* rows_are_kept: in memory rows follow one another, if all is direct */
@@ -77,6 +80,8 @@ void nx_reduce_unspool(const nx_nest *nest, uint32_t count, const void *const *s
 /* How many times the nest's axes, which may tell of some columns only, have to be counted. */
 double nx_reduce_share(const nx_reduce *r);
 
+/* Whether leaves are of rows: the last axis that counts is kept. */
+bool nx_reduce_is_by_rows(const nx_shape *shape, const bool *is_reduced);
 /* runtime/reduce_plan.c, for the tasks: whether the operands lie in memory as the kernels want them; bytes of a buffer, and
  * of one part's nodes of this size. */
 bool nx_reduce_is_direct(const nx_nest *nest);

@@ -43,7 +43,7 @@ static void collect_axes(const nx_nest *nest, const nx_shape *shape, const bool 
     }
 }
 
-static bool is_last_axis_kept(const nx_shape *shape, const bool *is_reduced) {
+bool nx_reduce_is_by_rows(const nx_shape *shape, const bool *is_reduced) {
     for (int i = shape->ndim - 1; i >= 0; i--) {
         if (shape->extent[i] != 1) return !is_reduced[i];
     }
@@ -120,6 +120,11 @@ static void choose_capacity(nx_nest *nest) {
 /* Groups of so many leaves that a task is worth its handling, and few enough to keep their nodes. What runs goes through all
  * groups before: these are few, and more than one only where threads have to share a row. */
 static void choose_groups(nx_reduce *r, bool may_share) {
+    if (r->slab) {
+        r->group_leaves = 1;
+        r->group_count = r->reduced.count / r->leaf_items + 2; /* with those that its ends cut */
+        return;
+    }
     int64_t most = r->kept.count ? MOST_NODES / r->kept.count : 1;
     const bool shares = may_share && r->kept.count / r->width < MOST_SCANNED_GROUPS / 4;
     const int64_t limit = r->compresses ? (may_share ? MOST_GROUPS : 1) : r->scans || r->is_prefix ? (shares ? MOST_SCANNED_GROUPS : 1) : MOST_GROUPS;
@@ -169,7 +174,7 @@ static bool stops_early(const nx_reduce *r) {
 /* Of one group, what is the result goes to the target at once. */
 static nexpr_status take_nodes(nx_reduce *r, nx_arena *arena, nexpr_error *err) {
     if (r->scans || (r->compresses && !r->is_prefix)) return NEXPR_OK;
-    const bool is_final = r->group_count <= 1 && !r->is_prefix;
+    const bool is_final = r->group_count <= 1 && !r->is_prefix && !r->slab;
     const size_t nodes = (size_t)((r->group_count ? r->group_count : 1) * r->kept.count);
     for (uint32_t p = 0; p < r->part_count; p++) {
         nx_reduce_part *part = &r->parts[p];
@@ -232,7 +237,7 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool 
     nest->count = shape->count;
     collect_axes(nest, shape, is_reduced, false, &r->kept);
     collect_axes(nest, shape, is_reduced, true, &r->reduced);
-    r->by_rows = is_last_axis_kept(shape, is_reduced);
+    r->by_rows = nx_reduce_is_by_rows(shape, is_reduced);
     r->leaf_items = r->by_rows ? NX_LEAF_ROWS : NX_LEAF_ITEMS;
     r->leaf_count = divide_up(r->reduced.count, r->leaf_items);
     order_axes(nest);

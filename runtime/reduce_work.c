@@ -74,6 +74,19 @@ void nx_push_node(const nx_reduce_work *w, uint32_t p, int level, int64_t leaves
     nx_copy_nodes(part, nx_slot(w, p, level), node, cols);
 }
 
+nx_tree_nodes nx_pop_nodes(const nx_reduce_work *w, uint32_t p, int64_t leaves, int64_t items, int64_t cols) {
+    const int64_t leaf_items = w->r->leaf_items;
+    nx_tree_nodes all = {NULL, NULL};
+    for (int j = 0; leaves >> j; j++) {
+        if (!(leaves >> j & 1)) continue;
+        const int64_t begin = (leaves >> (j + 1) << (j + 1)) * leaf_items;
+        const int64_t end = nx_min_i64(items, begin + (leaf_items << j));
+        if (all.value) nx_merge_nodes(&w->r->parts[p], cols, nx_slot(w, p, j), all, end - begin, items - end);
+        all = nx_slot(w, p, j);
+    }
+    return all;
+}
+
 /* -------------------------------------------------------------------------------------------------------- elements -- */
 
 static int64_t offset_along(const nx_reduce_axes *axes, const int64_t *stride, int64_t index) {

@@ -61,6 +61,9 @@ nx_tree_nodes nx_new_slot(const nx_reduce_work *w, uint32_t part);
  * elements than its leaves could. */
 void nx_push_node(const nx_reduce_work *w, uint32_t part, int level, int64_t leaves, int64_t items, int64_t cols);
 
+/* The node of all leaves on the stack; `items` elements in all. */
+nx_tree_nodes nx_pop_nodes(const nx_reduce_work *w, uint32_t part, int64_t leaves, int64_t items, int64_t cols);
+
 /* Computes a rectangle of the backend's two axes, from these elements on, into the buffers from item `at` on. */
 void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at);
 /* Computes `count` reduced elements of one kept one, end to end, into the buffers. */
