@@ -100,9 +100,24 @@ static void set_strides(bench_operand *operand, int64_t first, int64_t second) {
     operand->array.strides = operand->strides;
 }
 
+/* Of a mask, so many in a hundred true; indices below n. */
+static void fill_selection(bench_arrays *arrays, size_t count) {
+    const uint64_t share = arrays->row->layout == LAYOUT_FEW ? 10 : 90;
+    uint8_t *mask = arrays->input[1].array.data;
+    int64_t *index = arrays->input[1].array.data;
+    const bool is_mask = arrays->row->layout != LAYOUT_GATHER;
+    if (is_mask) arrays->results = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t bits = scrambled(i, 1);
+        if (is_mask) arrays->results += mask[i] = bits % 100 < share;
+        else index[i] = (int64_t)(bits % count);
+    }
+}
+
 /* How many elements input k has in memory. */
 static size_t count_elements(const bench_arrays *arrays, int k) {
     switch (arrays->row->layout) {
+    case LAYOUT_POINTS: return 3 * arrays->rows;
     case LAYOUT_STRIDED: return 2 * arrays->n;
     case LAYOUT_ROW: return k ? arrays->columns : arrays->n;
     case LAYOUT_COLUMN: return k ? arrays->rows : arrays->n;
@@ -128,6 +143,17 @@ static void lay_out(bench_arrays *arrays, int k, size_t count) {
         set_matrix(operand, arrays->rows, arrays->columns);
         if (k == 0) set_strides(operand, 1, (int64_t)arrays->rows);
         break;
+    case LAYOUT_COLUMN_TOTALS:
+    case LAYOUT_ROW_TOTALS:
+    case LAYOUT_MATRIX:
+    case LAYOUT_INNER:
+    case LAYOUT_LARGE_SQUARE: set_matrix(operand, arrays->rows, arrays->columns); break;
+    case LAYOUT_POINTS: set_matrix(operand, arrays->rows, 3); break;
+    case LAYOUT_FEW:
+    case LAYOUT_MOST:
+    case LAYOUT_GATHER:
+        if (k == 1) fill_selection(arrays, count);
+        break;
     default: break;
     }
 }
@@ -144,29 +170,59 @@ static void make_plain(bench_arrays *arrays, bool stagger) {
 }
 
 static bool is_matrix(bench_layout layout) {
-    return layout >= LAYOUT_ROW && layout <= LAYOUT_TRANSPOSED_PLAIN;
+    return (layout >= LAYOUT_ROW && layout <= LAYOUT_TRANSPOSED_PLAIN) ||
+           (layout >= LAYOUT_COLUMN_TOTALS && layout <= LAYOUT_POINTS);
+}
+
+/* The result's elements; all rows and columns are known. */
+static void choose_results(bench_arrays *arrays) {
+    switch (arrays->row->layout) {
+    case LAYOUT_TOTAL: arrays->results = (size_t)arrays->row->results; break;
+    case LAYOUT_COLUMN_TOTALS: arrays->results = arrays->columns; break;
+    case LAYOUT_ROW_TOTALS: arrays->results = arrays->rows; break;
+    case LAYOUT_INNER: arrays->results = (arrays->rows - 2) * (arrays->columns - 2); break;
+    case LAYOUT_SHORTER: arrays->results = arrays->n - 1; break;
+    default: arrays->results = arrays->n;
+    }
 }
 
 static bool choose_shape(bench_arrays *arrays, size_t n) {
+    const bench_layout layout = arrays->row->layout;
     arrays->rows = 1;
     arrays->columns = n;
-    if (is_matrix(arrays->row->layout)) {
+    if (is_matrix(layout)) {
         size_t root = 1;
+        if (layout == LAYOUT_LARGE_SQUARE) n *= 4;
         while ((root + 1) * (root + 1) <= n) root++;
+        if (layout == LAYOUT_POINTS && root > BENCH_MOST_POINTS) root = BENCH_MOST_POINTS;
         arrays->columns = arrays->row->columns ? arrays->row->columns : root;
-        arrays->rows = n / arrays->columns;
-        if (arrays->rows < 2) return false;
+        arrays->rows = layout == LAYOUT_POINTS || layout == LAYOUT_LARGE_SQUARE ? root : n / arrays->columns;
+        if (arrays->rows < 2 || (layout == LAYOUT_INNER && (arrays->rows < 3 || arrays->columns < 3))) return false;
     }
     arrays->n = arrays->rows * arrays->columns;
-    return true;
+    choose_results(arrays);
+    return arrays->results > 0;
+}
+
+/* Whatever the result's length, its memory has room for n elements and one more. */
+static void shape_output(bench_arrays *arrays) {
+    bench_operand *output = &arrays->output;
+    output->shape[0] = (int64_t)arrays->results;
+    switch (arrays->row->layout) {
+    case LAYOUT_TOTAL: output->array.ndim = 0; break;
+    case LAYOUT_COLUMN_TOTALS:
+    case LAYOUT_ROW_TOTALS: break;
+    case LAYOUT_INNER: set_matrix(output, arrays->rows - 2, arrays->columns - 2); break;
+    default:
+        if (is_matrix(arrays->row->layout)) set_matrix(output, arrays->rows, arrays->columns);
+    }
 }
 
 bool bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n, bool stagger) {
     *arrays = (bench_arrays){.row = row};
     if (!choose_shape(arrays, n)) return false;
-    make_operand(arrays, &arrays->output, row->result, arrays->n, BENCH_MAX_INPUTS, stagger);
-    if (is_matrix(row->layout)) set_matrix(&arrays->output, arrays->rows, arrays->columns);
-    arrays->bytes = arrays->n * nexpr_dtype_size((nexpr_dtype)row->result);
+    make_operand(arrays, &arrays->output, row->result, arrays->n + 1, BENCH_MAX_INPUTS, stagger);
+    shape_output(arrays);
     for (int k = 0; k < BENCH_MAX_INPUTS && row->inputs[k] != dtype_none; k++) {
         size_t count = count_elements(arrays, k), read = row->layout == LAYOUT_STRIDED ? arrays->n : count;
         make_operand(arrays, &arrays->input[k], row->inputs[k], count, k, stagger);
@@ -178,6 +234,7 @@ bool bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n, boo
     for (int k = 0; k < BENCH_MAX_INPUTS; k++) {
         arrays->data[k] = arrays->c_data[k] = arrays->input[k < arrays->input_count ? k : 0].array.data;
     }
+    arrays->bytes += arrays->results * nexpr_dtype_size((nexpr_dtype)row->result);
     if (row->layout == LAYOUT_TRANSPOSED_PLAIN) make_plain(arrays, stagger);
     return true;
 }

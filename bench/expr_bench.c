@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the VM stands: each expression through a prepared plan, beside the loops that one would write in C for it, on the
- * same arrays, alternating in one process. The rows are in expr_rows.def; README.md explains the figures.
+ * same arrays, alternating in one process. The rows are in expr_rows.def and reduce_rows.def; README.md explains the figures.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -24,9 +24,13 @@ enum { PAUSE_NS = 8000000 };
 enum { HAS_PLAIN, HAS_MATH64, HAS_MATH32, HAS_INLINED64, HAS_INLINED32 };
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula)                                    \
     {#name, text, note, LAYOUT_##layout, columns, HAS_##kind, dtype_##result, {dtype_##a, dtype_##b, dtype_##c}, \
-     bench_strict_##name, bench_fast_##name},
+     bench_strict_##name, bench_fast_##name, 1, 0},
+#define REDUCE_ROW(name, text, note, layout, results, result, a, b, bound)                           \
+    {#name, text, note, LAYOUT_##layout, 0, false, dtype_##result, {dtype_##a, dtype_##b, dtype_none}, \
+     bench_strict_##name, bench_fast_##name, results, bound},
 static const bench_row rows[] = {
 #include "bench/expr_rows.def"
+#include "bench/reduce_rows.def"
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
@@ -54,8 +58,12 @@ static void die(const char *what, const char *message) {
 
 /* ---------------------------------------------------------------------------------------------------------- nexpr -- */
 
+static bool has_unknown_length(const bench_row *row) {
+    return row->layout == LAYOUT_FEW || row->layout == LAYOUT_MOST;
+}
+
 static bool has_fresh_output(const bench_row *row) {
-    return row->layout == LAYOUT_FRESH || row->layout == LAYOUT_FRESH_REUSED || row->layout == LAYOUT_FRESH_CACHED;
+    return has_unknown_length(row) || row->layout == LAYOUT_FRESH || row->layout == LAYOUT_FRESH_REUSED || row->layout == LAYOUT_FRESH_CACHED;
 }
 
 static void make_context(measurement *m) {
@@ -96,15 +104,17 @@ static void make_plan(measurement *m) {
     nexpr_error err = nexpr_error_init();
     nexpr_run_options run = run_options(m);
     const nexpr_array *inputs[BENCH_MAX_INPUTS], *output = &m->arrays.output.array;
+    const nexpr_array *outputs[BENCH_MAX_RESULTS] = {output, output};
     list_inputs(m, inputs);
-    if (nexpr_plan_new(m->expr, m->context, inputs, &output, &run, &m->plan, &err)) die(m->row->text, err.message);
+    if (nexpr_plan_new(m->expr, m->context, inputs, outputs, &run, &m->plan, &err)) die(m->row->text, err.message);
 }
 
 static void run_plan(void *user) {
     measurement *m = user;
     nexpr_error err = nexpr_error_init();
-    void *output = m->arrays.output.array.data;
-    if (nexpr_plan_run(m->plan, m->arrays.data, &output, &err)) die(m->row->text, err.message);
+    const nexpr_array *output = &m->arrays.output.array;
+    char *first = output->data, *second = first + nexpr_dtype_size(output->dtype);
+    if (nexpr_plan_run(m->plan, m->arrays.data, (void *[BENCH_MAX_RESULTS]){first, second}, &err)) die(m->row->text, err.message);
 }
 
 static nexpr_array evaluate(measurement *m) {
@@ -134,7 +144,7 @@ static void run_loop(const measurement *m, bench_loop *loop, void *output) {
 
 static void run_as_user(const measurement *m, bench_loop *loop) {
     const bench_arrays *arrays = &m->arrays;
-    if (m->row->layout != LAYOUT_FRESH) {
+    if (m->row->layout != LAYOUT_FRESH && !has_unknown_length(m->row)) {
         run_loop(m, loop, arrays->output.array.data);
         return;
     }
@@ -157,16 +167,16 @@ static void run_fast(void *user) {
 /* -------------------------------------------------------------------------------------------------------- answers -- */
 
 static bool is_close(double x, double y, double bound) {
-    return fabs(x - y) <= bound * (1 + fabs(y));
+    return fabs(x - y) <= bound * (1 + fabs(y)) || (isnan(x) && isnan(y));
 }
 
 /* Whether floats agree but for what -ffast-math may do to them. */
-static bool are_close(nexpr_dtype dtype, size_t n, const void *x, const void *y) {
+static bool are_close(nexpr_dtype dtype, size_t n, const void *x, const void *y, double bound) {
     size_t parts = dtype == NEXPR_COMPLEX128 ? 2 : 1;
     for (size_t i = 0; i < n * parts; i++) {
         if (dtype == NEXPR_FLOAT32) {
             if (!is_close(((const float *)x)[i], ((const float *)y)[i], 1e-5)) return false;
-        } else if (!is_close(((const double *)x)[i], ((const double *)y)[i], 1e-13)) {
+        } else if (!is_close(((const double *)x)[i], ((const double *)y)[i], bound)) {
             return false;
         }
     }
@@ -182,23 +192,30 @@ static void *compute(measurement *m, size_t bytes) {
         memcpy(answer, m->arrays.output.array.data, bytes);
     } else {
         nexpr_array result = evaluate(m);
+        if (m->row->results == 1 && result.ndim == 1 && (size_t)result.shape[0] != m->arrays.results) {
+            die(m->row->text, "the result has another length");
+        }
         memcpy(answer, result.data, bytes);
         nexpr_array_free(&result);
     }
     return answer;
 }
 
-/* The strict loop gives the same bits, the fast one the same integers and nearly the same floats. */
+/* The strict loop gives the same bits, or floats within the row's bound; the fast one the same integers and nearly the same
+ * floats. */
 static void check_answers(measurement *m) {
     nexpr_dtype dtype = m->arrays.output.array.dtype;
-    size_t bytes = m->arrays.n * nexpr_dtype_size(dtype);
+    const size_t n = m->arrays.results, bytes = n * nexpr_dtype_size(dtype);
+    const double bound = m->row->bound;
     void *ours = compute(m, bytes), *output = m->arrays.output.array.data;
     memset(output, 0, bytes);
     run_loop(m, m->row->strict, output);
-    if (memcmp(ours, output, bytes)) die(m->row->text, "the strict loop gives another answer");
+    if (bound > 0 ? !are_close(dtype, n, ours, output, bound) : memcmp(ours, output, bytes)) {
+        die(m->row->text, "the strict loop gives another answer");
+    }
     memset(output, 0, bytes);
     run_loop(m, m->row->fast, output);
-    if (dtype < NEXPR_FLOAT16 ? memcmp(ours, output, bytes) != 0 : !are_close(dtype, m->arrays.n, ours, output)) {
+    if (dtype < NEXPR_FLOAT16 ? memcmp(ours, output, bytes) != 0 : !are_close(dtype, n, ours, output, fmax(bound, 1e-13))) {
         die(m->row->text, "the fast loop gives another answer");
     }
     free(ours);

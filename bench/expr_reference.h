@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of expr_rows.def and their loops in C. Each row has two: strict, compiled without any licence and with the math
+ * The rows of expr_rows.def and reduce_rows.def and their loops in C. Each row has two: strict, compiled without any licence and with the math
  * functions of nexpr, and fast, compiled with -ffast-math and the vector functions of libm. See README.md.
  */
 #ifndef BENCH_EXPR_REFERENCE_H
@@ -29,7 +29,7 @@ enum {
     dtype_none = -1
 };
 
-enum { BENCH_MAX_INPUTS = 3 };
+enum { BENCH_MAX_INPUTS = 3, BENCH_MAX_RESULTS = 2, BENCH_MOST_POINTS = 2000 };
 
 /* Where the elements lie. What is not said here is contiguous; the result always is. */
 typedef enum bench_layout {
@@ -44,6 +44,18 @@ typedef enum bench_layout {
     LAYOUT_FRESH,            /* a new output for every call, freed behind it; in C from malloc */
     LAYOUT_FRESH_REUSED,     /* the same; the loops in C write to one output again and again */
     LAYOUT_FRESH_CACHED,     /* the same with nexpr's cache of buffers */
+    /* Those of reduce_rows.def. A matrix is a square, as nearly as may be. */
+    LAYOUT_TOTAL,            /* the result is a number, or two of them */
+    LAYOUT_COLUMN_TOTALS,    /* of a matrix: one number per column */
+    LAYOUT_ROW_TOTALS,       /* of a matrix: one number per row */
+    LAYOUT_MATRIX,           /* of a matrix: one */
+    LAYOUT_INNER,            /* of a matrix: one without its border */
+    LAYOUT_LARGE_SQUARE,     /* the same as LAYOUT_MATRIX, of four times as many elements */
+    LAYOUT_POINTS,           /* points of three coordinates; the result is a matrix of as many rows and columns */
+    LAYOUT_SHORTER,          /* the result has one element less */
+    LAYOUT_FEW,              /* b is a mask, in which 10 % are true; the result is fresh, and has as many elements */
+    LAYOUT_MOST,             /* the same with 90 % */
+    LAYOUT_GATHER,           /* b is indices of a, at random */
 } bench_layout;
 
 /* Computes rows * columns elements, in all threads if `parallel`. Inputs that the row does not have are any address with a
@@ -58,9 +70,13 @@ typedef struct bench_row {
     bool has_math;
     int result, inputs[BENCH_MAX_INPUTS]; /* dtypes, dtype_none for no input */
     bench_loop *strict, *fast;
+    int results;  /* numbers that the text gives; else 1 */
+    double bound; /* how far the strict loop's answer may be from nexpr's, relative; 0: not at all */
 } bench_row;
 
 #define ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
 #include "bench/expr_rows.def"
+#define REDUCE_ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
+#include "bench/reduce_rows.def"
 
 #endif
