@@ -143,6 +143,10 @@ class Options(InFolder):
             self.assertIn(words, ops)
         np.save('a.npy', np.arange(3.0))
         self.assertIn('multiply_f64 2.0, a', run('--bytecode', '2*a + 1', '-i', 'a.npy').stdout)
+        nests = run('--bytecode', '(a - mean(a))/std(a)', '-i', 'a.npy').stdout.split('nest ')
+        self.assertEqual([nest[:2] for nest in nests], ['', '1:', '2:'])
+        self.assertIn('reduce_sum_f64 a', nests[1])
+        self.assertIn('subtract_f64 a', nests[2])
 
     def test_values_of_options(self):
         np.save('a.npy', np.array([0.1, 0.2]))
