@@ -120,10 +120,29 @@ INLINE void step_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
     }
 }
 
+/* Whole rows of lanes that stay in registers: memory is read from front to back, as the machine expects it to be. Of steps
+ * that are blind, all NaN are the same one. */
+INLINE void step_rows_of_lanes(steps s, size_t rows, const T *x, T lane[NX_LANES]) {
+    T l[NX_LANES];
+    MARK spoiled[NX_LANES] = {0};
+    copy_row(NX_LANES, lane, l);
+    for (size_t i = 0; s.blind && i < NX_LANES; i++) spoiled[i] = ISNAN(l[i]) ? (MARK)-1 : 0;
+    for (size_t row = 0; row < rows; row++, x += NX_LANES) {
+        INDEPENDENT
+        for (size_t i = 0; i < NX_LANES; i++) {
+            const T e = LOAD_T(x[i]);
+            l[i] = s.quick(l[i], e);
+            if (s.blind) spoiled[i] |= ISNAN(e) ? (MARK)-1 : 0;
+        }
+    }
+    for (size_t i = 0; i < NX_LANES; i++) lane[i] = s.blind ? WHERE(spoiled[i], FIRST_NAN(l[i], l[i]), l[i]) : l[i];
+}
+
 /* Adds elements to the lanes from lane 0 on. Only the last ones of a leaf are no multiple of the lanes. */
 INLINE void step_lanes(steps s, size_t n, const T *x, T *lane) {
     const size_t whole = n / NX_LANES;
-    step_rows(s, whole, NX_LANES, x, NX_LANES * sizeof(T), lane);
+    if (s.blind && sizeof(T) != sizeof(MARK)) step_rows(s, whole, NX_LANES, x, NX_LANES * sizeof(T), lane);
+    else step_rows_of_lanes(s, whole, x, lane);
     for (size_t i = 0; i < n % NX_LANES; i++) lane[i] = s.step(lane[i], LOAD_T(x[whole * NX_LANES + i]));
 }
 

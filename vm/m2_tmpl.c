@@ -16,17 +16,17 @@ INLINE T square(T v) {
     return v * v;
 }
 
-/* A leaf of at least as many elements as there are lanes. Squares are made a few rows before they are added. */
+/* A leaf of at least as many elements as there are lanes. */
 INLINE void reduce_moment(size_t n, const T *x, T *value, T *mean) {
-    enum { CHUNK = AT_ONCE * NX_LANES };
     const T about = reduce_leaf(sum, n, x) / (T)n;
-    T lane[NX_LANES], squares[CHUNK];
+    T lane[NX_LANES];
     for (size_t i = 0; i < NX_LANES; i++) lane[i] = square(x[i] - about);
-    for (size_t at = NX_LANES; at < n; at += CHUNK) {
-        const size_t m = n - at < CHUNK ? n - at : CHUNK;
-        for (size_t i = 0; i < m; i++) squares[i] = square(x[at + i] - about);
-        step_lanes(sum, m, squares, lane);
+    size_t at = NX_LANES;
+    for (; at + NX_LANES <= n; at += NX_LANES) {
+        INDEPENDENT
+        for (size_t i = 0; i < NX_LANES; i++) lane[i] += square(x[at + i] - about);
     }
+    for (size_t i = at; i < n; i++) lane[i - at] += square(x[i] - about);
     const T v = fold_lanes(add, lane);
     *value = STORE_T(v);
     *mean = STORE_T(about);
