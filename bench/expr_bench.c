@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the VM stands: each expression through a prepared plan, beside the loops that one would write in C for it, on the
- * same arrays, alternating in one process. The rows are in expr_rows.def and reduce_rows.def; README.md explains the figures.
+ * same arrays, alternating in one process. The rows are in expr_rows.def and reduce_rows.def; README.md explains the
+ * figures.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -63,7 +64,8 @@ static bool has_unknown_length(const bench_row *row) {
 }
 
 static bool has_fresh_output(const bench_row *row) {
-    return has_unknown_length(row) || row->layout == LAYOUT_FRESH || row->layout == LAYOUT_FRESH_REUSED || row->layout == LAYOUT_FRESH_CACHED;
+    return has_unknown_length(row) || row->layout == LAYOUT_FRESH || row->layout == LAYOUT_FRESH_REUSED ||
+           row->layout == LAYOUT_FRESH_CACHED;
 }
 
 static void make_context(measurement *m) {
@@ -114,7 +116,8 @@ static void run_plan(void *user) {
     nexpr_error err = nexpr_error_init();
     const nexpr_array *output = &m->arrays.output.array;
     char *first = output->data, *second = first + nexpr_dtype_size(output->dtype);
-    if (nexpr_plan_run(m->plan, m->arrays.data, (void *[BENCH_MAX_RESULTS]){first, second}, &err)) die(m->row->text, err.message);
+    void *const outputs[BENCH_MAX_RESULTS] = {first, second};
+    if (nexpr_plan_run(m->plan, m->arrays.data, outputs, &err)) die(m->row->text, err.message);
 }
 
 static nexpr_array evaluate(measurement *m) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of expr_rows.def and reduce_rows.def and their loops in C. Each row has two: strict, compiled without any licence and with the math
- * functions of nexpr, and fast, compiled with -ffast-math and the vector functions of libm. See README.md.
+ * The rows of expr_rows.def and reduce_rows.def and their loops in C. Each row has two: strict, compiled without any
+ * licence and with the math functions of nexpr, and fast, compiled with -ffast-math and the vector functions of libm. See
+ * README.md.
  */
 #ifndef BENCH_EXPR_REFERENCE_H
 #define BENCH_EXPR_REFERENCE_H

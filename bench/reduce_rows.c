@@ -14,8 +14,9 @@
 #define IS_fast 1
 #define CAT_(a, b, c) a##b##c
 #define CAT(a, b, c) CAT_(a, b, c)
-#define LOOP(name) \
-    void CAT(bench_, BENCH_BUILD, _##name)(bool parallel, size_t rows, size_t columns, void *result, const void *const *inputs)
+#define LOOP(name)                                                                                       \
+    void CAT(bench_, BENCH_BUILD, _##name)(bool parallel, size_t rows, size_t columns, void *result,     \
+                                           const void *const *inputs)
 
 enum { PIECE = 1 << 15, BLOCK = 4096, MOST_THREADS = 256 };
 
@@ -360,7 +361,8 @@ static size_t compress(size_t n, const double *restrict a, const uint8_t *restri
 }
 
 /* The same, with nothing stored behind it. */
-static void compress_within(size_t n, const double *restrict a, const uint8_t *restrict mask, double *restrict r, size_t room) {
+static void compress_within(size_t n, const double *restrict a, const uint8_t *restrict mask, double *restrict r,
+                            size_t room) {
     size_t count = 0;
     for (size_t i = 0; i < n && count < room; i++) {
         r[count] = a[i];
