@@ -436,8 +436,8 @@ NEXPR_API nexpr_status nexpr_slabs_result(const nexpr_slabs *slabs, int pass, in
 /*
  * Computes `count` rows, of which the first one is `first_row`: that behind the last one computed. input_data has the
  * address of each input's first element, of the slab or of the whole; output_data that of each result that the pass writes
- * by rows. Others are not looked at. Outputs must not overlap inputs. Errors: ARGUMENT (rows out of order), MEMORY, CANCELLED; after
- * a failure free the object.
+ * by rows. Others are not looked at. Outputs must not overlap inputs. Errors: ARGUMENT (rows out of order), MEMORY,
+ * CANCELLED; after a failure free the object.
  */
 NEXPR_API nexpr_status nexpr_slabs_run(nexpr_slabs *slabs, int pass, int64_t first_row, int64_t count,
                                        const void *const *input_data, void *const *output_data, nexpr_error *err);

@@ -236,7 +236,8 @@ typedef struct nexpr_job_options {
     size_t size;
     int threads;                /* that compute; 0: all of the context's. Reading and writing have one each besides. */
     const volatile int *cancel; /* as in nexpr_run_options; seen by reading and writing too */
-    nexpr_progress *progress;   /* may be NULL: called on the thread that runs the job, with elements of results */
+    nexpr_progress *progress;   /* may be NULL: called on the thread that runs the job, with elements of results or, where
+                                   these come at the end, of what is read and written */
     void *progress_user;
     size_t max_memory;          /* bytes of all buffers of inputs and outputs together; 0: 256 MiB. Results and sources that
                                    are arrays in memory do not count. */
@@ -254,7 +255,9 @@ typedef struct nexpr_job nexpr_job;
  * be NULL. sinks[i] is for result i; a NULL entry, or sinks = NULL, keeps the result in memory. Results in one output become
  * its members, in the order of the results. A result is written in Fortran order if the inputs of more than one axis all are
  * (as NumPy's order='K'). Reads no data and writes none. options may be NULL. An expression that is not elementwise (see
- * nexpr_is_elementwise) is computed at once: what it reads from files and writes to them has to fit into max_memory.
+ * nexpr_is_elementwise) is computed in the passes of nexpr_slabs_new, each of which reads what it needs; what passes need
+ * whole, or hand on, has to fit into max_memory. If it does not, or a result's length depends on data, all is computed at
+ * once, and all that is read from files and written to them has to fit.
  * Errors: SHAPE, TYPE, ARGUMENT (a sink's format cannot hold the results: the message says which can), MEMORY.
  */
 NEXPR_API nexpr_status nexpr_job_new(const nexpr *expr, nexpr_context *context, const nexpr_file_source *const *sources,
@@ -265,21 +268,23 @@ NEXPR_API nexpr_status nexpr_job_new(const nexpr *expr, nexpr_context *context, 
 typedef struct nexpr_job_info {
     size_t size;
     int64_t bytes_to_read;    /* of files, -1 if a pipe's length is unknown; what is read again counts again */
-    int64_t bytes_to_write;   /* to outputs, headers included; -1 if it depends on the values (tables) */
+    int64_t bytes_to_write;   /* to outputs, headers included; -1 if it depends on the values (tables, selections) */
     int64_t bytes_to_keep;    /* of results that stay in memory */
     int64_t buffer_bytes;     /* memory for buffers, at most max_memory unless a single element needs more */
     int64_t spool_bytes;      /* of inputs that come in another order than they are needed in: kept aside first, */
     bool spool_in_memory;     /* in memory, not in a temporary file */
     int64_t boxes;            /* pieces that the work is cut into; 1: everything at once */
-    int64_t elements;         /* of all results: the total of progress */
+    int64_t elements;         /* of all results whose lengths are known */
     bool fortran_order;       /* the order of axes of the results */
+    int64_t passes;           /* through the inputs; what several of them need is read again */
 } nexpr_job_info;
 
 NEXPR_API nexpr_job_info nexpr_job_info_init(void);
 /* ret_info->size must be set. */
 NEXPR_API nexpr_status nexpr_job_describe(const nexpr_job *job, nexpr_job_info *ret_info);
 /* Describes result `index` as a member: its name in the output (NULL in memory, .npy and raw), dtype, shape, order, bytes of
- * its elements. ret_member->size must be set. ARGUMENT if index is out of range. Strings belong to the job. */
+ * its elements; before the run an extent that depends on data is -1, and so are the bytes. ret_member->size must be set.
+ * ARGUMENT if index is out of range. Strings belong to the job. */
 NEXPR_API nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret_member);
 
 /*

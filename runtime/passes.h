@@ -20,8 +20,8 @@ nexpr_status nx_find_layouts(const nexpr *e, const nexpr_array *const *inputs, n
 /* Makes the nests of a pass, at most two, in a plan that has room for them and whose operands are set. slab: of a reduction
  * whose first axis comes in slabs, else NULL. */
 struct nx_reduce_slab;
-nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, struct nx_reduce_slab *slab,
-                              nexpr_error *err);
+nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass,
+                              struct nx_reduce_slab *slab, nexpr_error *err);
 /* Makes the nests of a plan whose operands are set, and its temporaries. */
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err);
 

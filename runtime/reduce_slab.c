@@ -125,7 +125,7 @@ static void step_columns(const work *w, nx_reduce_task t, const cut *c) {
     }
 }
 
-/* A leaf that begins in this slab and is cut at its end goes to the other carry: that at the beginning still needs its own. */
+/* A leaf that begins in this slab and is cut at its end takes the other carry: that at the beginning still needs its own. */
 static char *carry_at(const nx_reduce_slab *s, const nx_reduce_part *part, int64_t kept, const cut *c) {
     char *carry = s->carry[c->begin > c->leaf_begin ? s->current : !s->current];
     return carry + carry_bytes(s, part->operand) + kept * s->leaf_room * nx_value_size(part);

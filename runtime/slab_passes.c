@@ -96,6 +96,8 @@ static void find_reach(const nx_pass *pass, const nx_source *source, int64_t dis
         const int64_t reach = source->stride[k] * (pass->shape->extent[k] - 1);
         *(reach < 0 ? &low : &high) += reach;
     }
+    const int64_t table = source->table_stride * (source->table_count ? source->table_count - 1 : 0);
+    *(table < 0 ? &low : &high) += table;
     *ret_before = low / distance;
     *ret_end = high / distance + 1;
 }

@@ -38,7 +38,10 @@ static nexpr_status find_shapes(nexpr_job *job, nexpr_error *err) {
         status = nexpr_result_shape(job->expr, arrays, i, &r->ndim, r->shape, err);
         int64_t bytes = r->item_size;
         r->count = 1;
-        for (int k = 0; !status && k < r->ndim; k++) {
+        for (int k = 0; !status && k < r->ndim; k++) r->is_unknown = r->is_unknown || r->shape[k] < 0;
+        if (r->is_unknown) r->count = 0;
+        job->has_unknown = job->has_unknown || r->is_unknown;
+        for (int k = 0; !status && !r->is_unknown && k < r->ndim; k++) {
             r->count *= r->shape[k];
             if (!__builtin_mul_overflow(bytes, r->shape[k] ? r->shape[k] : 1, &bytes)) continue;
             status = nx_io_fail(err, NEXPR_SHAPE, NULL, "result %d would have more than 2^63 bytes", i);
@@ -50,8 +53,6 @@ static nexpr_status find_shapes(nexpr_job *job, nexpr_error *err) {
 
 /* What is set aside in memory leaves less for buffers, and that may make other cuts. */
 static void cut_and_choose(nexpr_job *job) {
-    size_t all = job->options.max_memory ? job->options.max_memory : default_memory;
-    job->max_memory = all < INT64_MAX ? all : INT64_MAX;
     nx_job_cut(job);
     nx_job_choose_access(job);
     job->spool_in_memory = job->spool_bytes > 0 && (uint64_t)job->spool_bytes <= job->max_memory / 2;
@@ -60,17 +61,28 @@ static void cut_and_choose(nexpr_job *job) {
     job->max_memory -= (size_t)before;
     nx_job_cut(job);
     nx_job_choose_access(job);
-    if (job->spool_bytes <= before) return;
+    if (job->spool_bytes <= before && (!job->slabs || (uint64_t)job->buffer_bytes <= job->max_memory)) return;
     job->spool_in_memory = false; /* the smaller boxes need more set aside: all of it to a file */
     job->max_memory += (size_t)before;
+    if (job->slabs) nx_job_cut(job);
 }
 
 /* What is not computed in parts has to fit. */
 static nexpr_status check_memory(const nexpr_job *job, nexpr_error *err) {
     if (!job->pass_count || !job->passes[0].is_whole || (uint64_t)job->buffer_bytes <= job->max_memory) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_MEMORY, NULL, "the expression has views, such as a[1:], and is therefore not computed in "
-                      "parts: it needs %lld bytes for its files, but at most %zu are allowed (max-memory)",
+    if (job->slab_bytes && job->slab_bytes < job->buffer_bytes) {
+        return nx_io_fail(err, NEXPR_MEMORY, NULL, "computed one row of the first axis at a time, the expression still "
+                          "needs %lld bytes, but at most %zu are allowed (max-memory)", (long long)job->slab_bytes,
+                          job->max_memory);
+    }
+    return nx_io_fail(err, NEXPR_MEMORY, NULL, "the expression needs all of an array at once, as a.T and cumsum(a) do: that "
+                      "takes %lld bytes for its files, but at most %zu are allowed (max-memory)",
                       (long long)job->buffer_bytes, job->max_memory);
+}
+
+static void set_max_memory(nexpr_job *job) {
+    const size_t all = job->options.max_memory ? job->options.max_memory : default_memory;
+    job->max_memory = all < INT64_MAX ? all : INT64_MAX;
 }
 
 static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sources, const nexpr_file_sink *const *sinks,
@@ -85,8 +97,10 @@ static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sou
     NX_IO_TRY(nx_job_make_units(job, sources, err));
     NX_IO_TRY(find_shapes(job, err));
     NX_IO_TRY(nx_job_make_targets(job, sinks, err));
-    nx_job_make_passes(job);
-    NX_IO_TRY(nx_job_declare_targets(job, sinks, err));
+    set_max_memory(job);
+    if (!nexpr_is_elementwise(job->expr) && !job->has_unknown) NX_IO_TRY(nx_job_make_slabs(job, err));
+    if (!job->slabs) nx_job_make_passes(job);
+    if (!job->has_unknown) NX_IO_TRY(nx_job_declare_targets(job, err));
     cut_and_choose(job);
     return check_memory(job, err);
 }
@@ -114,6 +128,7 @@ void nexpr_job_free(nexpr_job **job) {
     if (!j) return;
     nx_job_free_units(j);
     nx_job_free_results(j);
+    nexpr_slabs_free(&j->slabs);
     free(j->sources);
     free(j->passes);
     free(j);
@@ -128,6 +143,7 @@ static int64_t count_read(const nexpr_job *job, const nx_unit *u) {
     int64_t times = 0, bytes;
     nx_axes axes;
     if (g->stored_bytes < 0 || u->is_aside) return g->stored_bytes;
+    if (job->slabs) return nx_slab_read_bytes(job, (int)(u - job->units));
     for (int p = 0; p < job->pass_count; p++) {
         bool has_part = nx_pass_align(&job->passes[p], g->ndim, g->shape, &axes);
         if (has_part) times += nx_pass_repeats(&job->passes[p], &axes);
@@ -143,7 +159,10 @@ nexpr_status nexpr_job_describe(const nexpr_job *job, nexpr_job_info *ret_info) 
     nexpr_job_info info = {.size = ret_info->size, .buffer_bytes = job->buffer_bytes, .spool_bytes = job->spool_bytes,
                            .spool_in_memory = job->spool_in_memory, .fortran_order = job->pass_count > 0};
     for (int i = 0; i < job->unit_count; i++) add_known(&info.bytes_to_read, count_read(job, &job->units[i]));
-    for (int i = 0; i < job->target_count; i++) add_known(&info.bytes_to_write, job->targets[i].writer->bytes);
+    for (int i = 0; i < job->target_count; i++) {
+        add_known(&info.bytes_to_write, job->has_unknown ? -1 : job->targets[i].writer->bytes);
+    }
+    info.passes = job->pass_count;
     for (int i = 0; i < job->result_count; i++) {
         const nx_result *r = &job->results[i];
         if (r->target < 0) info.bytes_to_keep += r->count * r->item_size;
@@ -160,10 +179,11 @@ nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret
     const nx_result *r = &job->results[index];
     nexpr_member member = {.size = ret_member->size, .usable = true, .dtype = r->dtype, .ndim = r->ndim, .shape = r->shape,
                            .type = r->type, .fortran_order = r->fortran_order, .bytes = r->count * r->item_size};
+    if (r->is_unknown) member.bytes = -1;
     if (r->target >= 0) {
         const nx_writer *w = job->targets[r->target].writer;
         bool has_names = w->format->by_columns || w->format->id == NEXPR_FILE_NPZ;
-        member.name = has_names ? w->members[r->member].name : NULL;
+        member.name = has_names ? nx_job_result_name(job, index) : NULL;
         member.in_order = !w->is_random && w->stream.fd >= 0;
     }
     memcpy(ret_member, &member, member.size < sizeof member ? member.size : sizeof member);
@@ -174,7 +194,7 @@ nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret
 
 static nexpr_status run_job(nexpr_job *job, nexpr_error *err) {
     int64_t done = 0;
-    NX_IO_TRY(nx_job_begin_targets(job, err));
+    if (!job->has_unknown) NX_IO_TRY(nx_job_begin_targets(job, err));
     NX_IO_TRY(nx_job_allocate_arrays(job, err));
     NX_IO_TRY(nx_job_prepare_units(job, err));
     for (int p = 0; p < job->pass_count; p++) {
@@ -183,6 +203,7 @@ static nexpr_status run_job(nexpr_job *job, nexpr_error *err) {
         NX_IO_TRY(nx_job_run_pass(job, p, &done, err));
     }
     NX_IO_TRY(nx_job_check_units(job, err));
+    NX_IO_TRY(job->has_unknown ? nx_job_write_made(job, err) : nx_job_write_collected(job, err));
     return nx_job_finish_targets(job, err);
 }
 

@@ -4,7 +4,8 @@
  *
  *   space    The index space of results that broadcast together: their common shape. Results without elements have none.
  *   pass     One run through a space. Results whose shapes do not broadcast together take several passes. What is not
- *            elementwise, as a[1:], is computed in one pass without a space: everything is in memory.
+ *            elementwise, as sum(a), takes the passes of nexpr_slabs: a space has one axis then, that of the rows, and a box
+ *            is a slab (job_slabs.c). If that does not do, one pass without a space: everything is in memory.
  *   box      A part of a space: a range on every axis. A pass is cut into boxes of one size (smaller ones at the ends),
  *            which come in C order of the axes, or in Fortran order. A member's region of a box is its part that the box
  *            needs; an axis on which the member has one element does not count.
@@ -39,7 +40,8 @@ typedef struct nx_pass {
     nx_axes piece;      /* sizes of a full box */
     int64_t boxes[NEXPR_MAX_NDIM], box_count;
     bool is_tiled; /* cut on more than one axis of size above 1 */
-    bool is_whole; /* not elementwise: no space, one box, and every region is all of its member */
+    bool is_whole; /* no space, one box, and every region is all of its member */
+    int64_t row_elements; /* of slabs: of inputs and results that a row has, for progress */
 } nx_pass;
 
 /* Elements of a unit's region in memory: records, or one column. */
@@ -58,6 +60,7 @@ typedef struct nx_unit {
     int part_count;
     bool is_aside;     /* it is set aside before anything is computed */
     bool is_checked;   /* its checksum has to be compared before, because it is not read in order */
+    bool is_kept;      /* by slabs: a pass needs it whole, and it stays in memory from then on */
     bool has_lent_flag; /* the file had no cancel flag, and has the job's for a while */
     int pass;          /* of the state below; -1: none yet */
     int current;       /* the buffers that hold the region last read */
@@ -80,6 +83,10 @@ typedef struct nx_result {
     int ndim;
     int64_t shape[NEXPR_MAX_NDIM], strides[NEXPR_MAX_NDIM];
     int64_t count, item_size;
+    bool is_unknown;              /* its shape depends on data: extents are -1, and the counts 0, until it was run */
+    bool is_collected;            /* it goes to a file, but from memory, when all was computed */
+    nexpr_array made;             /* of unknown shape: what the evaluation allocated */
+    char *given_name;             /* the sink's */
     char *data;                   /* in memory */
     char *buffers[NX_JOB_SLOTS];  /* on the way to a file */
     char name[24];                /* "r0", where it has no other */
@@ -108,6 +115,9 @@ struct nexpr_job {
     int64_t buffer_bytes; /* of the largest pass */
     int64_t spool_bytes;
     bool spool_in_memory;
+    nexpr_slabs *slabs;  /* the passes are its passes; NULL: they are others */
+    int64_t slab_bytes;  /* that the smallest slabs would have needed, if they needed too many; else 0 */
+    bool has_unknown;    /* results of unknown shape: all are evaluated at once, and declared afterwards */
     enum { NX_JOB_NEW, NX_JOB_FAILED, NX_JOB_DONE } state;
 };
 
@@ -144,6 +154,30 @@ nexpr_status nx_for_stretches(int ndim, const int64_t *shape, bool fortran_order
 /* Strides in bytes of a region that lies in a buffer in the order of its file. */
 void nx_region_strides(int ndim, const int64_t *count, bool fortran_order, int64_t item_size, int64_t *strides);
 
+/* ------------------------------------------------------------------------------------------------ job_slabs.c -- */
+
+/* Finds the passes of slabs; job->slabs stays NULL if there are none, or they need more memory than there is. */
+nexpr_status nx_job_make_slabs(nexpr_job *job, nexpr_error *err);
+/* What a pass needs of a unit: all that its members in the expression need. */
+nexpr_slab_part nx_slab_unit(const nexpr_job *job, int pass, int unit);
+/* The unit's elements in C order, from *ret_begin up to *ret_end, that are in memory for a slab; none if it is not used. */
+void nx_slab_region(const nexpr_job *job, int pass, int unit, const nx_box *box, int64_t *ret_begin, int64_t *ret_end);
+/* Elements of the largest region. */
+int64_t nx_slab_region_count(const nexpr_job *job, int pass, int unit);
+/* Whether regions of all passes, one after the other and without what they have in common, are all of the unit's file once
+ * (or, if not `once`, as often as they are used). */
+bool nx_slab_is_in_order(const nexpr_job *job, int unit, bool once);
+/* Bytes of the unit's file that all passes read. */
+int64_t nx_slab_read_bytes(const nexpr_job *job, int unit);
+/* Elements of a result in a row of a pass; 0 if its rows go nowhere. */
+int64_t nx_slab_row_items(const nexpr_job *job, int pass, int result);
+/* Cuts the passes into slabs; false if a slab of one row is too large. */
+bool nx_job_cut_slabs(nexpr_job *job);
+/* Computes a slab that was read; inputs and outputs are tables to be filled. */
+nexpr_status nx_job_compute_slab(nexpr_job *job, int pass, const nx_box *box, const int *current, int slot,
+                                 const void **inputs, void **outputs, nexpr_error *err);
+nexpr_status nx_job_end_slabs(nexpr_job *job, int pass, nexpr_error *err);
+
 /* ---------------------------------------------------------------------------------------------- job_source.c -- */
 
 /* Checks the sources, and finds the units. */
@@ -164,12 +198,18 @@ nexpr_status nx_job_check_units(nexpr_job *job, nexpr_error *err);
 
 /* Finds the targets; declares their members, when the order of axes is known. */
 nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
-nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err);
+nexpr_status nx_job_declare_targets(nexpr_job *job, nexpr_error *err);
+/* The name of a result in an output. */
+const char *nx_job_result_name(const nexpr_job *job, int index);
 nexpr_status nx_job_begin_targets(nexpr_job *job, nexpr_error *err);
 /* Buffers for the results of a pass, and for others that fit into its space too: an evaluation computes them all. */
 nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err);
 /* Memory for the results that stay there. */
 nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err);
+/* Writes the results that were collected in memory. */
+nexpr_status nx_job_write_collected(nexpr_job *job, nexpr_error *err);
+/* Declares, begins and writes the targets of results whose shapes were not known before they were made. */
+nexpr_status nx_job_write_made(nexpr_job *job, nexpr_error *err);
 nexpr_status nx_job_write_box(nexpr_job *job, int pass, const nx_box *box, int slot, nexpr_error *err);
 nexpr_status nx_job_finish_targets(nexpr_job *job, nexpr_error *err);
 void nx_job_free_results(nexpr_job *job);

@@ -101,6 +101,7 @@ static void address_box(run *r, int slot) {
     for (int i = 0; i < job->result_count; i++) {
         nx_result *result = &job->results[i];
         char *buffer = result->buffers[r->pass->box_count > 1 ? slot : 0];
+        if (job->has_unknown) continue;
         if (result->target >= 0) r->outputs[i] = buffer ? buffer : &r->nothing;
         else r->outputs[i] = offset(result->data, &r->regions[job->source_count + i], result->ndim, result->strides);
     }
@@ -141,11 +142,51 @@ static int64_t count_elements(const run *r, const nx_box *box) {
     return elements;
 }
 
+/* All at once; results say afterwards how long they are. */
+static nexpr_status evaluate_whole(run *r, nexpr_error *err) {
+    nexpr_job *job = r->job;
+    nexpr_run_options options = nexpr_run_options_init();
+    nexpr_array **outputs = calloc((size_t)job->result_count + 1, sizeof *outputs);
+    if (!outputs) return nx_io_fail_memory(err, NULL);
+    options.threads = job->options.threads;
+    options.cancel = job->options.cancel;
+    for (int i = 0; i < job->source_count; i++) r->views[i].data = (void *)(uintptr_t)r->inputs[i];
+    for (int i = 0; i < job->result_count; i++) {
+        outputs[i] = &job->results[i].made;
+        *outputs[i] = nexpr_array_init();
+    }
+    nexpr_status status = nexpr_evaluate(job->expr, job->context, r->view_list, outputs, &options, err);
+    free(outputs);
+    for (int i = 0; !status && i < job->result_count; i++) {
+        nx_result *result = &job->results[i];
+        result->is_unknown = false;
+        result->count = 1;
+        for (int k = 0; k < result->ndim; k++) {
+            result->shape[k] = result->made.shape[k];
+            result->strides[k] = result->made.strides[k];
+            result->count *= result->shape[k];
+        }
+        *r->done += result->count;
+    }
+    return status;
+}
+
+static nexpr_status compute_slab(run *r, const nx_box *box, int slot, nexpr_error *err) {
+    NX_IO_TRY(nx_job_compute_slab(r->job, r->pass_index, box, r->current[slot], slot, r->inputs, r->outputs, err));
+    *r->done += box->count[0] * r->pass->row_elements;
+    return NEXPR_OK;
+}
+
 static nexpr_status compute_box(run *r, const nx_box *box, int slot, nexpr_error *err) {
     nexpr_job *job = r->job;
     nexpr_plan *plan = NULL;
     if (job->options.cancel && *job->options.cancel) return nx_io_fail(err, NEXPR_CANCELLED, NULL, "cancelled");
+    if (job->slabs) return compute_slab(r, box, slot, err);
     view_box(r, box);
+    if (job->has_unknown) {
+        address_box(r, slot);
+        return evaluate_whole(r, err);
+    }
     NX_IO_TRY(find_plan(r, box, &plan, err));
     address_box(r, slot);
     NX_IO_TRY(nexpr_plan_run(plan, r->inputs, r->outputs, err));
@@ -207,7 +248,10 @@ static void *write_boxes(void *user) {
 static void report_progress(const run *r) {
     const nexpr_job_options *o = &r->job->options;
     int64_t total = 0;
-    for (int i = 0; i < r->job->result_count; i++) total += r->job->results[i].count;
+    for (int i = 0; i < r->job->result_count && !r->job->slabs; i++) total += r->job->results[i].count;
+    for (int p = 0; p < r->job->pass_count && r->job->slabs; p++) {
+        total += r->job->passes[p].space.size[0] * r->job->passes[p].row_elements;
+    }
     if (o->progress) o->progress(o->progress_user, *r->done, total);
 }
 
@@ -310,8 +354,9 @@ nexpr_status nx_job_run_pass(nexpr_job *job, int pass, int64_t *done, nexpr_erro
     run r = {.job = job, .pass_index = pass, .pass = &job->passes[pass], .done = done, .err = nexpr_error_init()};
     nexpr_status status = NEXPR_OK;
     if (!allocate(&r)) status = nx_io_fail_memory(err, NULL);
-    else if (r.pass->box_count == 1) status = run_alone(&r, err);
+    else if (r.pass->box_count <= 1) status = run_alone(&r, err);
     else status = run_overlapped(&r, err);
+    if (!status && job->slabs) status = nx_job_end_slabs(job, pass, err);
     free_run(&r);
     return status;
 }

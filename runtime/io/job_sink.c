@@ -8,12 +8,10 @@
 
 /* -------------------------------------------------------------------------------------------------------- targets -- */
 
-static const char *result_name(nexpr_job *job, int index, const nexpr_file_sink *sink) {
+const char *nx_job_result_name(const nexpr_job *job, int index) {
+    const nx_result *r = &job->results[index];
     const char *own = nexpr_result_name(job->expr, index);
-    if (sink->name) return sink->name;
-    if (own) return own;
-    snprintf(job->results[index].name, sizeof job->results[index].name, "r%d", index);
-    return job->results[index].name;
+    return r->given_name ? r->given_name : own ? own : r->name;
 }
 
 static nexpr_status find_target(nexpr_job *job, nexpr_output *output, int *ret, nexpr_error *err) {
@@ -31,7 +29,7 @@ static nexpr_status find_target(nexpr_job *job, nexpr_output *output, int *ret, 
 }
 
 /* The results of a target, as its members. */
-static nexpr_status declare(nexpr_job *job, int target, const nexpr_file_sink *const *sinks, nexpr_error *err) {
+static nexpr_status declare(nexpr_job *job, int target, nexpr_error *err) {
     nx_target *t = &job->targets[target];
     nx_out_member *members = calloc((size_t)job->result_count + 1, sizeof *members);
     if (!members) return nx_io_fail_memory(err, t->writer->stream.path);
@@ -39,7 +37,7 @@ static nexpr_status declare(nexpr_job *job, int target, const nexpr_file_sink *c
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
         if (r->target != target) continue;
-        members[count] = (nx_out_member){.name = result_name(job, i, sinks[i]), .dtype = r->dtype, .ndim = r->ndim,
+        members[count] = (nx_out_member){.name = nx_job_result_name(job, i), .dtype = r->dtype, .ndim = r->ndim,
                                          .fortran_order = r->fortran_order, .count = r->count,
                                          .item_size = r->item_size};
         memcpy(members[count].shape, r->shape, sizeof r->shape);
@@ -55,13 +53,18 @@ nexpr_status nx_job_make_targets(nexpr_job *job, const nexpr_file_sink *const *s
     for (int i = 0; i < job->result_count; i++) {
         bool has_output = sinks && sinks[i] && sinks[i]->output;
         job->results[i].target = -1;
+        snprintf(job->results[i].name, sizeof job->results[i].name, "r%d", i);
+        if (has_output && sinks[i]->name) {
+            job->results[i].given_name = strdup(sinks[i]->name);
+            if (!job->results[i].given_name) return nx_io_fail_memory(err, NULL);
+        }
         if (has_output) NX_IO_TRY(find_target(job, sinks[i]->output, &job->results[i].target, err));
     }
     return NEXPR_OK;
 }
 
-nexpr_status nx_job_declare_targets(nexpr_job *job, const nexpr_file_sink *const *sinks, nexpr_error *err) {
-    for (int t = 0; t < job->target_count; t++) NX_IO_TRY(declare(job, t, sinks, err));
+nexpr_status nx_job_declare_targets(nexpr_job *job, nexpr_error *err) {
+    for (int t = 0; t < job->target_count; t++) NX_IO_TRY(declare(job, t, err));
     return NEXPR_OK;
 }
 
@@ -88,7 +91,7 @@ nexpr_status nx_job_finish_targets(nexpr_job *job, nexpr_error *err) {
 nexpr_status nx_job_allocate_arrays(nexpr_job *job, nexpr_error *err) {
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
-        if (r->target >= 0) continue;
+        if ((r->target >= 0 && !r->is_collected) || job->has_unknown) continue;
         nx_region_strides(r->ndim, r->shape, r->fortran_order, r->item_size, r->strides);
         r->data = nx_io_allocate((size_t)(r->count * r->item_size));
         if (r->data) continue;
@@ -108,11 +111,14 @@ static void free_buffers(nx_result *r) {
 nexpr_status nx_job_allocate_results(nexpr_job *job, int pass, nexpr_error *err) {
     const nx_pass *p = &job->passes[pass];
     nx_axes axes;
-    for (int i = 0; i < job->result_count; i++) {
+    for (int i = 0; i < job->result_count && !job->has_unknown; i++) {
         nx_result *r = &job->results[i];
         free_buffers(r);
-        if (r->target < 0 || !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
-        size_t bytes = (size_t)(nx_pass_region_count(p, &axes) * r->item_size);
+        if (r->target < 0) continue;
+        const int64_t row_items = job->slabs ? nx_slab_row_items(job, pass, i) : 0;
+        if (job->slabs ? !row_items || r->is_collected : !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
+        const int64_t count = job->slabs ? row_items * p->piece.size[0] : nx_pass_region_count(p, &axes);
+        size_t bytes = (size_t)(count * r->item_size);
         for (int slot = 0; slot < (p->box_count > 1 ? NX_JOB_SLOTS : 1); slot++) {
             r->buffers[slot] = nx_io_allocate(bytes);
             if (!r->buffers[slot]) return nx_io_fail_memory(err, job->targets[r->target].writer->stream.path);
@@ -125,6 +131,8 @@ void nx_job_free_results(nexpr_job *job) {
     for (int i = 0; job->results && i < job->result_count; i++) {
         free_buffers(&job->results[i]);
         free(job->results[i].data);
+        free(job->results[i].given_name);
+        nexpr_array_free(&job->results[i].made);
     }
     for (int t = 0; job->targets && t < job->target_count; t++) {
         if (job->targets[t].has_lent_flag) job->targets[t].writer->stream.cancel = NULL;
@@ -173,8 +181,55 @@ static nexpr_status write_result(nexpr_job *job, const nx_pass *p, const nx_box 
     return nx_for_stretches(r->ndim, r->shape, false, &region, write_rows, &w, err);
 }
 
+/* Elements of a result that follow one another, or rows of the table that its first column stands for. */
+static nexpr_status write_run(nexpr_job *job, nx_result *r, int64_t at, int64_t count, int slot, nexpr_error *err) {
+    nx_target *t = &job->targets[r->target];
+    const char *data = r->is_collected ? r->data : r->buffers[slot];
+    if (!t->writer->format->by_columns) {
+        return nx_writer_put(t->writer, r->member, data, (size_t)(count * r->item_size), at * r->item_size, err);
+    }
+    if (r->member) return NEXPR_OK;
+    for (int k = 0; k < t->writer->member_count; k++) {
+        const nx_result *column = &job->results[t->results[k]];
+        t->data[k] = column->is_collected ? column->data : column->buffers[slot];
+    }
+    return t->writer->format->write(t->writer, at, count, t->data, err);
+}
+
+static nexpr_status write_slab(nexpr_job *job, int pass, const nx_box *box, int slot, nexpr_error *err) {
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        const int64_t row_items = r->target < 0 || r->is_collected ? 0 : nx_slab_row_items(job, pass, i);
+        if (row_items) NX_IO_TRY(write_run(job, r, box->first[0] * row_items, box->count[0] * row_items, slot, err));
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_job_write_collected(nexpr_job *job, nexpr_error *err) {
+    for (int i = 0; i < job->result_count; i++) {
+        nx_result *r = &job->results[i];
+        if (r->is_collected && r->count) NX_IO_TRY(write_run(job, r, 0, r->count, 0, err));
+    }
+    return NEXPR_OK;
+}
+
+nexpr_status nx_job_write_made(nexpr_job *job, nexpr_error *err) {
+    const nexpr_array **arrays = calloc((size_t)job->result_count + 1, sizeof *arrays);
+    nexpr_status status = arrays ? nx_job_declare_targets(job, err) : nx_io_fail_memory(err, NULL);
+    if (!status) status = nx_job_begin_targets(job, err);
+    for (int t = 0; !status && t < job->target_count; t++) {
+        nx_writer *w = job->targets[t].writer;
+        for (int k = 0; k < w->member_count; k++) arrays[k] = &job->results[job->targets[t].results[k]].made;
+        status = nx_writer_put_arrays(w, arrays, err);
+    }
+    free(arrays);
+    return status;
+}
+
 nexpr_status nx_job_write_box(nexpr_job *job, int pass, const nx_box *box, int slot, nexpr_error *err) {
     const nx_pass *p = &job->passes[pass];
+    if (job->slabs) return write_slab(job, pass, box, slot, err);
+    if (job->has_unknown) return NEXPR_OK; /* nx_job_write_made does it */
     for (int i = 0; i < job->result_count; i++) {
         nx_result *r = &job->results[i];
         if (r->pass != pass || r->target < 0 || !nx_pass_is_first_time(p, box, r->ndim, r->shape)) continue;

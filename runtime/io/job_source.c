@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, TURNED = 1 << 12 /* elements */ };
 
 static const nx_group *group_of(const nx_unit *u) {
     return &u->reader->groups[u->group];
@@ -101,6 +101,7 @@ nexpr_status nx_job_make_units(nexpr_job *job, const nexpr_file_source *const *s
 /* Whether all regions of all passes, in their order, are the unit from its beginning to its end, once. */
 static bool is_read_once_in_order(const nexpr_job *job, const nx_unit *u, bool once) {
     const nx_group *g = group_of(u);
+    if (job->slabs) return nx_slab_is_in_order(job, (int)(u - job->units), once);
     int passes = 0;
     nx_axes axes;
     for (int p = 0; p < job->pass_count; p++) {
@@ -201,27 +202,47 @@ nexpr_status nx_job_prepare_units(nexpr_job *job, nexpr_error *err) {
     return NEXPR_OK;
 }
 
+static void free_buffers(nx_unit *u) {
+    for (int k = 0; k < u->part_count * NX_JOB_SLOTS; k++) {
+        free(u->parts[k / NX_JOB_SLOTS].buffers[k % NX_JOB_SLOTS]);
+        u->parts[k / NX_JOB_SLOTS].buffers[k % NX_JOB_SLOTS] = NULL;
+    }
+}
+
+static nexpr_status allocate_buffers(const nx_unit *u, int slots, int64_t count, nexpr_error *err) {
+    for (int k = 0; k < u->part_count * slots; k++) {
+        nx_part *part = &u->parts[k / slots];
+        part->buffers[k % slots] = nx_io_allocate((size_t)(count * part->item_size));
+        if (!part->buffers[k % slots]) return nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
+    }
+    return NEXPR_OK;
+}
+
+/* What is kept is there from the first pass that needs it on. */
+static nexpr_status allocate_for_slabs(nexpr_job *job, int pass, nexpr_error *err) {
+    for (int i = 0; i < job->unit_count; i++) {
+        nx_unit *u = &job->units[i];
+        const int64_t count = nx_slab_region_count(job, pass, i);
+        if (u->is_kept && u->parts[0].buffers[0]) continue;
+        free_buffers(u);
+        const bool is_one = u->is_kept || job->passes[pass].box_count == 1;
+        if (count) NX_IO_TRY(allocate_buffers(u, is_one ? 1 : NX_JOB_SLOTS, count, err));
+    }
+    return NEXPR_OK;
+}
+
 /* Two buffers for a region that changes from box to box, one for another. */
 nexpr_status nx_job_allocate_units(nexpr_job *job, int pass, nexpr_error *err) {
+    if (job->slabs) return allocate_for_slabs(job, pass, err);
     const nx_pass *p = &job->passes[pass];
     nx_axes axes;
     for (int i = 0; i < job->unit_count; i++) {
         nx_unit *u = &job->units[i];
         const nx_group *g = group_of(u);
-        for (int k = 0; k < u->part_count; k++) {
-            for (int slot = 0; slot < NX_JOB_SLOTS; slot++) {
-                free(u->parts[k].buffers[slot]);
-                u->parts[k].buffers[slot] = NULL;
-            }
-        }
+        free_buffers(u);
         if (!nx_pass_align(p, g->ndim, g->shape, &axes)) continue;
-        int slots = nx_pass_is_constant(p, &axes) ? 1 : NX_JOB_SLOTS;
-        int64_t count = nx_pass_region_count(p, &axes);
-        for (int k = 0; k < u->part_count * slots; k++) {
-            nx_part *part = &u->parts[k / slots];
-            part->buffers[k % slots] = nx_io_allocate((size_t)(count * part->item_size));
-            if (!part->buffers[k % slots]) return nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
-        }
+        const int slots = nx_pass_is_constant(p, &axes) ? 1 : NX_JOB_SLOTS;
+        NX_IO_TRY(allocate_buffers(u, slots, nx_pass_region_count(p, &axes), err));
     }
     return NEXPR_OK;
 }
@@ -234,15 +255,19 @@ typedef struct reading {
     int part, slot;
 } reading;
 
+/* Bytes of a part from this one on, wherever it lies. */
+static nexpr_status read_bytes(const nx_unit *u, int part, int64_t at, char *to, size_t bytes, nexpr_error *err) {
+    size_t done;
+    if (!u->is_aside) return nx_reader_read_random(u->reader, u->group, at, to, bytes, err);
+    NX_IO_TRY(nx_spool_read_at(&u->parts[part].spool, to, bytes, at, &done, err));
+    return done == bytes ? NEXPR_OK : nx_reader_wrong_size(u->reader, u->group, at + (int64_t)done, err);
+}
+
 static nexpr_status read_stretch(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
     const reading *r = user;
-    const nx_unit *u = r->unit;
-    const nx_part *part = &u->parts[r->part];
+    const nx_part *part = &r->unit->parts[r->part];
     char *to = part->buffers[r->slot] + from * part->item_size;
-    size_t bytes = (size_t)(count * part->item_size), done;
-    if (!u->is_aside) return nx_reader_read_random(u->reader, u->group, at * part->item_size, to, bytes, err);
-    NX_IO_TRY(nx_spool_read_at(&part->spool, to, bytes, at * part->item_size, &done, err));
-    return done == bytes ? NEXPR_OK : nx_reader_wrong_size(u->reader, u->group, at * part->item_size + (int64_t)done, err);
+    return read_bytes(r->unit, r->part, at * part->item_size, to, (size_t)(count * part->item_size), err);
 }
 
 static nexpr_status read_next(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
@@ -276,7 +301,149 @@ static nexpr_status read_unit(nx_unit *u, const nx_box *region, nexpr_error *err
     return NEXPR_OK;
 }
 
+/* ---------------------------------------------------------------------------------------------------- reading slabs -- */
+
+/* Elements of a file in Fortran order on their way to their places in a region in C order. */
+typedef struct turning {
+    reading to;
+    const nx_box *rows; /* the region, by the file's axes */
+    char *scratch;
+    char **parts;       /* of the scratch */
+} turning;
+
+/* Puts elements that follow one another in the file to their places. */
+static void turn(const turning *t, int64_t at, int64_t from, int64_t count) {
+    const nx_group *g = group_of(t->to.unit);
+    int64_t index[NEXPR_MAX_NDIM], place = 0, steps[NEXPR_MAX_NDIM], step = 1;
+    for (int k = g->ndim - 1; k >= 0; k--) {
+        steps[k] = step;
+        step *= t->rows->count[k];
+    }
+    for (int k = 0; k < g->ndim; at /= g->shape[k++]) {
+        index[k] = at % g->shape[k] - t->rows->first[k];
+        place += index[k] * steps[k];
+    }
+    for (int64_t i = 0; i < count; i++) {
+        for (int p = 0; p < t->to.unit->part_count; p++) {
+            const nx_part *part = &t->to.unit->parts[p];
+            memcpy(part->buffers[t->to.slot] + (from + place) * part->item_size, t->parts[p] + i * part->item_size,
+                   (size_t)part->item_size);
+        }
+        for (int k = 0; k < g->ndim; k++) {
+            place += steps[k];
+            if (++index[k] < t->rows->count[k]) break;
+            place -= steps[k] * t->rows->count[k];
+            index[k] = 0;
+        }
+    }
+}
+
+/* Reads elements from place `at` of the file on to `to`, one buffer for each part. */
+static nexpr_status read_at(const nx_unit *u, int64_t at, int64_t count, char *const *to, nexpr_error *err) {
+    if (!group_of(u)->is_random && !u->is_aside) {
+        void **columns = calloc((size_t)group_of(u)->member_count + 1, sizeof *columns);
+        nexpr_status status = columns ? read_on(u, at, count, to, columns, err)
+                                      : nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
+        free(columns);
+        return status;
+    }
+    for (int p = 0; p < u->part_count; p++) {
+        const int64_t size = u->parts[p].item_size;
+        NX_IO_TRY(read_bytes(u, p, at * size, to[p], (size_t)(count * size), err));
+    }
+    return NEXPR_OK;
+}
+
+typedef struct turned_stretch {
+    const turning *turning;
+    int64_t from; /* of the region in the buffer */
+} turned_stretch;
+
+static nexpr_status read_turned(void *user, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
+    const turned_stretch *t = user;
+    (void)from;
+    for (int64_t done = 0, n; done < count; done += n) {
+        n = count - done < TURNED ? count - done : TURNED;
+        NX_IO_TRY(read_at(t->turning->to.unit, at + done, n, t->turning->parts, err));
+        turn(t->turning, at + done, t->from, n);
+    }
+    return NEXPR_OK;
+}
+
+/* Whole rows of the first axis, which lie in pieces in such a file. */
+static nexpr_status read_rows(const nx_unit *u, int slot, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
+    const nx_group *g = group_of(u);
+    const int64_t inner = g->count / g->shape[0];
+    nx_box rows = {.first = {at / inner}};
+    turning t = {.to = {.unit = u, .slot = slot}, .rows = &rows};
+    int64_t item = 0;
+    for (int k = 0; k < g->ndim; k++) rows.count[k] = k ? g->shape[k] : count / inner;
+    for (int p = 0; p < u->part_count; p++) item += u->parts[p].item_size;
+    char *scratch = malloc((size_t)(TURNED * item) + 1);
+    t.parts = calloc((size_t)u->part_count + 1, sizeof *t.parts);
+    nexpr_status status = scratch && t.parts ? NEXPR_OK : nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
+    char *next = scratch;
+    for (int p = 0; !status && p < u->part_count; p++) {
+        t.parts[p] = next;
+        next += TURNED * u->parts[p].item_size;
+    }
+    turned_stretch user = {&t, from};
+    if (!status) status = nx_for_stretches(g->ndim, g->shape, true, &rows, read_turned, &user, err);
+    free(scratch);
+    free(t.parts);
+    return status;
+}
+
+/* Reads elements, in C order, of the region into the unit's buffers from item `from` on. */
+static nexpr_status read_region(const nx_unit *u, int slot, int64_t at, int64_t from, int64_t count, nexpr_error *err) {
+    const nx_group *g = group_of(u);
+    if (!count) return NEXPR_OK;
+    if (g->fortran_order && g->ndim > 1) return read_rows(u, slot, at, from, count, err);
+    char **to = calloc((size_t)u->part_count + 1, sizeof *to);
+    if (!to) return nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
+    for (int p = 0; p < u->part_count; p++) to[p] = u->parts[p].buffers[slot] + from * u->parts[p].item_size;
+    nexpr_status status = read_at(u, at, count, to, err);
+    free(to);
+    return status;
+}
+
+/* What slabs have in common is not read again. */
+static nexpr_status read_slab(nexpr_job *job, int pass, int unit, const nx_box *box, nexpr_error *err) {
+    nx_unit *u = &job->units[unit];
+    int64_t begin, end, known = 0;
+    nx_slab_region(job, pass, unit, box, &begin, &end);
+    const int before = u->current;
+    const bool is_first = !box->first[0];
+    u->current = is_first ? 0 : 1 - before;
+    if (!is_first && u->region.first[0] <= begin && begin < u->region.count[0]) {
+        known = (u->region.count[0] < end ? u->region.count[0] : end) - begin;
+        for (int p = 0; p < u->part_count; p++) {
+            const nx_part *part = &u->parts[p];
+            memcpy(part->buffers[u->current], part->buffers[before] + (begin - u->region.first[0]) * part->item_size,
+                   (size_t)(known * part->item_size));
+        }
+    }
+    u->region.first[0] = begin;
+    u->region.count[0] = end;
+    return read_region(u, u->current, begin + known, known, end - begin - known, err);
+}
+
+static nexpr_status read_slabs(nexpr_job *job, int pass, const nx_box *box, int *ret_current, nexpr_error *err) {
+    for (int i = 0; i < job->unit_count; i++) {
+        nx_unit *u = &job->units[i];
+        if (!nx_slab_region_count(job, pass, i)) continue;
+        if (!u->is_kept) NX_IO_TRY(read_slab(job, pass, i, box, err));
+        else if (u->pass < 0) NX_IO_TRY(read_region(u, 0, 0, 0, group_of(u)->count, err));
+        u->pass = pass;
+        ret_current[i] = u->is_kept ? 0 : u->current;
+    }
+    return NEXPR_OK;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- boxes -- */
+
 nexpr_status nx_job_read_box(nexpr_job *job, int pass, const nx_box *box, int *ret_current, nexpr_error *err) {
+    if (job->slabs) return read_slabs(job, pass, box, ret_current, err);
     const nx_pass *p = &job->passes[pass];
     for (int i = 0; i < job->unit_count; i++) {
         nx_unit *u = &job->units[i];

@@ -282,7 +282,7 @@ static cost find_cost(const nexpr_job *job, int pass) {
                     item_bytes(u));
         add_product(&c.read, nx_pass_repeats(p, &axes), g->count);
     }
-    for (int i = 0; i < job->result_count; i++) {
+    for (int i = 0; i < job->result_count && !job->has_unknown; i++) {
         const nx_result *r = &job->results[i];
         if (r->target < 0 || !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
         int64_t slots = p->box_count > 1 ? NX_JOB_SLOTS : 1;
@@ -379,6 +379,10 @@ static void cut_for_caches(nexpr_job *job, int pass) {
 
 void nx_job_cut(nexpr_job *job) {
     job->buffer_bytes = 0;
+    if (job->slabs) {
+        nx_job_cut_slabs(job);
+        return;
+    }
     for (int p = 0; p < job->pass_count; p++) {
         nx_pass *pass = &job->passes[p];
         if (pass->is_whole) {

@@ -35,7 +35,8 @@ def run(limit, expression, arguments, **options):
     expect(done.returncode == 0, f'{command}: {done.stderr.decode()}')
     words = done.stderr.decode().split()
     numbers = {words[i]: int(words[i + 1]) for i in range(0, 10, 2)}
-    numbers.update(spool_in=words[10], boxes=int(words[12]), fortran=int(words[16]), rss=int(words[18]) * 1024)
+    numbers.update(spool_in=words[10], boxes=int(words[12]), fortran=int(words[16]), rss=int(words[18]) * 1024,
+                   passes=int(words[20]))
     return numbers, done.stdout
 
 
@@ -171,21 +172,84 @@ def check_kinds(folder):
 
 
 def check_views(folder):
-    """What is not elementwise is computed at once, from and to every kind of file, or refused."""
+    """What needs all of an array is computed at once, from and to every kind of file, or refused."""
     os.chdir(folder)
     a = random_array('f8', (30, 40))
-    for expression in ('a[1:] - a[:-1]', 'a.T', 'a[::-1]', 'a[:, 0] * a[:, 1:2].T', 'a.T[::2] + 1', 'a[5, 6]', 'a[3:3]'):
+    for expression in ('a.T - a.T[:, ::-1]', 'a.T', 'a[::-1]', 'a[:, 0] * a[:, 1:2].T', 'a.T[::2] + 1', 'a[5, 6]', 'a[3:3]'):
         wanted = np.asarray(eval(expression, {'a': a}))
         for array in (a, np.asfortranarray(a)):
             argument = store(folder, 'a', array)
             run(0, f'y = {expression}; y', [argument, '-o', 'v.npz'])
             with np.load('v.npz') as z:
                 expect(same(z['y'], wanted), f'{expression} of {argument}')
-            if wanted.nbytes > 1000:
+            if wanted.nbytes > 1000:  # nor by slabs, of which each needs nearly all
                 done = subprocess.run([TOOL, '1000', expression, argument, '-o', 'w.npy'], capture_output=True)
                 message = done.stderr.decode()
                 expect(done.returncode == 1 and 'but at most 1000 are allowed' in message, f'{expression}: {message}')
                 expect(not os.path.exists('w.npy'), f'{expression}: an output of what was refused')
+
+
+REDUCTIONS = ['sum(a)', 'sum(a, axis=0)', 'mean(a, axis=1)', '(a - mean(a, axis=0))/std(a, axis=0)', 'a[1:] - a[:-1]',
+              'argmax(a), a*2', '(a - min(a, axis=1, keepdims=True))*b, sum(b)', 'max(a, axis=0), sum(a*b, axis=0)',
+              'cumsum(a, axis=1)', 'a[5:100, 3:4]*2', 'a[:10] + b[10:20]', 'reshape(a, -1)[1:]/sum(a)', 'a + b[::-1]']
+
+
+def check_slabs(folder):
+    """The bits do not depend on the slabs: from files of every kind, pipes and tables, to files of every kind."""
+    os.chdir(folder)
+    a, b = random_array('f8', (300, 40)), random_array('f4', (300, 40))
+    most = {}
+    for expression in REDUCTIONS:
+        np.savez('plain.npz', a=a, b=b)
+        run(0, expression, ['a=a@plain.npz', 'b=b@plain.npz', '-o', 'w.npz'])
+        with np.load('w.npz') as z:
+            wanted = [z[name] for name in z.files]
+        for limit in (400000, 250000, 120000, 90000, 70000, 9000, 5000) * 3:
+            arguments = [store(folder, 'a', random_layout(a)), store(folder, 'b', random_layout(b)), '-o', 'v.npz']
+            done = subprocess.run([TOOL, str(limit), expression, *arguments], capture_output=True)
+            if done.returncode:
+                expect(limit < 100000 and b'are allowed (max-memory)' in done.stderr, f'{expression} {limit}: {done.stderr}')
+                continue
+            words = done.stderr.split()
+            most[expression] = max(most.get(expression, 0), int(words[12]))
+            expect(int(words[7]) <= limit, f'{expression} in {limit}: {done.stderr}')
+            with np.load('v.npz') as z:
+                got = [z[name] for name in z.files]
+            expect(len(got) == len(wanted) and all(same(x, y) for x, y in zip(got, wanted)),
+                   f'{expression} of {arguments} in {limit}: {done.stderr}')
+    expect(all(boxes > 5 for e, boxes in most.items() if '::-1' not in e), f'slabs: {most}')
+
+
+def check_slabs_of_streams(folder):
+    """Two passes over what comes once; columns that come together, and those that wait for one another."""
+    os.chdir(folder)
+    c = random_array('f8', (50000,))
+    np.save('c.npy', c)
+    with open('t.csv', 'w') as out:
+        out.write('c,d\n' + ''.join(f'{float(x)!r},{float(2 * x)!r}\n' for x in c))
+    for text, in_order in (('sum(c)', True), ('(c - mean(c))/std(c)', False), ('c[1:] - c[:-1]', False)):
+        run(0, text, ['c=c.npy', '-o', 'w.npy'])
+        wanted = np.load('w.npy')
+        for command in (f'cat c.npy | {TOOL} 120000 "{text}" c=- -o v.npy', f'{TOOL} 120000 "{text}" c=c@t.csv -o v.npy'):
+            done = subprocess.run(command, shell=True, capture_output=True)
+            expect(done.returncode == 0 and same(np.load('v.npy'), wanted), f'{command}: {done.stderr.decode()}')
+            words = done.stderr.split()
+            expect(text.startswith('sum') or int(words[12]) > 1, f'{command}: {done.stderr}')
+            expect('std' not in text or int(words[9]) == c.nbytes and words[10] == b'file', f'{command}: {done.stderr}')
+    run(150000, 'd = c - mean(c); d, c', ['c=c.npy', '-o', 'v.csv'])
+    table = np.loadtxt('v.csv', delimiter=',', skiprows=1)
+    expect(np.array_equal(table[:, 1], c) and abs(table[:, 0] - (c - c.mean())).max() < 1e-12, 'columns of one pass')
+    np.save('s.npy', np.stack([c, 2*c], 1))
+    run(250000, 'm = mean(s, axis=0); n = s[:2, 0]; m, n', ['s=s.npy', '-o', 'v.csv'])
+    table = np.loadtxt('v.csv', delimiter=',', skiprows=1)
+    expect(np.allclose(table[:, 0], [c.mean(), 2*c.mean()]) and np.array_equal(table[:, 1], c[:2]), 'columns of two passes')
+    _, piped = run(120000, 'c - min(c)', ['c=c.npy', '-o', '-'])
+    expect(same(np.load(io.BytesIO(piped)), c - c.min()), 'slabs to a pipe')
+    numbers, _ = run(120000, 'c - min(c)', ['c=c.npy', '-o', 'v.npy'])
+    expect(numbers['read'] == 2 * c.nbytes and numbers['passes'] == 2, f'what two passes read: {numbers}')
+    expect(run(0, 'c - min(c)', ['c=c.npy', '-o', 'v.npy'])[0]['read'] == c.nbytes, 'what fits is read once')
+    numbers, text = run(500000, 'sum(c), c[::-1]', ['c=c.npy'])
+    expect(text.count(b'result') == 2, 'results in memory')
 
 
 def check_memory(folder):
@@ -203,7 +267,12 @@ def check_memory(folder):
     base = max(run(limit, 'a+a', ['a=tiny.npy', '-o', 'o.npy'])[0]['rss'] for _ in range(3))
     tests = [('a+1', ['a=big.npy'], big + 1), ('a+b', ['a=big.npy', 'b=fortran.npy'], big + big),
              ('b*2', ['b=fortran.npy'], big * 2), ('a*r', ['a=big.npy', 'r=row.npy'], big * big[0]),
-             ('c+f', ['c=c@big.npz', 'f=f@big.npz'], big + big), ('a+c', ['a=big.npy', 'c=c@big.npz'], big + big)]
+             ('c+f', ['c=c@big.npz', 'f=f@big.npz'], big + big), ('a+c', ['a=big.npy', 'c=c@big.npz'], big + big),
+             ('sum(a)', ['a=big.npy'], big.sum()), ('sum(b, axis=0)', ['b=fortran.npy'], big.sum(0)),
+             ('sum(c, axis=1)', ['c=c@big.npz'], big.sum(1)),
+             ('max(a) - b', ['a=big.npy', 'b=fortran.npy'], big.max() - big),
+             ('(a - min(a, axis=0))*2', ['a=big.npy'], (big - big.min(0)) * 2),
+             ('a[1:] - a[:-1]', ['a=big.npy'], big[1:] - big[:-1])]
     for expression, arguments, wanted in tests:
         for output in ('o.npy', 'o.npz'):
             numbers, _ = run(limit, expression, [*arguments, '-o', output])
@@ -216,6 +285,11 @@ def check_memory(folder):
         done = subprocess.run(f'cat big.npy | {TOOL} {limit} "2*a" a=- -o -', shell=True, stdout=out, stderr=subprocess.PIPE)
     expect(np.array_equal(np.load('p.npy'), big * 2), 'a large pipe')
     expect(int(done.stderr.split()[18]) * 1024 < base + limit + slack, f'a large pipe: {done.stderr}')
+    with open('p.npy', 'wb') as out:
+        done = subprocess.run(f'cat big.npy | {TOOL} {limit} "a - min(a)" a=- -o -', shell=True, stdout=out,
+                              stderr=subprocess.PIPE)
+    expect(np.array_equal(np.load('p.npy'), big - big.min()), 'two passes through a large pipe')
+    expect(int(done.stderr.split()[18]) * 1024 < base + limit + slack, f'two passes through a large pipe: {done.stderr}')
 
 
 def main():
@@ -225,6 +299,8 @@ def main():
         check_programs(folder, 400)
         check_kinds(folder)
         check_views(folder)
+        check_slabs(folder)
+        check_slabs_of_streams(folder)
         check_memory(folder)
         os.chdir('/')
     print(f'{checks} checks')

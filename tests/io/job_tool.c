@@ -101,10 +101,11 @@ static nexpr_status run(work *w, const char *text, size_t max_memory, nexpr_erro
     for (int i = 0; !status && i < w->output_count; i++) status = nexpr_output_commit(w->outputs[i], err);
     if (status) return status;
     fprintf(stderr, "read %lld write %lld keep %lld buffers %lld spool %lld %s boxes %lld elements %lld fortran %d rss "
-            "%ld\n",
+            "%ld passes %lld\n",
             (long long)info.bytes_to_read, (long long)info.bytes_to_write, (long long)info.bytes_to_keep,
             (long long)info.buffer_bytes, (long long)info.spool_bytes, info.spool_in_memory ? "memory" : "file",
-            (long long)info.boxes, (long long)info.elements, info.fortran_order, peak_memory());
+            (long long)info.boxes, (long long)info.elements, info.fortran_order, peak_memory(),
+            (long long)info.passes);
     for (int i = 0; i < results; i++) print_result(w, i);
     return NEXPR_OK;
 }

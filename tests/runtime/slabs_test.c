@@ -289,18 +289,6 @@ static void rows_come_in_order(void **state) {
     free_job(&j);
 }
 
-static void lengths_that_depend_on_data_are_refused(void **state) {
-    nexpr_array a = array_of(values[0], F64, 1, DIMS(50), NULL);
-    nexpr_error err = nexpr_error_init();
-    nexpr *expr = compile("a[a > 0]", F64, NONE, NONE);
-    nexpr_slabs *slabs = NULL;
-    (void)state;
-    assert_int_equal(nexpr_slabs_new(expr, NULL, (const nexpr_array *const[]){&a}, NULL, &slabs, &err), NEXPR_ARGUMENT);
-    assert_non_null(strstr(err.message, "cannot be evaluated by slabs"));
-    assert_null(slabs);
-    nexpr_free(&expr);
-}
-
 /* ------------------------------------------------------------------------------------------------ failing allocations -- */
 
 typedef struct ration {
@@ -368,7 +356,6 @@ int main(void) {
         cmocka_unit_test(records_and_swapped_bytes),
         cmocka_unit_test(empty_arrays),
         cmocka_unit_test(rows_come_in_order),
-        cmocka_unit_test(lengths_that_depend_on_data_are_refused),
         cmocka_unit_test(allocations_that_fail),
     };
     const int failed = cmocka_run_group_tests_name("slabs", tests, NULL, NULL);
