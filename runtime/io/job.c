@@ -219,7 +219,7 @@ nexpr_status nexpr_job_array(const nexpr_job *job, int index, nexpr_array *ret_a
     if (job->state != NX_JOB_DONE || index < 0 || index >= job->result_count) return NEXPR_ARGUMENT;
     const nx_result *r = &job->results[index];
     if (r->target >= 0) return NEXPR_ARGUMENT;
-    ret_array->data = r->data;
+    ret_array->data = job->has_unknown ? r->made.data : r->data;
     ret_array->dtype = r->dtype;
     ret_array->byte_order = NEXPR_NATIVE;
     ret_array->ndim = r->ndim;

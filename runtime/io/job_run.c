@@ -142,6 +142,22 @@ static int64_t count_elements(const run *r, const nx_box *box) {
     return elements;
 }
 
+/* Takes over what the shape and order of a result turned out to be. */
+static void describe_made(nx_result *r) {
+    int long_axes = 0;
+    bool is_fortran = r->target < 0; /* files get C order */
+    r->is_unknown = false;
+    r->count = 1;
+    for (int k = 0; k < r->ndim; k++) {
+        r->shape[k] = r->made.shape[k];
+        r->strides[k] = r->made.strides[k];
+        is_fortran = is_fortran && (r->shape[k] == 1 || r->strides[k] == r->count * r->item_size);
+        long_axes += r->shape[k] != 1;
+        r->count *= r->shape[k];
+    }
+    r->fortran_order = is_fortran && long_axes > 1;
+}
+
 /* All at once; results say afterwards how long they are. */
 static nexpr_status evaluate_whole(run *r, nexpr_error *err) {
     nexpr_job *job = r->job;
@@ -158,15 +174,8 @@ static nexpr_status evaluate_whole(run *r, nexpr_error *err) {
     nexpr_status status = nexpr_evaluate(job->expr, job->context, r->view_list, outputs, &options, err);
     free(outputs);
     for (int i = 0; !status && i < job->result_count; i++) {
-        nx_result *result = &job->results[i];
-        result->is_unknown = false;
-        result->count = 1;
-        for (int k = 0; k < result->ndim; k++) {
-            result->shape[k] = result->made.shape[k];
-            result->strides[k] = result->made.strides[k];
-            result->count *= result->shape[k];
-        }
-        *r->done += result->count;
+        describe_made(&job->results[i]);
+        *r->done += job->results[i].count;
     }
     return status;
 }

@@ -162,21 +162,22 @@ static nexpr_status copy_archive(const nexpr_output_options *options, nexpr_erro
     return status;
 }
 
-static nexpr *sum; /* a + b; a, of float64 of two dimensions */
+/* Of a and b, float64 of two dimensions: elementwise; in two passes; of a length that depends on data. */
+static nexpr *sum, *scaled, *selected;
 
-/* A job from in.npz to `path`, with a deflated input that has to be set aside when there are several boxes. */
-static nexpr_status run_job(const char *path, size_t max_memory, const nexpr_output_options *options, nexpr_error *err) {
+/* A job from in.npz to out.npz, with a deflated input that has to be set aside when there are several boxes. */
+static nexpr_status run_job(const nexpr *expr, size_t max_memory, const nexpr_output_options *options, nexpr_error *err) {
     nexpr_file *file = NULL;
     nexpr_output *output = NULL;
     nexpr_job_options job = nexpr_job_options_init();
     job.max_memory = max_memory;
     job.threads = 1;
     nexpr_status status = nexpr_file_open("in.npz", NULL, &file, err);
-    if (!status) status = nexpr_output_new(path, options, &output, err);
+    if (!status) status = nexpr_output_new("out.npz", options, &output, err);
     nexpr_file_source a = {.size = sizeof a, .file = file}, b = {.size = sizeof b, .file = file, .member = 1};
     nexpr_file_sink both = {.size = sizeof both, .output = output};
     if (!status) {
-        status = nexpr_evaluate_files(sum, NULL, (const nexpr_file_source *const[]){&a, &b},
+        status = nexpr_evaluate_files(expr, NULL, (const nexpr_file_source *const[]){&a, &b},
                                       (const nexpr_file_sink *const[]){&both, &both}, &job, err);
     }
     if (!status) status = nexpr_output_commit(output, err);
@@ -187,11 +188,19 @@ static nexpr_status run_job(const char *path, size_t max_memory, const nexpr_out
 }
 
 static nexpr_status run_at_once(const nexpr_output_options *options, nexpr_error *err) {
-    return run_job("out.npz", 0, options, err);
+    return run_job(sum, 0, options, err);
 }
 
 static nexpr_status run_in_boxes(const nexpr_output_options *options, nexpr_error *err) {
-    return run_job("out.npz", 1000, options, err);
+    return run_job(sum, 1000, options, err);
+}
+
+static nexpr_status run_in_slabs(const nexpr_output_options *options, nexpr_error *err) {
+    return run_job(scaled, 2500, options, err);
+}
+
+static nexpr_status run_selection(const nexpr_output_options *options, nexpr_error *err) {
+    return run_job(selected, 0, options, err);
 }
 
 static const struct scenario {
@@ -203,6 +212,8 @@ static const struct scenario {
     {"out.npz", copy_archive, false},
     {"out.npz", run_at_once, false},
     {"out.npz", run_in_boxes, true},
+    {"out.npz", run_in_slabs, true},
+    {"out.npz", run_selection, false},
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, INPUTS = 2 };
@@ -386,6 +397,16 @@ static void data_and_directory_are_flushed_unless_that_is_not_wanted(void **stat
     }
 }
 
+static nexpr *compile(const char *text) {
+    nexpr_input a = nexpr_input_init("a", NEXPR_FLOAT64, 2), b = nexpr_input_init("b", NEXPR_FLOAT64, 2);
+    nexpr_program *program = NULL;
+    nexpr *expr = NULL;
+    if (nexpr_parse(NULL, text, SIZE_MAX, NULL, &program, NULL)) return NULL;
+    nexpr_compile(NULL, program, (const nexpr_input *const[]){&a, &b}, 2, NULL, NULL, &expr, NULL);
+    nexpr_program_free(&program);
+    return expr;
+}
+
 int main(void) {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_all, remove_folder)
     const struct CMUnitTest tests[] = {
@@ -396,13 +417,14 @@ int main(void) {
         IN_FOLDER(data_and_directory_are_flushed_unless_that_is_not_wanted),
         IN_FOLDER(file_systems_without_renameat2_or_reserved_space_work),
     };
-    nexpr_program *program = NULL;
-    nexpr_input a = nexpr_input_init("a", NEXPR_FLOAT64, 2), b = nexpr_input_init("b", NEXPR_FLOAT64, 2);
-    if (nexpr_parse(NULL, "c = a + b; c, a", SIZE_MAX, NULL, &program, NULL)) return 1;
-    if (nexpr_compile(NULL, program, (const nexpr_input *const[]){&a, &b}, 2, NULL, NULL, &sum, NULL)) return 1;
+    sum = compile("c = a + b; c, a");
+    scaled = compile("(a - min(a, axis=0))*b, max(b, axis=0)");
+    selected = compile("a[a > b], b");
+    if (!sum || !scaled || !selected) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     nexpr_free(&sum);
-    nexpr_program_free(&program);
+    nexpr_free(&scaled);
+    nexpr_free(&selected);
     nexpr_context_free_default();
     return failed;
 }

@@ -252,6 +252,30 @@ def check_slabs_of_streams(folder):
     expect(text.count(b'result') == 2, 'results in memory')
 
 
+def check_selections(folder):
+    """Results whose length only the run tells: to every kind of file, a pipe and memory, beside others."""
+    os.chdir(folder)
+    a, m = random_array('f8', (300, 40)), random_array('i4', (300, 40)) > 0
+    for wanted in (m, m & False, m | True):
+        arguments = [store(folder, 'a', random_layout(a)), store(folder, 'm', random_layout(wanted))]
+        for output in ('o.npy', 'o.npz', 'o.bin', 'o.csv'):
+            run(0, 's = a[m]; s', [*arguments, '-o', output])
+            got = {'y': lambda: np.load(output), 'z': lambda: np.load(output)['s'], 'n': lambda: np.fromfile(output),
+                   'v': lambda: np.array([float(line) for line in open(output).read().split()[1:]])}[output[-1]]()
+            expect(same(got, a[wanted]), f'selected to {output}')
+        numbers, text = run(0, 'a[m], sum(a), a + 1', arguments)
+        values = [bytes.fromhex(line.split(':')[1]) for line in text.decode().splitlines()]
+        order = text.decode().splitlines()[2].split()[3][0]
+        expect(values[0] == a[wanted].tobytes() and values[2] == (a + 1).tobytes(order), 'selected, in memory')
+        numbers, _ = run(0, 's = a[m]; s, s*2', [*arguments, '-o', 'o.csv'])
+        expect(numbers['write'] == -1 and numbers['passes'] == 1, f'what is not known before: {numbers}')
+        _, piped = run(0, 'a[m]', [*arguments, '-o', '-'])
+        expect(same(np.load(io.BytesIO(piped)), a[wanted]), 'selected to a pipe')
+    done = subprocess.run([TOOL, '1000', 'a[m]', *arguments, '-o', 'w.npy'], capture_output=True)
+    expect(done.returncode == 1 and b'but at most 1000 are allowed' in done.stderr, f'selected from too much: {done.stderr}')
+    expect(not os.path.exists('w.npy'), 'an output of what was refused')
+
+
 def check_memory(folder):
     """Inputs of ten times the limit; what is allowed above the limit is what a tiny job takes, and little more."""
     os.chdir(folder)
@@ -299,6 +323,7 @@ def main():
         check_programs(folder, 400)
         check_kinds(folder)
         check_views(folder)
+        check_selections(folder)
         check_slabs(folder)
         check_slabs_of_streams(folder)
         check_memory(folder)
