@@ -24,12 +24,25 @@ static void put_name(const page *p, const char *name) {
     fprintf(p->out, "%*s", p->width > (int)quoted.used ? p->width - (int)quoted.used : 0, "");
 }
 
+/* Whether its shape depends on data, and was not found yet. */
+static bool is_unknown(const nexpr_member *m) {
+    for (int i = 0; i < m->ndim; i++) {
+        if (m->shape[i] < 0) return true;
+    }
+    return false;
+}
+
 /* "float64 (1000, 2000)" */
 static void put_type(FILE *out, const nexpr_member *m) {
     fprintf(out, "%s (", nexpr_dtype_name(m->dtype));
-    for (int i = 0; i < m->ndim; i++) fprintf(out, "%s%lld", i ? ", " : "", (long long)m->shape[i]);
+    for (int i = 0; i < m->ndim; i++) {
+        fputs(i ? ", " : "", out);
+        if (m->shape[i] < 0) putc('?', out);
+        else fprintf(out, "%lld", (long long)m->shape[i]);
+    }
     if (m->ndim == 1) putc(',', out);
     putc(')', out);
+    if (is_unknown(m)) fputs(" unknown until run", out);
 }
 
 /* "data.npz:red" */
@@ -99,12 +112,22 @@ static const char *size_or(int64_t bytes, const char *unknown, char *text) {
     return bytes < 0 ? unknown : bytes ? size_text((double)bytes, text) : "nothing";
 }
 
+/* What is written if that is not known. */
+static const char *unknown_bytes(const description *d) {
+    for (int i = 0; i < d->targets->result_count; i++) {
+        nexpr_member member = nexpr_member_init();
+        if (!nexpr_job_result(d->job, i, &member) && is_unknown(&member)) return "as much as is selected";
+    }
+    return "as much text as the values need";
+}
+
 static void put_bytes(FILE *out, const description *d) {
     char read[SIZE_TEXT_MAX], write[SIZE_TEXT_MAX], buffers[SIZE_TEXT_MAX], spool[SIZE_TEXT_MAX];
     nexpr_job_info info = nexpr_job_info_init();
     nexpr_job_describe(d->job, &info);
     fprintf(out, "reads %s, writes %s", size_or(info.bytes_to_read, "a pipe to its end", read),
-            size_or(info.bytes_to_write, "as much text as the values need", write));
+            size_or(info.bytes_to_write, unknown_bytes(d), write));
+    if (info.passes > 1) fprintf(out, ", in %lld passes", (long long)info.passes);
     if (info.boxes > 1) {
         fprintf(out, ", in %lld pieces with %s of buffers", (long long)info.boxes,
                 size_text((double)info.buffer_bytes, buffers));
@@ -168,7 +191,7 @@ void describe_summary(FILE *out, const description *d) {
 static void json_type(json *j, const nexpr_member *m) {
     json_string(j, "dtype", nexpr_dtype_name(m->dtype));
     json_begin(j, "shape", '[');
-    for (int i = 0; i < m->ndim; i++) json_int(j, NULL, m->shape[i]);
+    for (int i = 0; i < m->ndim; i++) json_count(j, NULL, m->shape[i]);
     json_end(j, ']');
     json_count(j, "bytes", m->bytes);
 }
@@ -226,6 +249,7 @@ void describe_json(FILE *out, const description *d) {
     json_count(&j, "bytes_written", info.bytes_to_write);
     json_count(&j, "buffer_bytes", info.buffer_bytes);
     json_count(&j, "pieces", info.boxes);
+    json_count(&j, "passes", info.passes);
     if (d->seconds >= 0) json_seconds(&j, "seconds", d->seconds);
     json_end(&j, '}');
     putc('\n', out);

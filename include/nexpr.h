@@ -278,7 +278,7 @@ NEXPR_API const char *nexpr_result_name(const nexpr *expr, int index);
 NEXPR_API nexpr_dtype nexpr_result_dtype(const nexpr *expr, int index);
 /* Whether every element of a result depends on one element of each input, that of its own place: there are no views, such
  * as a[1:] or a.T, no reductions, and no elements chosen by masks or indices. Only then does any part of the inputs give
- * that part of the results. */
+ * that part of the results; nexpr_slabs_new finds out how others are evaluated by parts. */
 NEXPR_API bool nexpr_is_elementwise(const nexpr *expr);
 /* The shape of a result for inputs of given shapes; data and dtype of the arrays are not looked at. ret_shape has room for
  * NEXPR_MAX_NDIM sizes; one that depends on the data, as that of a[a > 0], is unknown until run and given as -1. Errors: SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */

@@ -590,6 +590,24 @@ class Telling(InFolder):
         self.assertEqual(lines[:2], ['results', '  r0  int64 ()  printed'])
         self.assertTrue(lines[2].startswith('reads nothing, writes nothing'))
 
+    def test_lengths_that_depend_on_data(self):
+        np.save('c.npy', np.array([1., -2., 3.]))
+        lines = run('c[c > 0]', '-i', 'c.npy', '-o', 'out.npy', '-n').stdout.splitlines()
+        self.assertIn('  r0  float64 (?,) unknown until run  out.npy', lines)
+        self.assertIn('writes as much as is selected', lines[-1])
+        told = json.loads(run('c[c > 0]', '-i', 'c.npy', '-n', '--json').stdout)['results'][0]
+        self.assertEqual((told['shape'], told['bytes']), ([None], None))
+        self.gives('1.0\n3.0\n', 'c[c > 0]', '-i', 'c.npy')
+        self.assertEqual(run_on_terminal('c[c > 0]', '-i', 'c.npy')[1].split(), ['[1.', '3.]'])
+        self.gives('', 'c[c > 5]', '-i', 'c.npy')
+        done = run('c[c > 0]', '-i', 'c.npy', '-o', 'out.csv', '--json')
+        self.assertEqual(json.loads(done.stdout)['results'][0]['shape'], [2])
+
+    def test_passes(self):
+        np.save('d.npy', np.zeros(100000))
+        done = run('d - min(d)', '-i', 'd.npy', '-o', 'out.npy', '-n', '--max-memory', '300K')
+        self.assertRegex(done.stdout.splitlines()[-1], r'^reads 1\.5\d* MiB, writes 78\d KiB, in 2 passes, in \d+ pieces')
+
     def test_a_dry_run_finds_what_a_run_would(self):
         self.fails(2, 'a +', '-n')
         self.fails(1, 'a + c', '-i', 'in.npz', '-i', 'c=missing.npy', '-n', says='missing.npy: cannot open')
