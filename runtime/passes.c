@@ -118,6 +118,11 @@ static void set_target(const nexpr_plan *plan, const nx_schedule *schedule, cons
     nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(x->dtype), x->stride);
 }
 
+static const nx_reduce_kernels *extremum_of(nx_reducer reducer, nexpr_dtype loop) {
+    if (!nx_reducer_gives_index(reducer)) return NULL;
+    return nx_vm_reduce_kernels(nx_isa_current(), reducer == NX_REDUCER_argmin ? NX_REDUCER_min : NX_REDUCER_max, loop);
+}
+
 /* What the nest reduces. */
 static nexpr_status set_reductions(nexpr_plan *plan, const nx_pass *pass, nx_nest *nest, nexpr_error *err) {
     nx_reduce *r = nest->reduce = nx_arena_alloc(&plan->arena, 1, sizeof *r);
@@ -135,7 +140,7 @@ static nexpr_status set_reductions(nexpr_plan *plan, const nx_pass *pass, nx_nes
         const nx_reduction *from = &pass->reductions[r->part_count];
         r->parts[r->part_count] = (nx_reduce_part){
             .kernels = nx_vm_reduce_kernels(nx_isa_current(), from->reducer, from->loop),
-            .reducer = from->reducer, .loop = from->loop, .operand = from->operand,
+            .extremum = extremum_of(from->reducer, from->loop), .reducer = from->reducer, .loop = from->loop, .operand = from->operand,
             .target = target_number(plan, &from->target)};
     }
     return NEXPR_OK;

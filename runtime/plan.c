@@ -361,7 +361,8 @@ static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *cons
         nx_nest_operand *x = &nest->operands[k];
         bool is_output = k >= nest->input_count;
         if (!x->is_used || x->is_index || x->is_buffer) continue;
-        uint8_t state = is_misaligned(x, is_output ? out[x->index] : in[x->index]) ? NX_MISALIGNED : 0;
+        const char *first = (const char *)(is_output ? out[x->index] : in[x->index]) + x->offset;
+        uint8_t state = is_misaligned(x, first) ? NX_MISALIGNED : 0;
         if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
         changed |= x->state != state;
         x->state = state;

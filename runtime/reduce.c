@@ -9,6 +9,9 @@
 typedef nx_tree_nodes nodes;
 typedef nx_reduce_work work;
 
+/* Elements of a block; elements of leaves that are reduced in memory before it is looked whether more are needed. */
+enum { BLOCK_ITEMS = 1024, DIRECT_ITEMS = 1 << 16 };
+
 /* Combines `count` nodes of `cols` kept elements each, of `unit` elements of `total` in all, by the tree, in the first one. */
 static void combine(const nx_reduce_part *part, nodes first, int64_t count, int64_t cols, int64_t unit, int64_t total) {
     for (int64_t step = 1; step < count; step *= 2) {
@@ -41,11 +44,37 @@ static void note_settled(const work *w, uint32_t p, nodes node) {
 
 /* ------------------------------------------------------------------------------------------------- leaves of a row -- */
 
+/* A worker's nodes behind those of the group's leaves: one for each lane. */
+static nodes spare_nodes(const work *w, uint32_t p) {
+    return nx_nodes_at(&w->r->parts[p], nx_part_nodes(w, p), w->r->group_leaves);
+}
+
+/* The node of a leaf of argmin or argmax, if its extremum, which is found at less cost, beats that of the best node so far:
+ * else that node, which makes no difference. Which one it is, the index tells after a trial. */
+static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes best, nodes trial,
+                       nodes to) {
+    part->extremum->leaf(1, (size_t)count, x, 0, to.value, NULL);
+    *(int64_t *)(void *)to.extra = first;
+    nx_copy_nodes(part, trial, best, 1);
+    nx_merge_nodes(part, 1, trial, to, 1, 1);
+    if (*(int64_t *)(void *)trial.extra == first) part->kernels->leaf(1, (size_t)count, x, first, to.value, to.extra);
+    else nx_copy_nodes(part, to, best, 1);
+}
+
 /* The leaves of `count` elements of a row at x, of which the first is number `first`. */
-static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes to) {
-    for (int64_t done = 0; done < count; done += NX_LEAF_ITEMS, to = nx_nodes_at(part, to, 1)) {
-        part->kernels->leaf(1, (size_t)nx_min_i64(count - done, NX_LEAF_ITEMS), x + done * nx_value_size(part),
-                            first + done, to.value, to.extra);
+static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
+    const int64_t whole = count / NX_LEAF_ITEMS;
+    int64_t done = 0;
+    if (whole > 1 && !part->extremum && part->reducer != NX_REDUCER_m2) {
+        part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
+        done = whole * NX_LEAF_ITEMS;
+    }
+    for (; done < count; done += NX_LEAF_ITEMS) {
+        const int64_t items = nx_min_i64(count - done, NX_LEAF_ITEMS);
+        const nodes leaf = nx_nodes_at(part, to, done / NX_LEAF_ITEMS);
+        const char *at = x + done * nx_value_size(part);
+        if (done && part->extremum) find_place(part, at, first + done, items, nx_nodes_at(part, leaf, -1), spare, leaf);
+        else part->kernels->leaf(1, (size_t)items, at, first + done, leaf.value, leaf.extra);
     }
 }
 
@@ -60,10 +89,43 @@ static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
         const char *x = nx_reduce_elements(w, part, kept, 0);
         if (r->leaf_count == 1) part->kernels->leaf((size_t)rows, (size_t)n, x, 0, to.value, to.extra);
         for (int64_t i = 0; i < rows && r->leaf_count > 1; i++) {
-            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, leaves);
+            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, spare_nodes(w, p), leaves);
             combine(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
             nx_copy_nodes(part, nx_nodes_at(part, to, i), leaves, 1);
         }
+        note_settled(w, p, to);
+    }
+}
+
+/* Whole leaves whose lanes are summed block by block, as so many columns, while a block is in the closest cache. */
+static void reduce_blocks(const work *w, int64_t kept, int64_t first, int64_t leaf) {
+    const nx_reduce *r = w->r;
+    for (int64_t done = 0; done < NX_LEAF_ITEMS; done += BLOCK_ITEMS) {
+        nx_reduce_fill(w, kept, first + done, BLOCK_ITEMS);
+        for (uint32_t p = 0; p < r->part_count; p++) {
+            const nx_reduce_part *part = &r->parts[p];
+            part->kernels->rows(BLOCK_ITEMS / NX_LANES, NX_LANES, nx_reduce_elements(w, part, kept, first + done),
+                                NX_LANES * nx_value_size(part), 0, (size_t)(done / NX_LANES), spare_nodes(w, p).value, NULL);
+        }
+    }
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes lanes = spare_nodes(w, p), to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
+        for (int64_t half = NX_LANES / 2; half > 0; half /= 2) {
+            nx_merge_nodes(part, half, lanes, nx_nodes_at(part, lanes, half), 1, 1);
+        }
+        nx_copy_nodes(part, to, lanes, 1);
+        note_settled(w, p, to);
+    }
+}
+
+/* Some leaves of a row, of which the first is number `leaf` of its group. */
+static void reduce_some_leaves(const work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
+    const nx_reduce *r = w->r;
+    if (!w->is_direct) nx_reduce_fill(w, kept, first, count);
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nodes to = nx_nodes_at(&r->parts[p], nx_part_nodes(w, p), leaf);
+        reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first), first, count, spare_nodes(w, p), to);
         note_settled(w, p, to);
     }
 }
@@ -75,13 +137,11 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
     const int64_t count = nx_min_i64(r->reduced.count - first, r->group_leaves * NX_LEAF_ITEMS);
     int64_t done = 0;
     while (done < count && !are_all_settled(w)) {
-        const int64_t items = nx_min_i64(count - done, r->capacity);
-        if (!w->is_direct) nx_reduce_fill(w, kept, first + done, items);
-        for (uint32_t p = 0; p < r->part_count; p++) {
-            const nodes to = nx_nodes_at(&r->parts[p], nx_part_nodes(w, p), done / NX_LEAF_ITEMS);
-            reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first + done), first + done, items, to);
-            note_settled(w, p, to);
-        }
+        const bool has_blocks = !w->is_direct && r->has_lanes && count - done >= NX_LEAF_ITEMS;
+        const int64_t most = has_blocks ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
+        const int64_t items = nx_min_i64(count - done, most);
+        if (has_blocks) reduce_blocks(w, kept, first + done, done / NX_LEAF_ITEMS);
+        else reduce_some_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
         done += items;
     }
     for (uint32_t p = 0; p < r->part_count; p++) {

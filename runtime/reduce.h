@@ -16,6 +16,7 @@
 
 typedef struct nx_reduce_part {
     const nx_reduce_kernels *kernels;
+    const nx_reduce_kernels *extremum; /* argmin and argmax: of what their index is the place; else NULL */
     nx_reducer reducer;
     nexpr_dtype loop;
     uint32_t operand;     /* output of the nest */
@@ -39,6 +40,7 @@ struct nx_reduce {
     uint32_t part_count;
     bool by_rows;         /* the last axis is kept: leaves of rows */
     bool rows_are_kept;   /* else: whether the outer one of the backend's two axes is kept */
+    bool has_lanes;       /* all nodes are values alone, so that lanes are nodes too */
     bool stops_early;     /* one element of any and all: its first witness ends it */
     nx_reduce_axes kept, reduced;
     int64_t leaf_items, leaf_count;

@@ -137,13 +137,13 @@ static void choose_groups(nx_reduce *r, bool may_share) {
     r->group_count = divide_up(r->leaf_count, r->group_leaves);
 }
 
-/* The leaves of a group, or a stack with a slot for the leaf that is being made; what scans keeps a stack of all leaves, and
+/* The leaves of a group and the lanes of one, or a stack with a slot for the leaf that is being made; what scans keeps a stack of all leaves, and
  * two nodes for the prefix. */
 static void choose_slots(nx_reduce *r) {
     int levels = 1;
     while ((int64_t)1 << levels <= (r->scans ? r->leaf_count : r->group_leaves)) levels++;
     r->spare_slots = r->scans ? 2 : 0;
-    r->node_slots = r->by_rows || r->scans ? levels + 1 + r->spare_slots : r->group_leaves;
+    r->node_slots = r->by_rows || r->scans ? levels + 1 + r->spare_slots : r->group_leaves + NX_LANES;
     r->node_cols = r->by_rows ? r->width : 1;
 }
 
@@ -246,6 +246,8 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool 
     choose_groups(r, may_share);
     choose_slots(r);
     r->stops_early = stops_early(r);
+    r->has_lanes = true;
+    for (uint32_t p = 0; p < r->part_count; p++) r->has_lanes &= !r->parts[p].kernels->has_extra;
     lay_buffers(nest);
     nx_nest_note_alignment(nest);
     find_direct(nest);
