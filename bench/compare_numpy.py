@@ -70,7 +70,9 @@ ROWS = {
     "steps": ("a[1:] - a[:-1]", "a", lambda a, out: np.subtract(a[1:], a[:-1], out=out)),
     "stencil": ("a[:-2, 1:-1] + a[2:, 1:-1] + a[1:-1, :-2] + a[1:-1, 2:] - 4*a[1:-1, 1:-1]", "A", apply_stencil),
     "symmetric": ("a + a.T", "B", lambda a, out: np.add(a, a.T, out=out)),
-    "gathered": ("take(a, b)", "ai", lambda a, b, out: np.take(a, b, out=out, mode="clip")),
+    "few": ("a[b]", "a1", None),
+    "most": ("a[b]", "a9", None),
+    "gathered": ("a[b]", "ai", lambda a, b, out: np.take(a, b, out=out, mode="clip")),
     "running": ("cumsum(a)", "a", lambda a, out: np.cumsum(a, out=out)),
 }
 

@@ -350,6 +350,58 @@ LOOP(symmetric) {
 
 /* ------------------------------------------------------------------------------------------------- what is selected -- */
 
+/* Without branches. What is stored behind the last element that is taken is inside of a's length. */
+static size_t compress(size_t n, const double *restrict a, const uint8_t *restrict mask, double *restrict r) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        r[count] = a[i];
+        count += mask[i];
+    }
+    return count;
+}
+
+/* The same, with nothing stored behind it. */
+static void compress_within(size_t n, const double *restrict a, const uint8_t *restrict mask, double *restrict r,
+                            size_t room) {
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < room; i++) {
+        r[count] = a[i];
+        count += mask[i];
+    }
+}
+
+static size_t count_true(size_t n, const uint8_t *mask) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += mask[i];
+    return count;
+}
+
+static void select_some(bool parallel, size_t n, double *r, const double *a, const uint8_t *mask) {
+    size_t count[MOST_THREADS + 1] = {0};
+    if (!parallel) {
+        compress(n, a, mask, r);
+        return;
+    }
+#pragma omp parallel num_threads((int)least((size_t)omp_get_max_threads(), MOST_THREADS))
+    {
+        const size_t threads = (size_t)omp_get_num_threads(), own = (size_t)omp_get_thread_num();
+        const size_t first = n / threads * own, end = own + 1 < threads ? first + n / threads : n;
+        count[own + 1] = count_true(end - first, mask + first);
+        size_t before = 0;
+#pragma omp barrier
+        for (size_t k = 0; k <= own; k++) before += count[k];
+        compress_within(end - first, a + first, mask + first, r + before, count[own + 1]);
+    }
+}
+
+LOOP(few) {
+    select_some(parallel, rows * columns, result, inputs[0], inputs[1]);
+}
+
+LOOP(most) {
+    select_some(parallel, rows * columns, result, inputs[0], inputs[1]);
+}
+
 static void gather(size_t n, const double *restrict a, const int64_t *restrict index, double *restrict r) {
     for (size_t i = 0; i < n; i++) r[i] = a[index[i]];
 }

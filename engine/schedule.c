@@ -250,7 +250,9 @@ static nexpr_status make_reduction_pass(nx_scheduler *s, uint32_t first) {
     const uint32_t most = s->barrier_count - first;
     const int ndim = s->state[leader->root].shape->ndim;
     const nx_node_kind kind = (nx_node_kind)s->ir->nodes[leader->node].kind;
-    nx_pass pass = {.kind = kind == NX_NODE_SCAN ? NX_PASS_SCAN : kind == NX_NODE_REDUCE ? NX_PASS_REDUCE : NX_PASS_COMPRESS};
+    nx_pass pass = {.kind = NX_PASS_COMPRESS};
+    if (kind == NX_NODE_SCAN) pass.kind = NX_PASS_SCAN;
+    if (kind == NX_NODE_REDUCE) pass.kind = NX_PASS_REDUCE;
     nx_ref *roots = nx_scheduler_take(s, most + 1, sizeof *roots);
     pass.reductions = nx_scheduler_take(s, most, sizeof *pass.reductions);
     pass.is_reduced = nx_scheduler_take(s, (size_t)ndim, sizeof *pass.is_reduced);
@@ -356,7 +358,8 @@ static nexpr_status make_values(nx_scheduler *s) {
 
 nexpr_status nx_schedule_make(const nx_ir *ir, const nx_layout *inputs, const int64_t *lengths, const bool *takes_directly,
                               size_t max_nodes, nx_arena *arena, nx_schedule *ret, nexpr_error *err) {
-    nx_scheduler s = {.ir = ir, .inputs = inputs, .lengths = lengths, .takes_directly = takes_directly, .arena = arena, .err = err, .ret = ret,
+    nx_scheduler s = {.ir = ir, .inputs = inputs, .lengths = lengths, .takes_directly = takes_directly, .arena = arena, .err = err,
+                      .ret = ret,
                       .max_demands = max_nodes};
     *ret = (nx_schedule){.pass_count = 0};
     NX_TRY(nx_schedule_shapes(&s));

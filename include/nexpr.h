@@ -281,7 +281,8 @@ NEXPR_API nexpr_dtype nexpr_result_dtype(const nexpr *expr, int index);
  * that part of the results; nexpr_slabs_new finds out how others are evaluated by parts. */
 NEXPR_API bool nexpr_is_elementwise(const nexpr *expr);
 /* The shape of a result for inputs of given shapes; data and dtype of the arrays are not looked at. ret_shape has room for
- * NEXPR_MAX_NDIM sizes; one that depends on the data, as that of a[a > 0], is unknown until run and given as -1. Errors: SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */
+ * NEXPR_MAX_NDIM sizes; one that depends on the data, as that of a[a > 0], is unknown until run and given as -1. Errors:
+ * SHAPE, VALUE, LIMIT, MEMORY, ARGUMENT; those of views have a place in the text. */
 NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *const *inputs, int index, int *ret_ndim,
                                           int64_t *ret_shape, nexpr_error *err);
 /* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the

@@ -118,7 +118,7 @@ static void mark_needed(const nx_ir *ir, nx_ref root, uint8_t *needed) {
 }
 
 static void note_kind(nexpr *e, nx_node_kind kind) {
-    e->has_views |= kind >= NX_NODE_VIEW;
+    e->is_scheduled |= kind >= NX_NODE_VIEW;
     e->has_lengths |= kind == NX_NODE_COMPRESS;
 }
 

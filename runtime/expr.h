@@ -22,11 +22,11 @@ struct nexpr {
     nx_memory memory;
     nx_arena arena;
     nx_ir ir;
-    bool has_views;          /* so that passes over the arrays are known only when shapes are (engine/schedule.h) */
+    bool is_scheduled;       /* not elementwise, so that passes over the arrays are known only when shapes are (engine/schedule.h) */
     bool has_lengths;        /* some extents depend on the data (runtime/lengths.h) */
     const int64_t *lengths;  /* of a copy for one evaluation: these extents, by node */
     size_t max_nodes;        /* of all passes */
-    nx_vm_program *code;     /* of all results together; with views only to be listed */
+    nx_vm_program *code;     /* of all results together; scheduled ones only to be listed */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 

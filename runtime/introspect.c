@@ -66,7 +66,7 @@ size_t nexpr_listing(const nexpr *e, char *buffer, size_t capacity) {
 }
 
 bool nexpr_is_elementwise(const nexpr *e) {
-    return !e->has_views;
+    return !e->is_scheduled;
 }
 
 /* ---------------------------------------------------------------------------------------------- the op table -- */

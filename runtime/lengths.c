@@ -5,7 +5,7 @@
 #include <string.h>
 
 static void copy_expr(const nexpr *e, nexpr *ret) {
-    *ret = (nexpr){.references = 1, .memory = e->memory, .ir = e->ir, .has_views = true, .has_lengths = true,
+    *ret = (nexpr){.references = 1, .memory = e->memory, .ir = e->ir, .is_scheduled = true, .has_lengths = true,
                    .max_nodes = e->max_nodes, .code = e->code, .is_used = e->is_used};
 }
 

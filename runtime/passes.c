@@ -33,8 +33,8 @@ nexpr_status nx_find_layouts(const nexpr *e, const nexpr_array *const *inputs, n
 nexpr_status nx_find_result_shapes(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_shape *ret,
                                    nexpr_error *err) {
     const uint32_t count = e->ir.result_count;
-    for (uint32_t i = 0; i < count && !e->has_views; i++) NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, i), &ret[i], err));
-    if (!e->has_views) return NEXPR_OK;
+    for (uint32_t i = 0; i < count && !e->is_scheduled; i++) NX_TRY(nx_broadcast(e, inputs, nx_expr_used(e, i), &ret[i], err));
+    if (!e->is_scheduled) return NEXPR_OK;
     nx_layout *layouts;
     const nx_shape **shapes = nx_arena_alloc(arena, count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
@@ -64,7 +64,7 @@ static nexpr_status find_scheduled_result(const nexpr *e, const nexpr_array *con
 
 nexpr_status nx_find_new_result(const nexpr *e, const nexpr_allocator *allocator, const nexpr_array *const *inputs,
                                 uint32_t result, nx_shape *ret_shape, int64_t *ret_strides, nexpr_error *err) {
-    if (!e->has_views) {
+    if (!e->is_scheduled) {
         const uint8_t *used = nx_expr_used(e, result);
         NX_TRY(nx_broadcast(e, inputs, used, ret_shape, err));
         nx_nest_order_like(e, inputs, used, ret_shape, nexpr_dtype_size(nexpr_result_dtype(e, (int)result)), ret_strides);

@@ -222,7 +222,7 @@ static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
     plan->nest_inputs = take(plan, inputs, sizeof *plan->nest_inputs);
     plan->nest_outputs = take(plan, outputs, sizeof *plan->nest_outputs);
     if (!plan->nest_inputs || !plan->nest_outputs) return nx_fail_memory(err);
-    if (!plan->expr->has_views) return NEXPR_OK;
+    if (!plan->expr->is_scheduled) return NEXPR_OK;
     plan->all_inputs = take(plan, (size_t)plan->input_count + plan->temporary_count + 1, sizeof *plan->all_inputs);
     plan->all_outputs = take(plan, (size_t)plan->output_count + plan->temporary_count, sizeof *plan->all_outputs);
     return plan->all_inputs && plan->all_outputs ? NEXPR_OK : nx_fail_memory(err);
@@ -243,7 +243,7 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
         NX_TRY(check_output(plan, outputs[i], i, &shapes[i], err));
         NX_TRY(copy_array(plan, outputs[i], &plan->outputs[i], err));
     }
-    NX_TRY(e->has_views ? nx_plan_make_passes(plan, inputs, err) : make_nests(plan, shapes, err));
+    NX_TRY(e->is_scheduled ? nx_plan_make_passes(plan, inputs, err) : make_nests(plan, shapes, err));
     return nx_plan_finish(plan, err);
 }
 
@@ -320,7 +320,7 @@ static bool needs_spool(const nexpr_plan *plan, uint32_t i, const void *const *i
     for (uint32_t k = 0; k < plan->input_count; k++) {
         if (!plan->inputs[k].is_used) continue;
         nx_overlap found = overlap(&plan->outputs[i], out[i], &plan->inputs[k], in[k]);
-        const bool may_move = plan->output_count > 1 || plan->expr->has_views;
+        const bool may_move = plan->output_count > 1 || plan->expr->is_scheduled;
         if (found == NX_OVERLAP_SOME || (found == NX_OVERLAP_SAME && may_move)) return true;
     }
     return false;
@@ -499,7 +499,8 @@ static void unspool(nexpr_plan *plan, void *const *out) {
         if (nest->reduce) nx_reduce_unspool(nest, plan->output_count, (const void *const *)plan->spools, out);
         for (uint32_t k = 0; k < nest->output_count; k++) {
             const nx_nest_operand *x = &nest->operands[nest->input_count + k];
-            if (!x->is_buffer && x->state & NX_SPOOLED) nx_nest_unspool(nest, k, plan->spools[x->index], (char *)out[x->index] + x->offset);
+            if (x->is_buffer || !(x->state & NX_SPOOLED)) continue;
+            nx_nest_unspool(nest, k, plan->spools[x->index], (char *)out[x->index] + x->offset);
         }
     }
 }

@@ -248,6 +248,7 @@ void nx_reduce_unspool(const nx_nest *nest, uint32_t count, const void *const *s
     const nx_reduce *r = nest->reduce;
     for (uint32_t p = 0; p < r->part_count && !r->is_prefix && !r->compresses; p++) {
         const nx_reduce_part *part = &r->parts[p];
-        if (part->target < count && spools[part->target]) memcpy(targets[part->target], spools[part->target], result_bytes(r, part));
+        if (part->target >= count || !spools[part->target]) continue;
+        memcpy(targets[part->target], spools[part->target], result_bytes(r, part));
     }
 }

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-/* Elements of a task, roughly; elements of a buffer, of one that transposes, and bytes of a row that stay in a cache. */
-enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32, ROW_ITEMS = 2048 };
+/* Elements of a task, roughly; of a buffer; and of rows that stay in a cache. */
+enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, ROW_ITEMS = 2048 };
+/* Of operands that lie across memory: elements and rows of a buffer, and columns of a stretch. */
+enum { TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
 enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 18, MOST_SCANNED_GROUPS = 64 };
 
@@ -127,7 +129,9 @@ static void choose_groups(nx_reduce *r, bool may_share) {
     }
     int64_t most = r->kept.count ? MOST_NODES / r->kept.count : 1;
     const bool shares = may_share && r->kept.count / r->width < MOST_SCANNED_GROUPS / 4;
-    const int64_t limit = r->compresses ? (may_share ? MOST_GROUPS : 1) : r->scans || r->is_prefix ? (shares ? MOST_SCANNED_GROUPS : 1) : MOST_GROUPS;
+    int64_t limit = MOST_GROUPS;
+    if (r->compresses) limit = may_share ? MOST_GROUPS : 1;
+    else if (r->scans || r->is_prefix) limit = shares ? MOST_SCANNED_GROUPS : 1;
     most = most < 1 ? 1 : most > limit ? limit : most;
     r->group_leaves = 1;
     while (r->group_leaves < r->leaf_count &&
@@ -137,8 +141,8 @@ static void choose_groups(nx_reduce *r, bool may_share) {
     r->group_count = divide_up(r->leaf_count, r->group_leaves);
 }
 
-/* The leaves of a group and the lanes of one, or a stack with a slot for the leaf that is being made; what scans keeps a stack of all leaves, and
- * two nodes for the prefix. */
+/* The leaves of a group and the lanes of one; or a stack with a slot for the leaf that is being made. What scans keeps a stack
+ * of all leaves, and two nodes for the prefix. */
 static void choose_slots(nx_reduce *r) {
     int levels = 1;
     while ((int64_t)1 << levels <= (r->scans ? r->leaf_count : r->group_leaves)) levels++;

@@ -50,7 +50,7 @@ static bool is_streamed(const stream *s, uint32_t input) {
 /* ------------------------------------------------------------------------------------------------- checking -- */
 
 static nexpr_status check_results(stream *s, nexpr_error *err) {
-    if (s->expr->has_views) {
+    if (s->expr->is_scheduled) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE,
                        "an expression with views reads elements of other places, and cannot be streamed element by element");
     }

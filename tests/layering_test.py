@@ -28,7 +28,7 @@ MAY_INCLUDE = {
 ONLY_IN = {
     "mpi.h": {"runtime/mpi", "tests"},
     "llvm-c/": {"jit/llvm", "tests"},
-    "omp.h": {"runtime", "tests"},
+    "omp.h": {"runtime", "bench", "tests"},
     "sleef.h": {"math", "tests"},
 }
 PUBLIC = {"nexpr.h", "nexpr_io.h", "nexpr_mpi.h"}

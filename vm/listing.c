@@ -132,16 +132,22 @@ static void put_ref(writer *w, const nx_vm_program *program, nx_vm_ref ref) {
     }
 }
 
+static const char *view_name(nx_view_kind kind) {
+    if (kind == NX_VIEW_INDEX) return "index";
+    return kind < NX_VIEW_KINDS ? nx_view_rows[kind].names : "whole";
+}
+
 static void put_operation(writer *w, const nx_vm_instruction *instruction) {
     char name[NX_NAME_MAX];
     switch ((nx_node_kind)instruction->kind) {
     case NX_NODE_CAST: put_text(w, nexpr_dtype_name((nexpr_dtype)instruction->dtype)); break;
-    case NX_NODE_VIEW: put_text(w, instruction->op == NX_VIEW_INDEX ? "index" : nx_view_rows[instruction->op].names); break;
+    case NX_NODE_VIEW: put_text(w, view_name((nx_view_kind)instruction->op)); break;
     case NX_NODE_REDUCE: put_format(w, "reduce_%s", nx_reducer_name((nx_reducer)instruction->op)); break;
     case NX_NODE_SCAN: put_format(w, "scan_%s", nx_reducer_name((nx_reducer)instruction->op)); break;
     case NX_NODE_EXTENT: put_text(w, "extent"); break;
     case NX_NODE_INDEX: put_text(w, "indices"); break;
     case NX_NODE_LIKE: put_text(w, "like"); break;
+    case NX_NODE_ALONG: put_text(w, "along"); break;
     case NX_NODE_COMPRESS: put_text(w, "compress"); break;
     case NX_NODE_LOOKUP: put_text(w, nx_lookup_name((nx_lookup)instruction->op)); break;
     default: put_text(w, nx_op_name((nx_op)instruction->op, name)); break;

@@ -406,7 +406,7 @@ static nx_value start_of(const subject *s) {
 
 static void check_start(const subject *s) {
     for (size_t n = 1; n <= 40; n++) {
-        for (size_t i = 0; i < n; i++) expected[i] = (state){start_of(s), {0}};
+        for (size_t i = 0; i < n; i++) expected[i] = (state){start_of(s), {.bits = {0, 0}}};
         for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
             const nx_reduce_kernels *k = kernels_on(s, isa);
             if (!k) continue;
