@@ -23,7 +23,7 @@ void nx_compress_run(const nx_nest_args *args, int64_t task, int worker) {
     char *to = (char *)args->outputs[0];
     size_t count = 0;
     if (r->prefix) to += (size_t)group_counts(r->prefix)[task] * item;
-    for (int64_t at = first; at < end; at += r->capacity) {
+    for (int64_t at = first; at < end && !nx_reduce_is_cancelled(&w); at += r->capacity) {
         const size_t items = (size_t)nx_min_i64(end - at, r->capacity);
         nx_reduce_fill(&w, 0, at, (int64_t)items);
         const uint8_t *mask = (const uint8_t *)nx_reduce_buffer(&w, MASK);

@@ -63,6 +63,7 @@ typedef struct nx_nest_args {
     const char *const *inputs; /* addresses of the nest's first elements */
     char *const *outputs;      /* spooled ones: of the buffers */
     char *workers;             /* memory of the running threads, worker_bytes each, aligned to 64 */
+    const volatile int *cancel; /* of the run; long tasks look at it and end early. May be NULL */
 } nx_nest_args;
 
 /* Computes one task. The floating-point environment is set. Errors: VALUE, for the first element of the task that has one. */

@@ -398,11 +398,15 @@ static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error 
     return NEXPR_OK;
 }
 
+static nexpr_status fail_cancelled(nexpr_error *err) {
+    return nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+}
+
 static nexpr_status run_alone(nest_run *run, nexpr_error *err) {
     nexpr_status status = NEXPR_OK;
     for (int64_t i = 0; i < run->args.nest->task_count && !status; i++) {
         if (nx_is_cancelled(run->plan->run.cancel))
-            status = nx_fail(err, NEXPR_CANCELLED, NX_NOWHERE, "the evaluation was cancelled");
+            status = fail_cancelled(err);
         else status = run_task(run, i, 0, err);
     }
     return status;
@@ -429,11 +433,12 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
         }
         plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
     }
-    run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers};
+    run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers, plan->run.cancel};
     nexpr_status status = is_worth_dividing(plan, nest)
         ? nx_threads_run(plan->context->threads, plan->worker_count, nest->task_count, run_task, &run, plan->run.cancel, err)
         : run_alone(&run, err);
     *done += nest->count;
+    if (!status && nest->reduce && nx_is_cancelled(plan->run.cancel)) return fail_cancelled(err);
     return status;
 }
 

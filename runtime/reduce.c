@@ -136,7 +136,7 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
     const int64_t first = group * r->group_leaves * NX_LEAF_ITEMS;
     const int64_t count = nx_min_i64(r->reduced.count - first, r->group_leaves * NX_LEAF_ITEMS);
     int64_t done = 0;
-    while (done < count && !are_all_settled(w)) {
+    while (done < count && !are_all_settled(w) && !nx_reduce_is_cancelled(w)) {
         const bool has_blocks = !w->is_direct && r->has_lanes && count - done >= NX_LEAF_ITEMS;
         const int64_t most = has_blocks ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
         const int64_t items = nx_min_i64(count - done, most);
@@ -165,7 +165,7 @@ static int64_t rows_at_once(const work *w, int64_t kept) {
 }
 
 static void reduce_rows(const work *w, int64_t kept, int64_t count, int64_t group) {
-    for (int64_t done = 0, rows; done < count; done += rows) {
+    for (int64_t done = 0, rows; done < count && !nx_reduce_is_cancelled(w); done += rows) {
         rows = nx_min_i64(rows_at_once(w, kept + done), count - done);
         if (rows > 1) reduce_rows_together(w, kept + done, rows);
         else reduce_group(w, kept + done, group);
@@ -192,7 +192,7 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
     const nx_reduce *r = w->r;
     const int64_t first = t.group * r->group_leaves, end = nx_min_i64(r->leaf_count, first + r->group_leaves);
     const int64_t items = nx_min_i64(r->reduced.count, end * NX_LEAF_ROWS) - first * NX_LEAF_ROWS;
-    for (int64_t leaf = first; leaf < end; leaf++) {
+    for (int64_t leaf = first; leaf < end && !nx_reduce_is_cancelled(w); leaf++) {
         const int64_t row = leaf * NX_LEAF_ROWS, row_end = nx_min_i64(r->reduced.count, row + NX_LEAF_ROWS);
         step_rows(w, t.kept, t.count, row, row_end);
         for (uint32_t p = 0; p < r->part_count; p++) nx_push_node(w, p, 0, leaf - first, row_end - row, t.count);

@@ -6,6 +6,8 @@
 
 /* Elements of a task, roughly; of a buffer; and of rows that stay in a cache. */
 enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, ROW_ITEMS = 2048 };
+/* Nodes that a worker holds at most: of more than 10**15 elements. */
+enum { MOST_SLOTS = 1 << 20 };
 /* Of operands that lie across memory: elements and rows of a buffer, and columns of a stretch. */
 enum { TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
@@ -249,6 +251,9 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool 
     choose_capacity(nest);
     choose_groups(r, may_share);
     choose_slots(r);
+    if (r->node_slots > MOST_SLOTS) {
+        return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "%lld elements are more than can be reduced", (long long)r->reduced.count);
+    }
     r->stops_early = stops_early(r);
     r->has_lanes = true;
     for (uint32_t p = 0; p < r->part_count; p++) r->has_lanes &= !r->parts[p].kernels->has_extra;

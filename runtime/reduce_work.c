@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/reduce_work.h"
 
+#include "runtime/threads.h"
+
 #include <string.h>
 
 nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
@@ -15,6 +17,10 @@ nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
     w.is_direct = nx_reduce_is_direct(nest);
     w.fault = nx_nest_fault(args, worker);
     return w;
+}
+
+bool nx_reduce_is_cancelled(const nx_reduce_work *w) {
+    return nx_is_cancelled(w->args->cancel);
 }
 
 nx_reduce_task nx_reduce_task_of(const nx_reduce *r, int64_t task) {

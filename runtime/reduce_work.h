@@ -32,6 +32,9 @@ typedef struct nx_reduce_task {
 nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker);
 nx_reduce_task nx_reduce_task_of(const nx_reduce *r, int64_t task);
 
+/* Whether the rest of a task does not matter any more. */
+bool nx_reduce_is_cancelled(const nx_reduce_work *w);
+
 static inline int64_t nx_min_i64(int64_t a, int64_t b) {
     return a < b ? a : b;
 }

@@ -47,7 +47,7 @@ static void scan_row(const work *w, nx_reduce_task t, char *target) {
     const nx_reduce_part *part = r->parts;
     const int64_t first = t.group * r->group_leaves, end = nx_min_i64(r->leaf_count, first + r->group_leaves);
     push_groups(w, t);
-    for (int64_t leaf = first; leaf < end; leaf++) {
+    for (int64_t leaf = first; leaf < end && !nx_reduce_is_cancelled(w); leaf++) {
         const int64_t at = leaf * NX_LEAF_ITEMS, items = nx_min_i64(r->reduced.count - at, NX_LEAF_ITEMS);
         if (!w->is_direct) nx_reduce_fill(w, t.kept, at, items);
         const char *x = nx_reduce_elements(w, part, t.kept, at);
@@ -84,7 +84,9 @@ void nx_scan_run(const nx_nest_args *args, int64_t task, int worker) {
     if (r->by_rows) {
         push_groups(&w, t);
         const int64_t end = nx_min_i64(r->leaf_count, (t.group + 1) * r->group_leaves);
-        for (int64_t leaf = t.group * r->group_leaves; leaf < end; leaf++) scan_leaf_of_columns(&w, t, leaf, target);
+        for (int64_t leaf = t.group * r->group_leaves; leaf < end && !nx_reduce_is_cancelled(&w); leaf++) {
+            scan_leaf_of_columns(&w, t, leaf, target);
+        }
         return;
     }
     for (int64_t kept = t.kept, last = t.kept + t.count; kept < last; kept++) {

@@ -153,6 +153,34 @@ static void reports_progress_and_is_cancelled(void **state) {
     free(y);
 }
 
+static void *cancel_soon(void *flag) {
+    usleep(20000);
+    __atomic_store_n((int *)flag, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+/* Of an array that is one element, repeated so often that no task of it would end in time. */
+static void a_long_reduction_is_cancelled_within_a_task(void **state) {
+    (void)state;
+    static const char *const texts[] = {"sum(a)", "max(a*2, axis=0)", "argmax(a)"};
+    double one = 1, results[2];
+    for (int i = 0; i < LENGTH(texts); i++) {
+        nexpr *expr = compile(texts[i], F64, NONE, NONE);
+        nexpr_error err = nexpr_error_init();
+        nexpr_run_options run = nexpr_run_options_init();
+        nexpr_array a = array_of(&one, F64, 2, DIMS((int64_t)1 << 46, 2), DIMS(0, 0));
+        nexpr_array out = array_of(results, nexpr_result_dtype(expr, 0), i == 1, DIMS(2), NULL), *outputs[1] = {&out};
+        const nexpr_array *inputs[1] = {&a};
+        int cancel = 0;
+        pthread_t thread;
+        run.cancel = &cancel;
+        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancel), 0);
+        assert_int_equal(nexpr_evaluate(expr, NULL, inputs, outputs, &run, &err), NEXPR_CANCELLED);
+        pthread_join(thread, NULL);
+        nexpr_free(&expr);
+    }
+}
+
 static void refuses_structs_without_their_size(void **state) {
     (void)state;
     double x = 1;
@@ -391,6 +419,7 @@ int main(void) {
         cmocka_unit_test(a_prepared_run_allocates_nothing),
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
         cmocka_unit_test(reports_progress_and_is_cancelled),
+        cmocka_unit_test(a_long_reduction_is_cancelled_within_a_task),
         cmocka_unit_test(refuses_structs_without_their_size),
         cmocka_unit_test(the_hosts_floating_point_environment_does_not_matter),
         cmocka_unit_test(streams_in_chunks_of_any_size_with_broadcast_arrays),
