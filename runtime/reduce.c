@@ -10,7 +10,7 @@ typedef nx_tree_nodes nodes;
 typedef nx_reduce_work work;
 
 /* Elements of a block; elements of leaves that are reduced in memory before it is looked whether more are needed. */
-enum { BLOCK_ITEMS = 1024, DIRECT_ITEMS = 1 << 16 };
+enum { BLOCK_ITEMS = 512, DIRECT_ITEMS = 1 << 16 };
 
 /* Combines `count` nodes of `cols` kept elements each, of `unit` elements of `total` in all, by the tree, in the first one. */
 static void combine(const nx_reduce_part *part, nodes first, int64_t count, int64_t cols, int64_t unit, int64_t total) {
