@@ -123,6 +123,10 @@ struct nexpr_job {
 
 /* ----------------------------------------------------------------------------------------------- job_space.c -- */
 
+/* Bytes of one element of each of the unit's parts together. */
+int64_t nx_unit_item_bytes(const nx_unit *unit);
+/* Adds a*b; INT64_MAX if that is too large. */
+void nx_add_product(int64_t *sum, int64_t a, int64_t b);
 /* The sizes of an array, aligned to the space's axes; false if it does not fit into it: then it has no part in the pass. */
 bool nx_pass_align(const nx_pass *pass, int ndim, const int64_t *shape, nx_axes *ret);
 /* The region of a box for such sizes; in a space that it does not fit into, an axis that does not becomes empty. */

@@ -17,17 +17,6 @@ static const nx_group *group_of(const nexpr_job *job, int unit) {
     return &u->reader->groups[u->group];
 }
 
-static void add_product(int64_t *sum, int64_t a, int64_t b) {
-    int64_t product;
-    if (__builtin_mul_overflow(a, b, &product) || __builtin_add_overflow(*sum, product, sum)) *sum = INT64_MAX;
-}
-
-static int64_t item_bytes(const nx_unit *u) {
-    int64_t bytes = 0;
-    for (int k = 0; k < u->part_count; k++) bytes += u->parts[k].item_size;
-    return bytes;
-}
-
 static nexpr_slab_part input_part(const nexpr_job *job, int pass, int input) {
     nexpr_slab_part part = nexpr_slab_part_init();
     nexpr_slabs_input(job->slabs, pass, input, &part);
@@ -122,8 +111,8 @@ int64_t nx_slab_read_bytes(const nexpr_job *job, int unit) {
         times += elements == g->count;
         rest += elements == g->count ? 0 : elements;
     }
-    add_product(&bytes, times, g->stored_bytes);
-    if (rest) add_product(&bytes, (int64_t)((double)rest / (double)g->count * (double)g->stored_bytes), 1);
+    nx_add_product(&bytes, times, g->stored_bytes);
+    if (rest) nx_add_product(&bytes, (int64_t)((double)rest / (double)g->count * (double)g->stored_bytes), 1);
     return bytes;
 }
 
@@ -167,10 +156,10 @@ static void find_collected(nexpr_job *job) {
 static int64_t resting_bytes(const nexpr_job *job) {
     int64_t bytes = nexpr_slabs_bytes(job->slabs);
     for (int i = 0; i < job->unit_count; i++) {
-        if (job->units[i].is_kept) add_product(&bytes, group_of(job, i)->count, item_bytes(&job->units[i]));
+        if (job->units[i].is_kept) nx_add_product(&bytes, group_of(job, i)->count, nx_unit_item_bytes(&job->units[i]));
     }
     for (int i = 0; i < job->result_count; i++) {
-        if (job->results[i].is_collected) add_product(&bytes, job->results[i].count, job->results[i].item_size);
+        if (job->results[i].is_collected) nx_add_product(&bytes, job->results[i].count, job->results[i].item_size);
     }
     return bytes;
 }
@@ -181,12 +170,12 @@ static int64_t moving_bytes(const nexpr_job *job, int pass, int64_t rows) {
     int64_t bytes = 0;
     for (int i = 0; i < job->unit_count; i++) {
         if (job->units[i].is_kept) continue;
-        add_product(&bytes, region_count(job, pass, i, rows) * slots, item_bytes(&job->units[i]));
+        nx_add_product(&bytes, region_count(job, pass, i, rows) * slots, nx_unit_item_bytes(&job->units[i]));
     }
     for (int i = 0; i < job->result_count; i++) {
         const nx_result *r = &job->results[i];
         if (r->target < 0 || r->is_collected) continue;
-        add_product(&bytes, nx_slab_row_items(job, pass, i) * rows * slots, r->item_size);
+        nx_add_product(&bytes, nx_slab_row_items(job, pass, i) * rows * slots, r->item_size);
     }
     return bytes;
 }
@@ -216,7 +205,7 @@ static int64_t common_bytes(const nexpr_job *job, int pass) {
     int64_t bytes = 0;
     for (int i = 0; i < job->unit_count; i++) {
         const nexpr_slab_part part = nx_slab_unit(job, pass, i);
-        if (part.behind > part.before) add_product(&bytes, part.behind - part.before, item_bytes(&job->units[i]));
+        if (part.behind > part.before) nx_add_product(&bytes, part.behind - part.before, nx_unit_item_bytes(&job->units[i]));
     }
     return bytes;
 }
@@ -225,7 +214,7 @@ static void cut_pass(nexpr_job *job, int pass, int64_t limit) {
     nx_pass *p = &job->passes[pass];
     const int64_t rows = p->space.size[0], most = find_rows(job, pass, limit);
     int64_t wanted = preferred;
-    add_product(&wanted, 4 * NX_JOB_SLOTS, common_bytes(job, pass));
+    nx_add_product(&wanted, 4 * NX_JOB_SLOTS, common_bytes(job, pass));
     p->piece.size[0] = most;
     if (wanted < limit && !wants_long_slabs(job, pass)) p->piece.size[0] = find_rows(job, pass, wanted);
     p->boxes[0] = p->box_count = rows ? (rows + p->piece.size[0] - 1) / p->piece.size[0] : 0;
@@ -240,7 +229,7 @@ bool nx_job_cut_slabs(nexpr_job *job) {
         if (bytes > largest) largest = bytes;
     }
     job->buffer_bytes = largest;
-    add_product(&job->buffer_bytes, resting, 1);
+    nx_add_product(&job->buffer_bytes, resting, 1);
     return job->buffer_bytes <= (int64_t)job->max_memory;
 }
 
@@ -310,12 +299,12 @@ static bool is_better_whole(const nexpr_job *job) {
     bool is_read_again = false;
     for (int i = 0; i < job->unit_count; i++) {
         int passes = 0;
-        add_product(&bytes, group_of(job, i)->count, item_bytes(&job->units[i]));
+        nx_add_product(&bytes, group_of(job, i)->count, nx_unit_item_bytes(&job->units[i]));
         for (int p = 0; p < job->pass_count; p++) passes += nx_slab_unit(job, p, i).use == NEXPR_SLAB_ROWS;
         is_read_again = is_read_again || passes > 1;
     }
     for (int i = 0; i < job->result_count; i++) {
-        if (job->results[i].target >= 0) add_product(&bytes, job->results[i].count, job->results[i].item_size);
+        if (job->results[i].target >= 0) nx_add_product(&bytes, job->results[i].count, job->results[i].item_size);
     }
     return is_read_again && bytes <= (int64_t)job->max_memory;
 }

@@ -258,12 +258,12 @@ typedef struct cost {
     int64_t moving, resting, read;
 } cost;
 
-static void add_product(int64_t *sum, int64_t a, int64_t b) {
+void nx_add_product(int64_t *sum, int64_t a, int64_t b) {
     int64_t product;
     if (__builtin_mul_overflow(a, b, &product) || __builtin_add_overflow(*sum, product, sum)) *sum = INT64_MAX;
 }
 
-static int64_t item_bytes(const nx_unit *u) {
+int64_t nx_unit_item_bytes(const nx_unit *u) {
     int64_t bytes = 0;
     for (int k = 0; k < u->part_count; k++) bytes += u->parts[k].item_size;
     return bytes;
@@ -278,22 +278,22 @@ static cost find_cost(const nexpr_job *job, int pass) {
         const nx_group *g = &u->reader->groups[u->group];
         if (!nx_pass_align(p, g->ndim, g->shape, &axes)) continue;
         bool rests = nx_pass_is_constant(p, &axes);
-        add_product(rests ? &c.resting : &c.moving, nx_pass_region_count(p, &axes) * (rests ? 1 : NX_JOB_SLOTS),
-                    item_bytes(u));
-        add_product(&c.read, nx_pass_repeats(p, &axes), g->count);
+        nx_add_product(rests ? &c.resting : &c.moving, nx_pass_region_count(p, &axes) * (rests ? 1 : NX_JOB_SLOTS),
+                    nx_unit_item_bytes(u));
+        nx_add_product(&c.read, nx_pass_repeats(p, &axes), g->count);
     }
     for (int i = 0; i < job->result_count && !job->has_unknown; i++) {
         const nx_result *r = &job->results[i];
         if (r->target < 0 || !nx_pass_align(p, r->ndim, r->shape, &axes)) continue;
         int64_t slots = p->box_count > 1 ? NX_JOB_SLOTS : 1;
-        add_product(&c.moving, nx_pass_region_count(p, &axes) * slots, r->item_size);
+        nx_add_product(&c.moving, nx_pass_region_count(p, &axes) * slots, r->item_size);
     }
     return c;
 }
 
 int64_t nx_job_buffer_bytes(const nexpr_job *job, int pass) {
     cost c = find_cost(job, pass);
-    add_product(&c.moving, c.resting, 1);
+    nx_add_product(&c.moving, c.resting, 1);
     return c.moving;
 }
 
