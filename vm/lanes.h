@@ -90,18 +90,21 @@ typedef struct steps {
     const T *x0 = (x), *x1 = row_at(x0, row_stride, 1), *x2 = row_at(x1, row_stride, 1),                    \
             *x3 = row_at(x2, row_stride, 1), *x4 = row_at(x3, row_stride, 1), *x5 = row_at(x4, row_stride, 1), \
             *x6 = row_at(x5, row_stride, 1), *x7 = row_at(x6, row_stride, 1)
+/* Their elements in column c. */
+#define EIGHT_ELEMENTS(c)                                                                                   \
+    const T e0 = LOAD_T(x0[c]), e1 = LOAD_T(x1[c]), e2 = LOAD_T(x2[c]), e3 = LOAD_T(x3[c]);                 \
+    const T e4 = LOAD_T(x4[c]), e5 = LOAD_T(x5[c]), e6 = LOAD_T(x6[c]), e7 = LOAD_T(x7[c])
+#define IS_ONE_NAN (ISNAN(e0) | ISNAN(e1) | ISNAN(e2) | ISNAN(e3) | ISNAN(e4) | ISNAN(e5) | ISNAN(e6) | ISNAN(e7))
 
 INLINE void step_eight_rows(steps s, size_t cols, const T *x, ptrdiff_t row_stride, T *value) {
     EIGHT_ROWS(x, row_stride);
     INDEPENDENT
     for (size_t c = 0; c < cols; c++) {
-        const T e0 = LOAD_T(x0[c]), e1 = LOAD_T(x1[c]), e2 = LOAD_T(x2[c]), e3 = LOAD_T(x3[c]);
-        const T e4 = LOAD_T(x4[c]), e5 = LOAD_T(x5[c]), e6 = LOAD_T(x6[c]), e7 = LOAD_T(x7[c]);
+        EIGHT_ELEMENTS(c);
         const T before = value[c];
         T l = s.quick(s.quick(s.quick(s.quick(before, e0), e1), e2), e3);
         l = s.quick(s.quick(s.quick(s.quick(l, e4), e5), e6), e7);
-        const bool spoils = ISNAN(before) | ISNAN(e0) | ISNAN(e1) | ISNAN(e2) | ISNAN(e3) | ISNAN(e4) | ISNAN(e5) |
-                            ISNAN(e6) | ISNAN(e7);
+        const bool spoils = ISNAN(before) | IS_ONE_NAN;
         const T late = FIRST_NAN(e4, FIRST_NAN(e5, FIRST_NAN(e6, e7)));
         const T early = FIRST_NAN(e0, FIRST_NAN(e1, FIRST_NAN(e2, e3)));
         const T nan = FIRST_NAN(before, FIRST_NAN(early, late));

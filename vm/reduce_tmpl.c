@@ -84,14 +84,13 @@ INLINE void first_of_eight_rows(beats *beat, size_t cols, const T *x, ptrdiff_t 
     EIGHT_ROWS(x, row_stride);
     INDEPENDENT
     for (size_t c = 0; c < cols; c++) {
-        const T e0 = LOAD_T(x0[c]), e1 = LOAD_T(x1[c]), e2 = LOAD_T(x2[c]), e3 = LOAD_T(x3[c]);
-        const T e4 = LOAD_T(x4[c]), e5 = LOAD_T(x5[c]), e6 = LOAD_T(x6[c]), e7 = LOAD_T(x7[c]);
+        EIGHT_ELEMENTS(c);
         const T before = value[c];
         T l = before, nan = before;
         MARK place = 0, nan_place = 0;
         LOOK_DOWN(0); LOOK_DOWN(1); LOOK_DOWN(2); LOOK_DOWN(3); LOOK_DOWN(4); LOOK_DOWN(5); LOOK_DOWN(6); LOOK_DOWN(7);
         LOOK_UP(7); LOOK_UP(6); LOOK_UP(5); LOOK_UP(4); LOOK_UP(3); LOOK_UP(2); LOOK_UP(1); LOOK_UP(0);
-        const bool has_nan = ISNAN(e0) | ISNAN(e1) | ISNAN(e2) | ISNAN(e3) | ISNAN(e4) | ISNAN(e5) | ISNAN(e6) | ISNAN(e7);
+        const bool has_nan = IS_ONE_NAN;
         const bool is_spoiled = has_nan & !ISNAN(before), is_other = is_spoiled | beat(before, l);
         const int64_t at = first + (int64_t)(is_spoiled ? nan_place : place), old = index[c];
         value[c] = WHERE(is_spoiled, nan, l);
