@@ -33,10 +33,10 @@ enum {
 #define RANDOM "random numbers"
 
 const nx_op_row nx_op_rows[NX_OP_COUNT] = {
-#define OP(id, group_, names_, syntax_, sig_, domain_, promote_, meaning_, math_, accuracy_, params_, doc_)    \
-    [NX_OP_##id] = {.names = names_, .spelling = syntax_, .params = params_, .doc = doc_, .group = group_,     \
-                    .sig = NX_SIG_##sig_, .domain = NX_DOMAIN_##domain_, .promote = NX_PROMOTE_##promote_,     \
-                    .math = NX_DOMAIN_##math_, .arity = ARITY_##sig_, accuracy_},
+#define OP(id, group_, names_, syntax_, sig_, domain_, promote_, meaning_, math_, inlined_, accuracy_, params_, doc_) \
+    [NX_OP_##id] = {.names = names_, .spelling = syntax_, .params = params_, .doc = doc_, .group = group_,                \
+                    .sig = NX_SIG_##sig_, .domain = NX_DOMAIN_##domain_, .promote = NX_PROMOTE_##promote_,                \
+                    .math = NX_DOMAIN_##math_, .inlined = NX_DOMAIN_##inlined_, .arity = ARITY_##sig_, accuracy_},
 #include "engine/ops.def"
 };
 
@@ -161,6 +161,10 @@ bool nx_op_has_kernel(nx_op op, nexpr_dtype loop) {
 
 bool nx_op_is_math(nx_op op, nexpr_dtype loop) {
     return nx_op_rows[op].math >> nx_dtype_class(loop) & 1;
+}
+
+bool nx_op_is_inlined(nx_op op, nexpr_dtype loop) {
+    return loop != NEXPR_FLOAT16 && nx_op_rows[op].inlined >> nx_dtype_class(loop) & 1;
 }
 
 nx_op nx_op_mirrored(nx_op op) {

@@ -62,7 +62,7 @@ typedef struct nx_op_row {
     const char *names;    /* NumPy's first, then aliases, separated by blanks */
     const char *spelling; /* of the operator, "" for a function */
     const char *params, *doc, *group;
-    uint8_t sig, domain, promote, math, arity;
+    uint8_t sig, domain, promote, math, inlined, arity;
     float ulp64, ulp32;
     double abs64, abs32;
 } nx_op_row;
@@ -105,6 +105,8 @@ bool nx_op_has_loop(nx_op op, nexpr_dtype loop);
 bool nx_op_has_kernel(nx_op op, nexpr_dtype loop);
 /* Whether math/ has the kernel. */
 bool nx_op_is_math(nx_op op, nexpr_dtype loop);
+/* Whether a compiled loop has it inline. */
+bool nx_op_is_inlined(nx_op op, nexpr_dtype loop);
 /* The op that gives the same bits if its two operands are exchanged; NX_OP_COUNT if there is none. */
 nx_op nx_op_mirrored(nx_op op);
 

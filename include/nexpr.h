@@ -65,7 +65,8 @@ NEXPR_API int nexpr_version(void);
     X(CANCELLED, "cancelled")                     /* the cancel flag was set */                         \
     X(CALLBACK, "callback failed")                /* a source or sink returned a failure */             \
     X(IO, "input/output error")                   /* the system refused a file operation */             \
-    X(FORMAT, "malformed file")                   /* a file's content is not what it has to be */
+    X(FORMAT, "malformed file")                   /* a file's content is not what it has to be */        \
+    X(UNSUPPORTED, "not supported")               /* by this machine, this build or its plug-ins */
 
 typedef enum nexpr_status {
 #define X(id, text) NEXPR_##id,

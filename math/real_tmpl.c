@@ -145,7 +145,7 @@ VEC_FN void map_native_2(native_2 *f, int form, size_t n, T *r, const T *x, cons
     KERNEL_FORM(_form2, 2, id, map)
 
 /* The column accuracy picks the map. */
-#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, ...) \
+#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, inlined, accuracy, ...) \
     NX_MATH_IF_##math(KERNEL_##sig(id, MAP_##accuracy))
 #define MAP_EXACT map_native
 #define MAP_ULP(...) map_wide

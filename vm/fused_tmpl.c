@@ -32,7 +32,7 @@
 #define FUNCTION_TI_T DROP
 #define FUNCTION_RR_T DROP
 
-#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, params, doc) \
+#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, inlined, accuracy, params, doc) \
     IN_##domain(UNLESS_##math(FUNCTION_##sig(id, meaning)))
 #include "engine/ops.def"
 #undef OP

@@ -91,7 +91,7 @@ typedef int64_t I;
 #define LOOPS_TTT_T(id, meaning) TERNARY(id, T, T, T, T, meaning)
 #define LOOPS_BTT_T(id, meaning) TERNARY(id, B, T, T, T, meaning)
 
-#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, params, doc) \
+#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, inlined, accuracy, params, doc) \
     IN_##domain(UNLESS_##math(LOOPS_##sig(id, meaning)))
 #include "engine/ops.def"
 
@@ -113,7 +113,7 @@ typedef int64_t I;
 #define TABLE CAT4(nx_kernels_, SUFFIX, _, ISA)
 extern nx_kernel *const TABLE[NX_OP_COUNT][NX_MAX_FORMS];
 nx_kernel *const TABLE[NX_OP_COUNT][NX_MAX_FORMS] = {
-#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, accuracy, params, doc) \
+#define OP(id, group, names, syntax, sig, domain, promote, meaning, math, inlined, accuracy, params, doc) \
     IN_##domain(UNLESS_##math([NX_OP_##id] = FORMS_##sig(id),))
 #include "engine/ops.def"
 };

@@ -15,6 +15,12 @@
 #define CAT3(a, b, c) NX_PASTE3(a, b, c)
 #define CAT4(a, b, c, d) NX_PASTE4(a, b, c, d)
 
+/* Words that all classes have in common. */
+#define LOGICAL_AND(x, y) (TRUTH(x) & TRUTH(y))
+#define LOGICAL_OR(x, y) (TRUTH(x) | TRUTH(y))
+#define LOGICAL_XOR(x, y) (TRUTH(x) ^ TRUTH(y))
+#define LOGICAL_NOT(x) (!TRUTH(x))
+
 /* What IN_<domain> and UNLESS_<math> of the class headers come down to. */
 #define KEEP(...) __VA_ARGS__
 #define DROP(...)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A segment: elementwise work that a backend can compile to one loop. It is flat, holds no names, places or addresses, and
+ * two segments that do the same have the same bytes, so that it is its own key in caches.
+ *
+ *   nx_segment                 the head
+ *   nx_segment_operand[...]    the outputs, then the inputs
+ *   nx_segment_value[...]      what is computed, operands before users
+ *   uint16_t[...]              by output, the value that is written to it
+ *
+ * A value is named by a number: inputs count from 0, computed values behind them. What holds: dtypes are those of the IR
+ * (engine/ir.h), every operation is inlined (engine/ops.def), and a result has its output's dtype.
+ */
+#ifndef NX_ENGINE_SEGMENT_H
+#define NX_ENGINE_SEGMENT_H
+
+#include "engine/ir.h"
+
+enum { NX_SEGMENT_OPERANDS = 64, NX_SEGMENT_VALUES = 512 };
+
+/* How n elements of an operand lie. Addresses need not be aligned, but of a stream to the size of an element (or of its
+ * half). */
+typedef enum nx_access {
+    NX_ACCESS_SCALAR,  /* inputs: one element serves for all */
+    NX_ACCESS_BLOCK,   /* end to end */
+    NX_ACCESS_STRIDED, /* inputs: a stride apart, of any sign; 0 is allowed */
+    NX_ACCESS_STREAM,  /* outputs: end to end, written past the caches; the caller fences */
+    NX_ACCESS_LANES,   /* outputs: NX_LANES lanes of a reducer, of the loop dtype, to which the elements are added: element i
+                          to lane i % NX_LANES. n is a multiple of NX_LANES */
+    NX_ACCESS_KNOWN,   /* inputs: the integer `known`; there is no memory, the address is not looked at */
+    NX_ACCESS_COUNT
+} nx_access;
+
+typedef struct nx_segment_operand {
+    uint8_t dtype;
+    uint8_t access;
+    uint8_t detail;     /* LANES: the reducer; KNOWN: the integer */
+    uint8_t is_swapped; /* SCALAR, BLOCK, STRIDED inputs: the other byte order */
+} nx_segment_operand;
+
+typedef struct nx_segment_value {
+    uint8_t kind;  /* NX_NODE_OP or NX_NODE_CAST */
+    uint8_t dtype; /* of the result */
+    uint8_t loop;  /* NX_NODE_OP: dtype T of the kernel; NX_NODE_CAST: dtype of the argument */
+    uint8_t arity;
+    uint16_t op;
+    uint16_t arg[NX_MAX_ARITY];
+} nx_segment_value;
+
+typedef struct nx_segment {
+    uint16_t output_count, input_count, value_count;
+    uint16_t spare; /* 0 */
+} nx_segment;
+
+_Static_assert(sizeof(nx_segment_value) == 12 && sizeof(nx_segment_operand) == 4 && sizeof(nx_segment) == 8, "no padding");
+
+static inline const nx_segment_operand *nx_segment_outputs(const nx_segment *s) {
+    return (const nx_segment_operand *)(s + 1);
+}
+
+static inline const nx_segment_operand *nx_segment_inputs(const nx_segment *s) {
+    return nx_segment_outputs(s) + s->output_count;
+}
+
+static inline const nx_segment_value *nx_segment_values(const nx_segment *s) {
+    return (const nx_segment_value *)(nx_segment_inputs(s) + s->input_count);
+}
+
+static inline const uint16_t *nx_segment_results(const nx_segment *s) {
+    return (const uint16_t *)(nx_segment_values(s) + s->value_count);
+}
+
+static inline size_t nx_segment_bytes(const nx_segment *s) {
+    return sizeof *s + ((size_t)s->output_count + s->input_count) * sizeof(nx_segment_operand) +
+           s->value_count * sizeof(nx_segment_value) + s->output_count * sizeof(uint16_t);
+}
+
+/*
+ * A compiled segment. at[k] and stride[k] (bytes; STRIDED operands) belong to operand k: outputs, then inputs. An output of
+ * BLOCK may be exactly an input of BLOCK of the same item size, if it is the only output; else nothing overlaps. n >= 1. The
+ * results have the bits of the VM's kernels: what is stored and NaN is canonical. The floating-point environment is set.
+ */
+typedef void nx_segment_kernel(size_t n, char *const *at, const int64_t *stride);
+
+#endif
