@@ -40,6 +40,7 @@ typedef struct bench_options {
     size_t sizes[MAX_SIZES];
     int size_count;
     bool one_thread, all_threads, is_quick, stagger;
+    nexpr_backend backend;
 } bench_options;
 
 /* One row at one size in so many threads. */
@@ -47,6 +48,7 @@ typedef struct measurement {
     const bench_row *row;
     bench_arrays arrays;
     int threads; /* 0: all */
+    nexpr_backend backend;
     nexpr_context *context;
     nexpr *expr;
     nexpr_plan *plan; /* NULL if each call has an output of its own */
@@ -95,6 +97,7 @@ static void compile(measurement *m) {
 static nexpr_run_options run_options(const measurement *m) {
     nexpr_run_options run = nexpr_run_options_init();
     run.threads = m->threads;
+    run.backend = m->backend;
     return run;
 }
 
@@ -274,7 +277,7 @@ static void measure_threads(measurement *m, int threads, const bench_options *op
 }
 
 static void measure(const bench_row *row, size_t n, const bench_options *options, bench_report *report) {
-    measurement m = {.row = row};
+    measurement m = {.row = row, .backend = options->backend};
     if (!bench_arrays_make(&m.arrays, row, n, options->stagger)) return;
     if (options->one_thread) measure_threads(&m, 1, options, report);
     if (options->all_threads) measure_threads(&m, 0, options, report);
@@ -289,6 +292,7 @@ static const char help[] =
     "  --rows PATTERN     only rows whose name, text or note contains PATTERN\n"
     "  --sizes N,N,...    elements per array instead of 1,1000,4096,10000,65536,16777216\n"
     "  --threads WHICH    1, all or both (the default)\n"
+    "  --backend WHICH    auto (the default), vm or jit\n"
     "  --json FILE        write the figures to FILE too; - for standard output, the text then goes to standard error\n"
     "  --quick            fewer and shorter turns: shows that everything runs, not how fast\n"
     "  --stagger          arrays begin at different offsets within a page, not all at the same\n"
@@ -320,12 +324,21 @@ static void parse_threads(bench_options *o, const char *text) {
     if (!o->one_thread && !o->all_threads) reject("threads are 1, all or both, not", text);
 }
 
+static void parse_backend(bench_options *o, const char *text) {
+    static const char *const names[] = {"auto", "vm", "jit"};
+    int i = 0;
+    while (i < 3 && strcmp(text, names[i])) i++;
+    if (i == 3) reject("backends are auto, vm or jit, not", text);
+    o->backend = (nexpr_backend)i;
+}
+
 static bench_options parse_options(int argc, char **argv) {
     static const struct option known[] = {
         {"rows", required_argument, NULL, 'r'},   {"sizes", required_argument, NULL, 's'},
         {"threads", required_argument, NULL, 't'}, {"json", required_argument, NULL, 'j'},
         {"quick", no_argument, NULL, 'q'},         {"stagger", no_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"help", no_argument, NULL, 'h'},          {"backend", required_argument, NULL, 'b'},
+        {NULL, 0, NULL, 0},
     };
     bench_options o = {.rows = "", .one_thread = true, .all_threads = true};
     parse_sizes(&o, "1,1000,4096,10000,65536,16777216");
@@ -334,6 +347,7 @@ static bench_options parse_options(int argc, char **argv) {
         case 'r': o.rows = optarg; break;
         case 's': parse_sizes(&o, optarg); break;
         case 't': parse_threads(&o, optarg); break;
+        case 'b': parse_backend(&o, optarg); break;
         case 'j': o.json = optarg; break;
         case 'q': o.is_quick = true; break;
         case 'g': o.stagger = true; break;

@@ -41,6 +41,7 @@ static int make_context(run *r) {
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     options.threads = r->settings.threads;
+    options.run_backend = r->settings.backend;
     return nexpr_context_new(&options, &r->context, &err) ? report_run("%s", err.message) : EXIT_OK;
 }
 

@@ -99,6 +99,16 @@ static int read_fp(settings *o, const char *text) {
     return report_use("--fp is strict or contract, not '%s'", text);
 }
 
+static int read_backend(settings *o, const char *text) {
+    static const char *const names[] = {[NEXPR_BACKEND_AUTO] = "auto", [NEXPR_BACKEND_VM] = "vm", [NEXPR_BACKEND_JIT] = "jit"};
+    for (int i = 0; i <= NEXPR_BACKEND_JIT; i++) {
+        if (strcmp(text, names[i])) continue;
+        o->backend = (nexpr_backend)i;
+        return EXIT_OK;
+    }
+    return report_use("--backend is auto, vm or jit, not '%s'", text);
+}
+
 static int read_size(const char *word, const char *text, size_t *ret) {
     return size_read(text, ret) ? EXIT_OK : report_use("--%s needs a size such as 256M or 2G, not '%s'", word, text);
 }
@@ -120,6 +130,7 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_DTYPE: return read_dtype(o, text);
     case OPTION_MAX_MEMORY: return read_size("max-memory", text, &o->max_memory);
     case OPTION_THREADS: return read_number("threads", text, 1, 4096, &o->threads);
+    case OPTION_BACKEND: return read_backend(o, text);
     case OPTION_FP: return read_fp(o, text);
     case OPTION_PRECISION: return read_number("precision", text, 0, NUMBER_MAX_PRECISION, &o->precision);
     case OPTION_DRY_RUN: o->dry_run = true; return EXIT_OK;

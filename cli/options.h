@@ -22,6 +22,7 @@ typedef struct settings {
     const nexpr_dtype *dtype; /* NULL, or &dtype_value */
     nexpr_dtype dtype_value;
     size_t max_memory; /* 0 if not given */
+    nexpr_backend backend;
     int threads;       /* 0 if not given */
     int precision;     /* -1 if not given */
     nexpr_fp_mode fp;

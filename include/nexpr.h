@@ -177,6 +177,14 @@ typedef enum nexpr_thread_backend {
     NEXPR_THREADS_OPENMP, /* libgomp, for programs that are OpenMP themselves or are ruled by OMP_* */
 } nexpr_thread_backend;
 
+/* Who computes. The results have the same bits. AUTO of a run means that of its context, AUTO of a context what
+ * NEXPR_BACKEND in the environment says: auto, vm or jit. */
+typedef enum nexpr_backend {
+    NEXPR_BACKEND_AUTO, /* the VM at once; machine code, compiled in the background, when it is worth its time */
+    NEXPR_BACKEND_VM,   /* nothing is compiled: for hosts that cannot accept that LLVM ends the process when memory is out */
+    NEXPR_BACKEND_JIT,  /* machine code from the start; what cannot be compiled runs on the VM (nexpr_plan_explain) */
+} nexpr_backend;
+
 typedef struct nexpr_context_options {
     size_t size;
     const nexpr_allocator *allocator; /* copied; NULL: malloc */
@@ -185,6 +193,7 @@ typedef struct nexpr_context_options {
     nexpr_thread_backend backend;
     size_t cached_expressions;        /* of nexpr_evaluate_text; 0: 64 */
     size_t cached_bytes;              /* freed output buffers kept for reuse; 0: 64 MiB; SIZE_MAX: keep none */
+    nexpr_backend run_backend;        /* of runs that ask for AUTO */
 } nexpr_context_options;
 
 NEXPR_API nexpr_context_options nexpr_context_options_init(void);
@@ -306,6 +315,7 @@ typedef struct nexpr_run_options {
     nexpr_progress *progress; /* may be NULL */
     void *progress_user;
     size_t chunk_bytes;       /* of nexpr_stream: bytes of all buffers together; 0: 16 MiB */
+    nexpr_backend backend;
 } nexpr_run_options;
 
 NEXPR_API nexpr_run_options nexpr_run_options_init(void);

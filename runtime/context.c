@@ -36,6 +36,7 @@ static nexpr_status make_parts(nexpr_context *c, const nexpr_context_options *op
     NX_TRY(nx_threads_new(c->memory.use, options->threads, options->backend, &c->threads, err));
     c->buffers = nx_buffers_new(c->memory.use, bytes);
     c->cache = nx_cache_new(c->memory.use, expressions);
+    NX_TRY(nx_jit_new(c->memory.use, &(nx_jit_options){0}, &c->jit, err));
     return c->buffers && c->cache ? NEXPR_OK : nx_fail_memory(err);
 }
 
@@ -43,9 +44,12 @@ nexpr_status nexpr_context_new(const nexpr_context_options *given, nexpr_context
     nexpr_context_options options = nexpr_context_options_init();
     NX_TRY(NX_READ_STRUCT(&options, given, err));
     NX_TRY(check_allocator(options.allocator, err));
+    if ((unsigned)options.run_backend > NEXPR_BACKEND_JIT) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "%d is no backend", (int)options.run_backend);
+    }
     nexpr_context *c = nx_allocate(options.allocator, 1, sizeof *c);
     if (!c) return nx_fail_memory(err);
-    *c = (nexpr_context){0};
+    *c = (nexpr_context){.backend = options.run_backend};
     nx_memory_init(&c->memory, options.allocator);
     nexpr_status status = make_parts(c, &options, err);
     if (status) nexpr_context_free(&c);
@@ -58,6 +62,7 @@ void nexpr_context_free(nexpr_context **context) {
     *context = NULL;
     if (!c) return;
     nx_cache_free(&c->cache);
+    nx_jit_free(&c->jit);
     nx_threads_free(&c->threads);
     nx_buffers_unref(&c->buffers);
     nx_memory memory = c->memory;

@@ -4,6 +4,7 @@
 #define NX_RUNTIME_CONTEXT_H
 
 #include "engine/status.h"
+#include "jit/jit.h"
 #include "runtime/buffers.h"
 #include "runtime/cache.h"
 #include "runtime/threads.h"
@@ -27,6 +28,8 @@ struct nexpr_context {
     nx_threads *threads;
     nx_buffers *buffers;
     nx_cache *cache;
+    nx_jit *jit;
+    nexpr_backend backend;
 };
 
 /* The context itself, or the default one for NULL. Thread-safe. */

@@ -27,6 +27,7 @@ struct nexpr {
     const int64_t *lengths;  /* of a copy for one evaluation: these extents, by node */
     size_t max_nodes;        /* of all passes */
     nx_vm_program *code;     /* of all results together; scheduled ones only to be listed */
+    _Atomic int64_t gain;    /* nanoseconds that the JIT would have saved so far, roughly: runtime/choose.h */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 

@@ -212,7 +212,12 @@ void nx_nest_order_like_sources(const nx_pass *pass, size_t item_size, int64_t *
 /* ---------------------------------------------------------------------------------------------------- tasks -- */
 
 double nx_nest_estimate(const nx_nest *nest) {
-    return (double)nest->count * nx_vm_ns_per_item(nest->code);
+    return (double)nest->count * nx_vm_ns_per_item(nx_nest_code(nest));
+}
+
+const nx_vm_code *nx_nest_code(const nx_nest *nest) {
+    const nx_vm_code *compiled = nx_tier_code(nest->tier);
+    return compiled ? compiled : nest->code;
 }
 
 /* Elements that a thread takes at a time: a sixteenth of the whole, but not less than 4 µs of work nor more than 20; whole
@@ -266,6 +271,11 @@ static double touched_bytes(const nx_nest *nest) {
     return nest->reduce ? sum * nx_reduce_share(nest->reduce) : sum;
 }
 
+double nx_nest_bytes_per_item(const nx_nest *nest) {
+    const double bytes = touched_bytes(nest);
+    return bytes >= (double)uncached_bytes() ? bytes / (double)nest->count : 0;
+}
+
 /* Strides of a spooled output: contiguous in the order of the nest's axes. */
 static void spool_strides(const nx_nest *nest, const nx_nest_operand *x, int64_t *stride) {
     int64_t step = (int64_t)nexpr_dtype_size(x->dtype);
@@ -310,6 +320,12 @@ nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker) {
     return (nx_vm_fault *)(void *)(args->workers + (size_t)worker * args->nest->worker_bytes + fault_offset(args->nest));
 }
 
+/* For whichever tier runs. */
+static size_t scratch_bytes(const nx_nest *nest) {
+    const size_t vm = nx_vm_scratch_bytes(nest->code), compiled = nest->tier ? nx_vm_scratch_bytes(nest->tier->code) : 0;
+    return ((vm > compiled ? vm : compiled) + 63) / 64 * 64;
+}
+
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     const nexpr_allocator *allocator = nest->memory->use;
     uint32_t n = operand_count(nest);
@@ -324,12 +340,18 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
         .is_cold = touched_bytes(nest) >= (double)uncached_bytes(),
     };
     nx_vm_code *code = NULL;
+    nx_tier *tier = NULL;
     nexpr_status status = nx_vm_link(nest->program, allocator, &layout, &code, err);
+    if (!status && nest->has_tier) status = nx_tier_new(nest->program, allocator, &layout, &tier, err);
     nx_release(allocator, operands, n, sizeof *operands);
-    if (status) return status;
+    if (status) {
+        nx_vm_code_free(allocator, code);
+        return status;
+    }
     nx_nest_free(nest);
     nest->code = code;
-    nest->worker_bytes = nx_nest_pointer_bytes(nest) + (nx_vm_scratch_bytes(code) + 63) / 64 * 64;
+    nest->tier = tier;
+    nest->worker_bytes = nx_nest_pointer_bytes(nest) + scratch_bytes(nest);
     if (nest->reduce) {
         nest->worker_bytes += nx_reduce_worker_bytes(nest);
         nx_reduce_cut_tasks(nest);
@@ -342,6 +364,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
 void nx_nest_free(nx_nest *nest) {
     if (nest->code) nx_vm_code_free(nest->memory->use, nest->code);
     nest->code = NULL;
+    nx_tier_free(&nest->tier);
 }
 
 /* -------------------------------------------------------------------------------------------------- running -- */
@@ -378,7 +401,7 @@ static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     for (uint32_t k = 0; k < nest->output_count; k++) {
         outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
     }
-    nx_vm_run(&(nx_vm_args){nest->code, memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs,
+    nx_vm_run(&(nx_vm_args){nx_nest_code(nest), memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs,
                             nx_nest_fault(args, worker)}, first, count);
 }
 
@@ -387,7 +410,7 @@ nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nex
     nx_vm_fault *fault = nx_nest_fault(args, worker);
     fault->is_set = false;
     (!r ? run_elements : r->compresses ? nx_compress_run : r->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
-    return fault->is_set ? nx_vm_fail(args->nest->code, fault, err) : NEXPR_OK;
+    return fault->is_set ? nx_vm_fail(fault, err) : NEXPR_OK;
 }
 
 void nx_nest_unspool(const nx_nest *nest, uint32_t output, const char *buffer, char *destination) {

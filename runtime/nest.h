@@ -9,6 +9,7 @@
 
 #include "engine/schedule.h"
 #include "runtime/shape.h"
+#include "runtime/tier.h"
 
 enum { NX_NEST_AXES = NEXPR_MAX_NDIM + 2 };
 
@@ -41,6 +42,8 @@ typedef struct nx_nest {
     int64_t count; /* elements */
     int block_items;
     nx_vm_code *code;
+    bool has_tier; /* it is to be linked for both tiers */
+    nx_tier *tier; /* NULL: there is only the VM */
     size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
     nx_reduce *reduce; /* runtime/reduce.h; NULL: elementwise */
@@ -70,8 +73,12 @@ typedef struct nx_nest_args {
 nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err);
 /* Where the worker notes that an index is out of bounds. */
 nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker);
+/* What its tasks run now. */
+const nx_vm_code *nx_nest_code(const nx_nest *nest);
 /* Nanoseconds that the whole takes on one thread, roughly. */
 double nx_nest_estimate(const nx_nest *nest);
+/* Bytes that come from memory for each element; 0 if a cache may have them. */
+double nx_nest_bytes_per_item(const nx_nest *nest);
 /* Elements of one task, for progress. */
 int64_t nx_nest_task_items(const nx_nest *nest);
 /* Copies a spooled output from its buffer to its place. */

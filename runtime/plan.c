@@ -5,6 +5,7 @@
  */
 #include "runtime/plan.h"
 
+#include "runtime/choose.h"
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
 #include "runtime/passes.h"
@@ -12,6 +13,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 nexpr_run_options nexpr_run_options_init(void) {
     return (nexpr_run_options){.size = sizeof(nexpr_run_options)};
@@ -124,6 +126,7 @@ nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint
 nexpr_status nx_plan_add_nest(nexpr_plan *plan, nexpr_error *err) {
     nx_nest *nest = &plan->nests[plan->nest_count++];
     plan->total += nest->count;
+    nest->has_tier = nx_choose_tier(plan, nest);
     return nest->count ? nx_nest_link(nest, err) : NEXPR_OK;
 }
 
@@ -257,7 +260,7 @@ nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexp
     nexpr_plan *plan = nx_allocate(context->memory.use, 1, sizeof *plan);
     if (!plan) return nx_fail_memory(err);
     *plan = (nexpr_plan){.expr = nx_expr_ref(expr), .context = context, .run = *run,
-                         .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
+                         .backend = nx_choose_backend(context, run->backend), .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
     nx_memory_init(&plan->memory, context->memory.use);
     nx_arena_init(&plan->arena, plan->memory.use);
     *ret = plan;
@@ -274,6 +277,9 @@ nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nex
     NX_TRY(NX_READ_STRUCT(&options, run, err));
     if (options.threads < 0 || options.block_items < 0) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "threads and block_items must not be negative");
+    }
+    if ((unsigned)options.backend > NEXPR_BACKEND_JIT) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "%d is no backend", (int)options.backend);
     }
     nexpr_plan *plan = NULL;
     NX_TRY(nx_plan_start(expr, context, &options, &plan, err));
@@ -357,6 +363,7 @@ static bool is_misaligned(const nx_nest_operand *x, const void *data) {
 static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, const bool *spooled,
                                nexpr_error *err) {
     bool changed = !nest->code;
+    if (nx_choose_tier(plan, nest)) nest->has_tier = changed = true;
     for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
         nx_nest_operand *x = &nest->operands[k];
         bool is_output = k >= nest->input_count;
@@ -379,7 +386,24 @@ typedef struct nest_run {
     const nexpr_plan *plan;
     pthread_mutex_t progress_mutex;
     _Atomic int64_t done;
+    bool is_measured;
+    double start;               /* seconds; the rest only if it is measured */
+    _Atomic int64_t tasks_done; /* of the nest */
 } nest_run;
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* May ask for machine code for the tasks that are left. */
+static void look_ahead(nest_run *run) {
+    const nx_nest *nest = run->args.nest;
+    const int64_t done = atomic_fetch_add_explicit(&run->tasks_done, 1, memory_order_relaxed) + 1;
+    if (!nx_tier_is_idle(nest->tier) || done >= nest->task_count) return;
+    nx_choose_during(run->plan, nest, done * nx_nest_task_items(nest), seconds_now() - run->start);
+}
 
 static void report_progress(nest_run *run) {
     const nexpr_run_options *options = &run->plan->run;
@@ -394,6 +418,7 @@ static void report_progress(nest_run *run) {
 static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error *err) {
     nest_run *run = user;
     NX_TRY(nx_nest_run(&run->args, index, worker, err));
+    if (run->is_measured) look_ahead(run);
     if (run->plan->run.progress) report_progress(run);
     return NEXPR_OK;
 }
@@ -434,10 +459,13 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
         plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
     }
     run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers, plan->run.cancel};
+    run.is_measured = nx_choose_measures(plan, nest);
+    if (run.is_measured) run.start = seconds_now();
     nexpr_status status = is_worth_dividing(plan, nest)
         ? nx_threads_run(plan->context->threads, plan->worker_count, nest->task_count, run_task, &run, plan->run.cancel, err)
         : run_alone(&run, err);
     *done += nest->count;
+    if (!status) nx_choose_after(plan, nest, run.is_measured ? seconds_now() - run.start : -1);
     if (!status && nest->reduce && nx_is_cancelled(plan->run.cancel)) return fail_cancelled(err);
     return status;
 }
@@ -460,6 +488,7 @@ static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         nx_nest *nest = &plan->nests[i];
         if (nest->count) NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
+        nx_choose_before(plan, nest);
         if (nest->reduce) nx_reduce_begin(nest, out);
         if (nest->count) NX_TRY(run_nest(plan, nest, in, out, &done, err));
         if (nest->reduce) nx_reduce_end(nest, out);

@@ -18,6 +18,7 @@ struct nexpr_plan {
     nexpr *expr;
     nexpr_context *context;
     nexpr_run_options run;
+    nexpr_backend backend; /* that is meant by run.backend */
     nx_plan_operand *inputs, *outputs;
     uint32_t input_count, output_count;
     nx_nest *nests;

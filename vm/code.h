@@ -62,6 +62,7 @@ typedef enum nx_step_kind {
     NX_STEP_LOOKUP,   /* of src[0] in the tables src[1], src[2] */
     NX_STEP_GATHER,   /* take: elements src[0] of the moving operand src[1] */
     NX_STEP_SELECT,   /* the same for a single index: a load */
+    NX_STEP_SEGMENT,  /* a compiled loop: code->segments[site] */
 } nx_step_kind;
 
 typedef struct nx_step {
@@ -73,7 +74,7 @@ typedef struct nx_step {
         nx_gather_kernel *gather;
     } kernel;
     uint32_t dst, src[NX_MAX_OPERANDS]; /* in the table of addresses; unused ones are 0 */
-    uint32_t site; /* of a lookup: in the code's sites */
+    uint32_t site; /* of a lookup: in the code's sites; of a segment: in its segments */
     uint8_t kind, item_size;
 } nx_step;
 
@@ -84,6 +85,14 @@ typedef struct nx_site {
     nx_span span;
     int axis;
 } nx_site;
+
+/* A segment with its operands, outputs first: in the table of addresses, and bytes from one element to the next. */
+typedef struct nx_linked_segment {
+    const nx_segment *segment;
+    nx_segment_kernel *kernel; /* set before the code is run */
+    uint32_t *operand;
+    int64_t *stride;
+} nx_linked_segment;
 
 typedef struct nx_moving {
     uint32_t index; /* in nx_vm_args.inputs or outputs */
@@ -106,14 +115,16 @@ struct nx_vm_code {
     nx_blocks blocks;
     bool is_non_temporal; /* some output is */
     bool is_cold;         /* blocks are fetched ahead */
-    double ns_per_item;
+    double ns_per_item, compiled_ns_per_item; /* the latter if segments were made of it */
     const nx_step *steps;
     uint32_t phase_end[NX_PHASE_COUNT]; /* the steps of a phase begin where those of the phase before it end */
     nx_value *constants;
     nx_moving *moving;
     nx_panel *panels;
     nx_site *sites;
-    uint32_t panel_count, site_count;
+    nx_linked_segment *segments; /* an allocation of its own */
+    size_t segment_bytes;
+    uint32_t panel_count, site_count, segment_count;
     bool can_fault;
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */
 };

@@ -334,14 +334,42 @@ static void emit_value(linker *l, uint32_t i) {
     }
     if (v->phase != NX_PHASE_BLOCK) return;
     l->code->ns_per_item += estimate(l, i, form);
+    l->code->compiled_ns_per_item += nx_vm_is_inlined(l, i) ? NX_NS_PER_INLINED : estimate(l, i, form);
     for (uint32_t r = v->result; r != NX_VM_NONE; r = l->results[r].next) write_result(l, r);
     if (v->last == i) return_register(l, v->at);
+}
+
+uint32_t nx_link_operand(linker *l, nx_vm_ref ref) {
+    return operand_at(l, ref);
+}
+
+uint32_t nx_link_output(const linker *l, uint32_t r) {
+    return output_at(l, r);
+}
+
+uint32_t nx_link_new_place(linker *l, uint32_t i) {
+    return choose_place(l, i, NULL, 0);
+}
+
+void nx_link_write_results(linker *l, uint32_t i) {
+    for (uint32_t r = l->values[i].result; r != NX_VM_NONE; r = l->results[r].next) write_result(l, r);
+}
+
+void nx_link_return(linker *l, uint32_t at) {
+    return_register(l, at);
+}
+
+void nx_link_add_segment(linker *l, uint32_t segment) {
+    add_step(l, NX_STEP_SEGMENT, place(IN_CONSTANTS, 0), place(IN_CONSTANTS, 0), 0)->site = segment;
 }
 
 static void emit_phase(linker *l, nx_phase phase) {
     if (phase != NX_PHASE_BLOCK) load_inputs(l, phase);
     for (uint32_t i = 0; i < l->value_count; i++) {
-        if (l->values[i].phase == phase && !l->values[i].is_fused) emit_value(l, i);
+        uint32_t end;
+        if (l->values[i].phase != phase || l->values[i].is_fused) continue;
+        if (l->segments && nx_vm_emit_segment(l, i, &end)) i = end - 1;
+        else emit_value(l, i);
     }
     if (phase == NX_PHASE_BLOCK) {
         for (uint32_t r = 0; r < l->program->result_count; r++) write_result(l, r);
@@ -359,6 +387,13 @@ static void number_operands(linker *l) {
     for (nx_step *s = l->steps; s != l->steps + l->step_count; s++) {
         s->dst = base[part_of(s->dst)] + index_of(s->dst);
         for (int k = 0; k < NX_MAX_OPERANDS; k++) s->src[k] = base[part_of(s->src[k])] + index_of(s->src[k]);
+    }
+    for (uint32_t i = 0; i < l->segment_count; i++) {
+        const nx_segment *s = l->segments[i].segment;
+        for (uint32_t k = 0; s && k < (uint32_t)s->output_count + s->input_count; k++) {
+            uint32_t *at = &l->segments[i].operand[k];
+            *at = base[part_of(*at)] + index_of(*at);
+        }
     }
 }
 
@@ -388,6 +423,8 @@ static bool allocate_linker(linker *l, nx_arena *arena, uint32_t **ret_renumbere
     l->results = nx_arena_alloc(arena, program->result_count, sizeof *l->results);
     l->registers.free = nx_arena_alloc(arena, n + program->input_count + 1, sizeof *l->registers.free);
     *ret_renumbered = nx_arena_alloc(arena, program->code_count, sizeof **ret_renumbered);
+    l->segments = l->layout->has_segments ? nx_arena_alloc(arena, n + 1, sizeof *l->segments) : NULL;
+    if (l->layout->has_segments && !l->segments) return false;
     return l->instructions && l->values && l->inputs && l->results && l->registers.free && *ret_renumbered;
 }
 
@@ -399,7 +436,7 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
                    count_lookups(program) * sizeof(nx_site);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
-    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(),
+    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .compiled_ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(),
                          .constant_count = program->constant_count,
                          .moving_count = (uint32_t)moving_count};
     code->constants = (nx_value *)(code + 1);
@@ -420,6 +457,16 @@ static void choose_run_cols(linker *l) {
     if (is_single) l->code->is_cold = false; /* the processor's own prefetching does better */
 }
 
+/* What a loop around everything would read and write for each element. */
+static double moved_bytes(const linker *l) {
+    double bytes = 0;
+    for (uint32_t i = 0; i < l->program->input_count; i++) {
+        if (l->inputs[i].phase == NX_PHASE_BLOCK) bytes += l->inputs[i].size;
+    }
+    for (uint32_t r = 0; r < l->program->result_count; r++) bytes += (double)nexpr_dtype_size(l->layout->outputs[r].dtype);
+    return bytes;
+}
+
 static void place_panels(nx_vm_code *code) {
     size_t offset = nx_scratch_panels(code);
     for (uint32_t i = 0; i < code->panel_count; i++) {
@@ -428,33 +475,36 @@ static void place_panels(nx_vm_code *code) {
     }
 }
 
-static void link_code(linker *l, uint32_t *renumbered) {
+/* False if memory is out. */
+static bool link_code(linker *l, const nexpr_allocator *allocator, uint32_t *renumbered) {
     l->code->blocks = nx_blocks_choose(l->program, l->layout);
     describe_operands(l);
     add_values(l, renumbered);
-    nx_vm_fuse(l);
+    if (!l->segments) nx_vm_fuse(l);
+    else if (!nx_vm_order_segments(l)) return false;
     find_last_uses(l);
     for (int phase = 0; phase < NX_PHASE_COUNT; phase++) emit_phase(l, (nx_phase)phase);
     number_operands(l);
     choose_run_cols(l);
     place_panels(l->code);
+    l->code->compiled_ns_per_item += 0.01 * moved_bytes(l);
+    return !l->is_out_of_memory && nx_vm_keep_segments(l, allocator);
 }
 
 nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
                         nx_vm_code **ret, nexpr_error *err) {
-    linker l = {.program = program, .layout = layout};
     nx_arena arena;
+    linker l = {.program = program, .layout = layout, .arena = &arena};
     uint32_t *renumbered;
     nx_arena_init(&arena, allocator);
     nexpr_status status = NEXPR_OK;
     if (!allocate_linker(&l, &arena, &renumbered) || !(l.code = allocate_code(&l, allocator))) {
         status = nx_fail_memory(err);
-    } else {
-        link_code(&l, renumbered);
-        if (l.missing) {
-            status = nx_fail(err, NEXPR_TYPE, NX_NOWHERE, "'%.*s' has no kernel for these dtypes", nx_name_length(l.missing),
-                             l.missing);
-        }
+    } else if (!link_code(&l, allocator, renumbered)) {
+        status = nx_fail_memory(err);
+    } else if (l.missing) {
+        status = nx_fail(err, NEXPR_TYPE, NX_NOWHERE, "'%.*s' has no kernel for these dtypes", nx_name_length(l.missing),
+                         l.missing);
     }
     if (!status) *ret = l.code;
     else nx_vm_code_free(allocator, l.code);
@@ -463,5 +513,7 @@ nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *all
 }
 
 void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code) {
-    if (code) nx_release(allocator, code, code->bytes, 1);
+    if (!code) return;
+    if (code->segments) nx_release(allocator, code->segments, code->segment_bytes, 1);
+    nx_release(allocator, code, code->bytes, 1);
 }

@@ -43,6 +43,10 @@ typedef struct linker {
     nx_registers registers;
     uint32_t slot_count;
     const char *missing; /* a kernel that does not exist */
+    nx_arena *arena;     /* for as long as the linker */
+    nx_linked_segment *segments; /* their operands are places until the end */
+    uint32_t segment_count;
+    bool is_out_of_memory;
 } linker;
 
 static inline value *value_of(linker *l, nx_vm_ref ref) {
@@ -57,5 +61,25 @@ static inline nx_phase phase_of(linker *l, nx_vm_ref ref) {
 /* Replaces values that are computed for every element by superinstructions, where fused.def has one. Follows the phases,
  * goes before the last uses. */
 void nx_vm_fuse(linker *l);
+
+/* segment.c. Whether value i can be part of a segment, and roughly what it takes there for each element. */
+bool nx_vm_is_inlined(linker *l, uint32_t i);
+#define NX_NS_PER_INLINED 0.004
+/* Brings the values into an order in which those of a segment are neighbours; false if memory is out. Follows the
+ * phases, goes before the last uses. */
+bool nx_vm_order_segments(linker *l);
+/* Emits the segment that begins with this value, and tells the value behind it; false if the value is in none. */
+bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end);
+/* Copies the segments into the code, when all else is done. */
+bool nx_vm_keep_segments(linker *l, const nexpr_allocator *allocator);
+
+/* link.c, for these: the place of an operand, loaded if need be; of an output; one for the elements of a value; and what
+ * follows when it is filled. */
+uint32_t nx_link_operand(linker *l, nx_vm_ref ref);
+uint32_t nx_link_output(const linker *l, uint32_t r);
+uint32_t nx_link_new_place(linker *l, uint32_t i);
+void nx_link_write_results(linker *l, uint32_t i);
+void nx_link_return(linker *l, uint32_t at);
+void nx_link_add_segment(linker *l, uint32_t segment);
 
 #endif

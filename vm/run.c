@@ -64,7 +64,7 @@ static void note_fault(const worker *w, const nx_step *s, size_t item, size_t co
     nx_vm_fault *fault = w->args->fault;
     const int64_t row = w->place[0] + (int64_t)(item / cols), col = w->place[1] + (int64_t)(item % cols);
     if (fault->is_set && (row > fault->place[0] || (row == fault->place[0] && col >= fault->place[1]))) return;
-    *fault = (nx_vm_fault){true, s->site, value, {row, col}};
+    *fault = (nx_vm_fault){true, w->code, s->site, value, {row, col}};
 }
 
 static void gather(const worker *w, const nx_step *s, char **at, size_t rows, size_t cols) {
@@ -94,6 +94,14 @@ static void look_up(const worker *w, const nx_step *s, char **at, size_t n) {
     s->kernel.lookup(n, at[s->dst], at[s->src[0]], table, w->code->sites[s->site].count);
 }
 
+static void run_segment(const worker *w, const nx_step *s, size_t n) {
+    const nx_linked_segment *linked = &w->code->segments[s->site];
+    const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
+    char *at[NX_SEGMENT_OPERANDS];
+    for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
+    linked->kernel(n, at, linked->stride);
+}
+
 __attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {
     const nx_vm_code *code = w->code;
     char **at = w->at, *dst = at[s->dst], *src = at[s->src[0]];
@@ -112,6 +120,7 @@ __attribute__((noinline)) static void move(const worker *w, const nx_step *s, si
     case NX_STEP_LOOKUP: look_up(w, s, at, rows * cols); break;
     case NX_STEP_GATHER: gather(w, s, at, rows, cols); break;
     case NX_STEP_SELECT: select(w, s, at, rows, cols); break;
+    case NX_STEP_SEGMENT: run_segment(w, s, rows * cols); break;
     case NX_STEP_COMPUTE: break;
     }
 }
@@ -250,8 +259,8 @@ bool nx_vm_can_fault(const nx_vm_code *code) {
     return code->can_fault;
 }
 
-nexpr_status nx_vm_fail(const nx_vm_code *code, const nx_vm_fault *fault, nexpr_error *err) {
-    const nx_site *site = &code->sites[fault->lookup];
+nexpr_status nx_vm_fail(const nx_vm_fault *fault, nexpr_error *err) {
+    const nx_site *site = &fault->code->sites[fault->lookup];
     return nx_fail(err, NEXPR_VALUE, site->span, "index %" PRId64 " is out of bounds for axis %d of length %" PRId64,
                    fault->value, site->axis, site->count[0]);
 }
@@ -264,6 +273,10 @@ size_t nx_vm_scratch_bytes(const nx_vm_code *code) {
 
 double nx_vm_ns_per_item(const nx_vm_code *code) {
     return code->ns_per_item;
+}
+
+double nx_vm_compiled_ns_per_item(const nx_vm_code *code) {
+    return code->compiled_ns_per_item;
 }
 
 int nx_vm_block_items(const nx_vm_code *code) {

@@ -10,6 +10,7 @@
 #define NX_VM_VM_H
 
 #include "engine/ir.h"
+#include "engine/segment.h"
 
 typedef struct nx_vm_program nx_vm_program;
 
@@ -40,6 +41,7 @@ typedef struct nx_vm_layout {
     const nx_vm_operand *outputs;  /* one per result */
     int block_items;               /* 0: chosen */
     bool is_cold;                  /* no cache holds the operands: they come from memory */
+    bool has_segments;             /* what can be compiled is joined to segments, whose kernels are installed later */
 } nx_vm_layout;
 
 typedef struct nx_vm_code nx_vm_code;
@@ -48,26 +50,33 @@ typedef struct nx_vm_code nx_vm_code;
 nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
                         nx_vm_code **ret, nexpr_error *err);
 void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code);
+/* The segments of code that was linked for them, and their kernels: all have to be there before the code is run. */
+uint32_t nx_vm_segment_count(const nx_vm_code *code);
+const nx_segment *nx_vm_segment(const nx_vm_code *code, uint32_t i);
+void nx_vm_install(nx_vm_code *code, uint32_t i, nx_segment_kernel *kernel);
 /* Bytes of scratch that one running thread needs, to be aligned to 64. */
 size_t nx_vm_scratch_bytes(const nx_vm_code *code);
 /* Elements of a block. */
 int nx_vm_block_items(const nx_vm_code *code);
 /* Nanoseconds per element, to the order of magnitude, on one thread with operands in the cache. */
 double nx_vm_ns_per_item(const nx_vm_code *code);
+/* The same, were it linked for segments and these compiled. */
+double nx_vm_compiled_ns_per_item(const nx_vm_code *code);
 /* Rows and columns that are read together: rectangles should have a multiple of them. */
 void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]);
 
 /* An index that is out of bounds, at the first element of a rectangle that has one. */
 typedef struct nx_vm_fault {
     bool is_set;
+    const nx_vm_code *code; /* that found it */
     uint32_t lookup;  /* in the code */
     int64_t value;    /* the index */
     int64_t place[2]; /* of the element along the two axes */
 } nx_vm_fault;
 
-/* Whether nx_vm_run may set a fault; the error that one is. */
+/* Whether nx_vm_run may set a fault; the error that one is, while its code is there. */
 bool nx_vm_can_fault(const nx_vm_code *code);
-nexpr_status nx_vm_fail(const nx_vm_code *code, const nx_vm_fault *fault, nexpr_error *err);
+nexpr_status nx_vm_fail(const nx_vm_fault *fault, nexpr_error *err);
 
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {

@@ -40,7 +40,7 @@ class Array(Sized):
 
 class ContextOptions(Sized):
     _fields_ = [("size", c_size_t), ("allocator", c_void_p), ("threads", c_int), ("backend", c_int),
-                ("cached_expressions", c_size_t), ("cached_bytes", c_size_t)]
+                ("cached_expressions", c_size_t), ("cached_bytes", c_size_t), ("run_backend", c_int)]
 
 
 class Options(Sized):
@@ -54,7 +54,7 @@ class Input(Sized):
 
 class RunOptions(Sized):
     _fields_ = [("size", c_size_t), ("threads", c_int), ("block_items", c_int), ("cancel", c_void_p),
-                ("progress", c_void_p), ("progress_user", c_void_p), ("chunk_bytes", c_size_t)]
+                ("progress", c_void_p), ("progress_user", c_void_p), ("chunk_bytes", c_size_t), ("backend", c_int)]
 
 
 class OpInfo(Sized):

@@ -171,7 +171,7 @@ static void a_fault_becomes_an_error_at_its_place(void **state) {
               (int64_t[]){0, 0}, (int64_t[]){2, 3});
     nexpr_error err = nexpr_error_init();
     assert_true(fault.is_set);
-    assert_int_equal(nx_vm_fail(code, &fault, &err), NEXPR_VALUE);
+    assert_int_equal(nx_vm_fail(&fault, &err), NEXPR_VALUE);
     assert_string_equal(err.message, "index 7 is out of bounds for axis 2 of length 5");
     assert_int_equal(err.begin, 3);
     assert_int_equal(err.end, 9);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/choose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What it takes to compile a segment, and to move bytes from and to memory, in nanoseconds; below which a run is not
+ * measured, but estimated; and after which time a rate is one. */
+#define COMPILE_NS 3e6
+#define MEMORY_NS_PER_BYTE 0.05
+#define MEASURED_NS 20e3
+#define WARM_SECONDS 1e-3
+
+static nexpr_backend find_backend(void) {
+    static _Atomic int from_environment = -1;
+    int found = atomic_load_explicit(&from_environment, memory_order_relaxed);
+    if (found < 0) {
+        const char *name = getenv("NEXPR_BACKEND");
+        found = !name ? NEXPR_BACKEND_AUTO : !strcmp(name, "vm") ? NEXPR_BACKEND_VM
+              : !strcmp(name, "jit") ? NEXPR_BACKEND_JIT : NEXPR_BACKEND_AUTO;
+        atomic_store_explicit(&from_environment, found, memory_order_relaxed);
+    }
+    return (nexpr_backend)found;
+}
+
+nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend asked) {
+    if (asked == NEXPR_BACKEND_AUTO) asked = context->backend;
+    return asked == NEXPR_BACKEND_AUTO ? find_backend() : asked;
+}
+
+static double bill(const nx_nest *nest) {
+    return 2 * COMPILE_NS * (nest->tier ? nest->tier->count : 1);
+}
+
+/* Nanoseconds per element of machine code, with so many threads at it. */
+static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest) {
+    const double work = nx_vm_compiled_ns_per_item(nest->code) / plan->worker_count;
+    const double memory = nx_nest_bytes_per_item(nest) * MEMORY_NS_PER_BYTE / (plan->worker_count > 1 ? 2 : 1);
+    return work > memory ? work : memory;
+}
+
+static int64_t gain_of(const nexpr_plan *plan) {
+    return atomic_load_explicit(&plan->expr->gain, memory_order_relaxed);
+}
+
+bool nx_choose_tier(const nexpr_plan *plan, const nx_nest *nest) {
+    if (nest->has_tier || plan->backend == NEXPR_BACKEND_VM) return false;
+    if (plan->backend == NEXPR_BACKEND_JIT) return true;
+    return (double)gain_of(plan) > bill(nest) || (nest->code && nx_nest_estimate(nest) > bill(nest));
+}
+
+void nx_choose_before(nexpr_plan *plan, nx_nest *nest) {
+    const bool forced = plan->backend == NEXPR_BACKEND_JIT;
+    if (forced || (double)gain_of(plan) > bill(nest)) nx_tier_request(nest->tier, plan->context->jit, forced);
+}
+
+void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds) {
+    const double rate = seconds * 1e9 / (double)done, left = (double)(nest->count - done);
+    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest)) <= bill(nest)) return;
+    nx_tier_request(nest->tier, plan->context->jit, false);
+}
+
+bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
+    return plan->backend == NEXPR_BACKEND_AUTO && !nx_tier_code(nest->tier) && nx_nest_estimate(nest) > MEASURED_NS;
+}
+
+void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds) {
+    if (plan->backend != NEXPR_BACKEND_AUTO || (nest->tier && nx_tier_code(nest->tier))) return;
+    const double ns = seconds < 0 ? nx_nest_estimate(nest) : seconds * 1e9;
+    const double gain = ns - (double)nest->count * compiled_rate(plan, nest);
+    if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
+}

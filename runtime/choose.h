@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which tier runs. With AUTO the VM does, until it has taken so much longer than machine code would that compiling it twice
+ * would have paid: in this run, by the rate that is measured and what is left to do, or in all runs of the expression so
+ * far. What memory limits gains nothing, and is never compiled.
+ */
+#ifndef NX_RUNTIME_CHOOSE_H
+#define NX_RUNTIME_CHOOSE_H
+
+#include "runtime/plan.h"
+
+/* The backend that is meant by what a run asks for, in a context. */
+nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend asked);
+
+/* Before the nest is linked for a run: whether it shall have the second tier, which it has not. */
+bool nx_choose_tier(const nexpr_plan *plan, const nx_nest *nest);
+/* After that: asks for the kernels, if that is due before the run; for JIT it waits. */
+void nx_choose_before(nexpr_plan *plan, nx_nest *nest);
+/* During the run, of any task: `done` of the nest's elements were computed in `seconds`. */
+void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds);
+/* After it, with the time that it took, or a negative one if it was not measured. */
+void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds);
+/* Whether a run of the nest is to be measured. */
+bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest);
+
+#endif

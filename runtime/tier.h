@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The second tier of a nest: the same program linked for segments, whose kernels come from the JIT. The VM's code is always
+ * there and runs until all kernels are; then runs go over to it, between tasks. Both have the same bits.
+ */
+#ifndef NX_RUNTIME_TIER_H
+#define NX_RUNTIME_TIER_H
+
+#include "jit/jit.h"
+#include "vm/vm.h"
+
+typedef enum nx_tier_state {
+    NX_TIER_LINKED,     /* its kernels have not been asked for */
+    NX_TIER_ASKING,     /* a thread does it */
+    NX_TIER_PENDING,    /* they have been */
+    NX_TIER_INSTALLING, /* a thread does it */
+    NX_TIER_READY,
+    NX_TIER_REFUSED,    /* one of them was */
+} nx_tier_state;
+
+typedef struct nx_tier {
+    const nexpr_allocator *allocator;
+    nx_vm_code *code;
+    nx_jit_kernel **kernels; /* by segment; NULL: not asked for, or memory was out */
+    uint32_t count;
+    _Atomic int state;
+} nx_tier;
+
+/* Links the program once more. *ret stays NULL if it has nothing to compile. Errors: MEMORY. */
+nexpr_status nx_tier_new(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
+                         nx_tier **ret, nexpr_error *err);
+void nx_tier_free(nx_tier **tier);
+/* Asks for the kernels, unless it has been done; `wait`: until they are there or refused. Any thread, at any time. */
+void nx_tier_request(nx_tier *tier, nx_jit *jit, bool wait);
+/* Whether there is one whose kernels have not been asked for. */
+static inline bool nx_tier_is_idle(nx_tier *tier) {
+    return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_LINKED;
+}
+/* The tier's code once all kernels are there, else NULL. Any thread, at any time; tier may be NULL. */
+const nx_vm_code *nx_tier_code(nx_tier *tier);
+
+#endif
