@@ -37,11 +37,19 @@ typedef struct run {
 
 /* ------------------------------------------------------------------------------------------------------- compiling -- */
 
+static void print_report(void *user, const char *text) {
+    (void)user;
+    fflush(stdout);
+    fputs(text, stderr);
+}
+
 static int make_context(run *r) {
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     options.threads = r->settings.threads;
     options.run_backend = r->settings.backend;
+    options.report = r->settings.explain ? print_report : NULL;
+    options.report_detail = r->settings.report_detail;
     return nexpr_context_new(&options, &r->context, &err) ? report_run("%s", err.message) : EXIT_OK;
 }
 

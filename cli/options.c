@@ -138,6 +138,9 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_QUIET: o->quiet = true; return EXIT_OK;
     case OPTION_OPS: o->ops = true; return EXIT_OK;
     case OPTION_BYTECODE: o->bytecode = true; return EXIT_OK;
+    case OPTION_EXPLAIN: o->explain = true; return EXIT_OK;
+    case OPTION_IR: o->explain = true; o->report_detail |= NEXPR_REPORT_IR; return EXIT_OK;
+    case OPTION_ASM: o->explain = true; o->report_detail |= NEXPR_REPORT_ASSEMBLY; return EXIT_OK;
     case OPTION_VERSION: o->version = true; return EXIT_OK;
     case OPTION_HELP: o->help = true; return EXIT_OK;
     case OPTION_COUNT: break;

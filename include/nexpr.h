@@ -185,6 +185,16 @@ typedef enum nexpr_backend {
     NEXPR_BACKEND_JIT,  /* machine code from the start; what cannot be compiled runs on the VM (nexpr_plan_explain) */
 } nexpr_backend;
 
+/* Takes a text of some lines about the loop nests of an evaluation: their shapes, who computed them and why, and what was
+ * compiled in what time. It is meant for people, and lives until the call returns. Called on the thread that evaluates. */
+typedef void nexpr_report(void *user, const char *text);
+
+/* What the text tells besides. */
+enum {
+    NEXPR_REPORT_IR = 1,       /* LLVM IR of what is compiled */
+    NEXPR_REPORT_ASSEMBLY = 2, /* its machine code */
+};
+
 typedef struct nexpr_context_options {
     size_t size;
     const nexpr_allocator *allocator; /* copied; NULL: malloc */
@@ -194,6 +204,9 @@ typedef struct nexpr_context_options {
     size_t cached_expressions;        /* of nexpr_evaluate_text; 0: 64 */
     size_t cached_bytes;              /* freed output buffers kept for reuse; 0: 64 MiB; SIZE_MAX: keep none */
     nexpr_backend run_backend;        /* of runs that ask for AUTO */
+    nexpr_report *report;             /* may be NULL; called when a plan that has run is dropped, with what it did */
+    void *report_user;
+    unsigned report_detail;           /* of NEXPR_REPORT_*, or'ed */
 } nexpr_context_options;
 
 NEXPR_API nexpr_context_options nexpr_context_options_init(void);

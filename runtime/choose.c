@@ -70,3 +70,8 @@ void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds
     const double gain = ns - (double)nest->count * compiled_rate(plan, nest);
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
 }
+
+nx_choice nx_choose_explain(const nexpr_plan *plan, const nx_nest *nest) {
+    const double memory = nx_nest_bytes_per_item(nest) * MEMORY_NS_PER_BYTE;
+    return (nx_choice){(double)gain_of(plan) * 1e-6, bill(nest) * 1e-6, memory > nx_vm_compiled_ns_per_item(nest->code)};
+}

@@ -23,4 +23,11 @@ void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds
 /* Whether a run of the nest is to be measured. */
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest);
 
+/* What decides with AUTO. */
+typedef struct nx_choice {
+    double gain_ms, bill_ms;
+    bool is_memory_bound;
+} nx_choice;
+nx_choice nx_choose_explain(const nexpr_plan *plan, const nx_nest *nest);
+
 #endif

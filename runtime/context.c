@@ -49,7 +49,8 @@ nexpr_status nexpr_context_new(const nexpr_context_options *given, nexpr_context
     }
     nexpr_context *c = nx_allocate(options.allocator, 1, sizeof *c);
     if (!c) return nx_fail_memory(err);
-    *c = (nexpr_context){.backend = options.run_backend};
+    *c = (nexpr_context){.backend = options.run_backend,
+                         .report = {options.report, options.report_user, options.report_detail}};
     nx_memory_init(&c->memory, options.allocator);
     nexpr_status status = make_parts(c, &options, err);
     if (status) nexpr_context_free(&c);

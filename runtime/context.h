@@ -23,6 +23,12 @@ static inline void nx_memory_init(nx_memory *memory, const nexpr_allocator *allo
     memory->use = &memory->copy;
 }
 
+typedef struct nx_report {
+    nexpr_report *call; /* NULL: nobody asks */
+    void *user;
+    unsigned detail;
+} nx_report;
+
 struct nexpr_context {
     nx_memory memory;
     nx_threads *threads;
@@ -30,6 +36,7 @@ struct nexpr_context {
     nx_cache *cache;
     nx_jit *jit;
     nexpr_backend backend;
+    nx_report report;
 };
 
 /* The context itself, or the default one for NULL. Thread-safe. */

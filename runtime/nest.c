@@ -409,6 +409,9 @@ nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nex
     const nx_reduce *r = args->nest->reduce;
     nx_vm_fault *fault = nx_nest_fault(args, worker);
     fault->is_set = false;
+    if (args->nest->tasks_run) {
+        atomic_fetch_add_explicit(&args->nest->tasks_run[nx_tier_code(args->nest->tier) != NULL], 1, memory_order_relaxed);
+    }
     (!r ? run_elements : r->compresses ? nx_compress_run : r->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
     return fault->is_set ? nx_vm_fail(fault, err) : NEXPR_OK;
 }

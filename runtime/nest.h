@@ -44,6 +44,7 @@ typedef struct nx_nest {
     nx_vm_code *code;
     bool has_tier; /* it is to be linked for both tiers */
     nx_tier *tier; /* NULL: there is only the VM */
+    _Atomic int64_t *tasks_run; /* [2], by tier; NULL: nobody asks */
     size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
     nx_reduce *reduce; /* runtime/reduce.h; NULL: elementwise */

@@ -6,6 +6,7 @@
 #include "runtime/plan.h"
 
 #include "runtime/choose.h"
+#include "runtime/explain.h"
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
 #include "runtime/passes.h"
@@ -119,6 +120,10 @@ nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint
     nest->operands = take(plan, operands, sizeof *nest->operands);
     int64_t *strides = take(plan, operands, NX_NEST_AXES * sizeof *strides);
     if (!nest->operands || !strides) return nx_fail_memory(err);
+    if (plan->context->report.call) {
+        nest->tasks_run = take(plan, 2, sizeof *nest->tasks_run);
+        if (!nest->tasks_run) return nx_fail_memory(err);
+    }
     for (uint32_t k = 0; k < operands; k++) nest->operands[k].stride = strides + (size_t)k * NX_NEST_AXES;
     return NEXPR_OK;
 }
@@ -295,6 +300,7 @@ void nexpr_plan_free(nexpr_plan **ret_plan) {
     nexpr_plan *plan = *ret_plan;
     *ret_plan = NULL;
     if (!plan) return;
+    nx_explain_plan(plan);
     for (uint32_t i = 0; i < plan->nest_count; i++) nx_nest_free(&plan->nests[i]);
     for (uint32_t i = 0; i < plan->temporary_count; i++) nx_buffer_give(plan->temporaries[i]);
     free_workers(plan);
@@ -485,6 +491,7 @@ static void add_temporaries(const nexpr_plan *plan, const bool *spooled, const v
 static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
                             nexpr_error *err) {
     int64_t done = 0;
+    plan->has_run = true;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         nx_nest *nest = &plan->nests[i];
         if (nest->count) NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));

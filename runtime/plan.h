@@ -35,6 +35,7 @@ struct nexpr_plan {
     size_t worker_bytes;
     int worker_count;
     int64_t total; /* elements of all nests */
+    bool has_run;
 };
 
 /* A plan without operands and nests, and what comes when it has them; between the two the caller is to blame for it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See fixture.h. */
 #include "fixture.h"
+#include "interpreter.h"
 
 #include <stdlib.h>
 
@@ -295,9 +296,10 @@ nx_vm_fault run_program(const nx_vm_program *program, const nx_ir *ir, const run
         outputs[k] = out[k].operand, out_data[k] = out[k].data;
         outputs[k].non_temporal = c->non_temporal;
     }
-    nx_vm_layout layout = {{c->count[0], c->count[1]}, inputs, outputs, c->block_items, c->is_cold};
+    nx_vm_layout layout = {{c->count[0], c->count[1]}, inputs, outputs, c->block_items, c->is_cold, c->has_segments};
     nx_vm_code *code = NULL;
     assert_int_equal(nx_vm_link(program, NULL, &layout, &code, NULL), NEXPR_OK);
+    interpret_segments(code);
     size_t bytes = nx_vm_scratch_bytes(code);
     char *scratch = aligned_alloc(64, bytes / 64 * 64 + 128);
     assert_non_null(scratch);
@@ -341,9 +343,14 @@ void check_program(builder *b, const nx_vm_program *program, const run_case *c) 
         out[k] = array_new(dtype, c->outputs[k], c->count);
         expected[k] = array_new(dtype, c->outputs[k], c->count);
     }
-    run_program(program, ir, c, in, out);
     expect(ir, in, expected);
-    for (uint32_t k = 0; k < ir->result_count; k++) compare(&out[k], &expected[k], c, k);
+    for (int by_segments = 0; by_segments < 2; by_segments++) {
+        run_case way = *c;
+        way.has_segments = by_segments;
+        run_program(program, ir, &way, in, out);
+        for (uint32_t k = 0; k < ir->result_count; k++) compare(&out[k], &expected[k], c, k);
+        for (uint32_t k = 0; k < ir->result_count; k++) memset(out[k].memory, 0xA5, out[k].bytes);
+    }
     for (uint32_t k = 0; k < ir->input_count; k++) array_free(&in[k]);
     for (uint32_t k = 0; k < ir->result_count; k++) array_free(&out[k]), array_free(&expected[k]);
 }

@@ -103,6 +103,7 @@ typedef struct run_case {
     layout_kind inputs[MAX_OPERANDS], outputs[MAX_OPERANDS];
     nexpr_dtype output_dtypes[MAX_OPERANDS]; /* used if has_output_dtypes */
     bool has_output_dtypes, non_temporal, is_cold;
+    bool has_segments; /* linked for them; check_program does both */
     int block_items;
     int64_t piece[2]; /* the rectangles that it is run in; 0: all at once */
     uint64_t seed;

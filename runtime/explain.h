@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What a plan did, in words, for the report of its context. */
+#ifndef NX_RUNTIME_EXPLAIN_H
+#define NX_RUNTIME_EXPLAIN_H
+
+#include "runtime/plan.h"
+
+/* Hands the text to the context's report; nothing if there is none, if the plan never ran, or if memory is out. */
+void nx_explain_plan(const nexpr_plan *plan);
+
+#endif
