@@ -5,8 +5,8 @@
 #include "vm/code.h"
 
 /* A program is linked for arrays of these layouts, all outputs of the first kind, and the steps counted. */
-static nx_vm_code *link_for(builder *b, int64_t rows, int64_t cols, const layout_kind *inputs, layout_kind output,
-                            bool non_temporal) {
+static nx_vm_code *link_as(builder *b, int64_t rows, int64_t cols, const layout_kind *inputs, layout_kind output,
+                           bool non_temporal, bool has_segments) {
     nx_vm_operand in[MAX_OPERANDS], out[MAX_OPERANDS];
     for (uint32_t k = 0; k < b->ir.input_count; k++) {
         array a = array_new(b->ir.inputs[k].dtype, inputs[k], (int64_t[]){rows, cols});
@@ -20,16 +20,23 @@ static nx_vm_code *link_for(builder *b, int64_t rows, int64_t cols, const layout
         array_free(&a);
     }
     nx_vm_code *code = NULL;
-    assert_int_equal(nx_vm_link(compile(b), NULL, &(nx_vm_layout){{rows, cols}, in, out, 0}, &code, NULL), NEXPR_OK);
+    const nx_vm_layout layout = {.count = {rows, cols}, .inputs = in, .outputs = out, .has_segments = has_segments};
+    assert_int_equal(nx_vm_link(compile(b), NULL, &layout, &code, NULL), NEXPR_OK);
     return code;
 }
 
-/* The kinds of the steps, a letter each, with a bar between phases: compute, load, fill, store, non-temporal store. */
+static nx_vm_code *link_for(builder *b, int64_t rows, int64_t cols, const layout_kind *inputs, layout_kind output,
+                            bool non_temporal) {
+    return link_as(b, rows, cols, inputs, output, non_temporal, false);
+}
+
+/* The kinds of the steps, a letter each, with a bar between phases: compute, load, fill, store, non-temporal store, lookup, gather,
+ * select, segment. */
 static void assert_steps(nx_vm_code *code, const char *expected) {
     char text[100];
     size_t n = 0;
     for (uint32_t i = 0, phase = 0; phase < NX_PHASE_COUNT; phase++) {
-        for (; i < code->phase_end[phase]; i++) text[n++] = "clfsn"[code->steps[i].kind];
+        for (; i < code->phase_end[phase]; i++) text[n++] = "clfsnugtS"[code->steps[i].kind];
         text[n++] = '|';
     }
     text[n - 1] = 0;
@@ -157,8 +164,7 @@ static void release(void *user, void *memory, size_t bytes) {
 
 static const nexpr_allocator counting = {sizeof counting, NULL, allocate_some, release};
 
-static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) {
-    (void)state;
+static void check_failed_allocations(bool has_segments, int at_least) {
     builder b;
     builder_init(&b);
     build_mixed(&b);
@@ -167,7 +173,7 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) 
     nx_vm_operand inputs[4], outputs[301];
     for (int k = 0; k < 4; k++) inputs[k] = (nx_vm_operand){.dtype = b.ir.inputs[k].dtype, .aligned = true};
     for (int k = 0; k < 301; k++) outputs[k] = (nx_vm_operand){.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {80, 8}};
-    const nx_vm_layout layout = {{10, 10}, inputs, outputs, 0};
+    const nx_vm_layout layout = {.count = {10, 10}, .inputs = inputs, .outputs = outputs, .has_segments = has_segments};
     int failures = 0;
     for (int n = 0;; n++, failures++) {
         nexpr_error err = nexpr_error_init();
@@ -181,9 +187,15 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) 
         assert_int_equal(err.status, NEXPR_MEMORY);
         assert_null(code);
     }
-    assert_true(failures >= 2);
+    assert_true(failures >= at_least);
     nx_vm_code_free(&counting, NULL);
     builder_free(&b);
+}
+
+static void every_failed_allocation_is_reported_and_nothing_leaks(void **state) {
+    (void)state;
+    check_failed_allocations(false, 2);
+    check_failed_allocations(true, 3);
 }
 
 static void a_cast_that_does_not_exist_is_an_error(void **state) {
@@ -203,6 +215,108 @@ static void a_cast_that_does_not_exist_is_an_error(void **state) {
     builder_free(&b);
 }
 
+/* ------------------------------------------------------------------------------------------------------ segments -- */
+
+/* 2*a - 4.5*b + 1.1*(sin(a) + cos(b)) */
+static void build_waves(builder *b) {
+    builder_init(b);
+    nx_ref x = input(b, "a", NEXPR_FLOAT64), y = input(b, "b", NEXPR_FLOAT64);
+    nx_ref left = op2(b, NX_OP_subtract, op2(b, NX_OP_multiply, f64(b, 2), x), op2(b, NX_OP_multiply, f64(b, 4.5), y));
+    nx_ref waves = op2(b, NX_OP_add, op1(b, NX_OP_sin, x), op1(b, NX_OP_cos, y));
+    add_result(b, op2(b, NX_OP_add, left, op2(b, NX_OP_multiply, f64(b, 1.1), waves)));
+}
+
+static void what_is_inlined_is_one_segment_behind_the_calls(void **state) {
+    (void)state;
+    builder b;
+    build_waves(&b);
+    nx_vm_code *code = link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, false, true);
+    const nx_segment *s = nx_vm_segment(code, 0);
+    assert_int_equal(nx_vm_segment_count(code), 1);
+    assert_int_equal(s->value_count, 6);
+    assert_int_equal(s->output_count, 1);
+    assert_int_equal(s->input_count, 7); /* a, b, sin, cos, three constants */
+    assert_int_equal(code->register_count, 2);
+    assert_steps(code, "|||ccS");
+    builder_free(&b);
+}
+
+static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
+    (void)state;
+    static const struct {
+        layout_kind layout;
+        nx_access access;
+        bool is_swapped;
+    } cases[] = {{LAYOUT_CONTIGUOUS, NX_ACCESS_BLOCK, false}, {LAYOUT_MISALIGNED, NX_ACCESS_BLOCK, false},
+                 {LAYOUT_SWAPPED, NX_ACCESS_BLOCK, true},     {LAYOUT_STRIDED, NX_ACCESS_STRIDED, false},
+                 {LAYOUT_NEGATIVE, NX_ACCESS_STRIDED, false}, {LAYOUT_SWAPPED_MISALIGNED_STRIDED, NX_ACCESS_STRIDED, true},
+                 {LAYOUT_COLUMN, NX_ACCESS_SCALAR, false}};
+    builder b;
+    builder_init(&b);
+    nx_ref x = input(&b, "a", NEXPR_FLOAT64), y = input(&b, "b", NEXPR_FLOAT64);
+    add_result(&b, op2(&b, NX_OP_multiply, op2(&b, NX_OP_subtract, x, y), y));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nx_vm_code *code = link_as(&b, 9, 1000, (layout_kind[]){cases[i].layout, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false, true);
+        const nx_segment_operand *operand = nx_segment_inputs(nx_vm_segment(code, 0));
+        assert_int_equal(operand->access, cases[i].access);
+        assert_int_equal(operand->is_swapped, cases[i].is_swapped);
+        assert_steps(code, "|||S");
+    }
+    builder_free(&b);
+}
+
+static void a_segment_writes_past_the_caches_what_nothing_reads_again(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    nx_ref x = input(&b, "a", NEXPR_FLOAT64), sum = op2(&b, NX_OP_add, x, f64(&b, 1));
+    add_result(&b, op2(&b, NX_OP_multiply, sum, x));
+    nx_vm_code *code = link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, true, true);
+    assert_int_equal(nx_segment_outputs(nx_vm_segment(code, 0))->access, NX_ACCESS_STREAM);
+    assert_steps(code, "|||S");
+    add_result(&b, sum); /* of two results each is written by itself */
+    code = link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, true, true);
+    assert_int_equal(nx_segment_outputs(nx_vm_segment(code, 0))[1].access, NX_ACCESS_STREAM);
+    assert_steps(code, "|||S");
+    add_result(&b, op1(&b, NX_OP_exp, sum)); /* now a call reads it */
+    assert_steps(link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, true, true), "|||Sncn");
+    builder_free(&b);
+}
+
+static void equal_work_has_equal_bytes(void **state) {
+    (void)state;
+    builder b[2];
+    nx_vm_code *code[2];
+    for (int i = 0; i < 2; i++) {
+        builder_init(&b[i]);
+        nx_ref x = input(&b[i], i ? "first" : "a", NEXPR_FLOAT32);
+        add_result(&b[i], op2(&b[i], NX_OP_multiply, x, constant(&b[i], NEXPR_FLOAT32, (nx_value){.f32 = i ? 2.5f : 7})));
+        code[i] = link_as(&b[i], 1, 1000 + i, plain, LAYOUT_CONTIGUOUS, false, true);
+    }
+    const nx_segment *x = nx_vm_segment(code[0], 0), *y = nx_vm_segment(code[1], 0);
+    assert_int_equal(nx_segment_bytes(x), nx_segment_bytes(y));
+    assert_memory_equal(x, y, nx_segment_bytes(x));
+    for (int i = 0; i < 2; i++) nx_vm_code_free(NULL, code[i]), builder_free(&b[i]);
+}
+
+static void an_exponent_is_known(void **state) {
+    (void)state;
+    builder b;
+    builder_init(&b);
+    nx_ref three = constant(&b, NEXPR_INT32, (nx_value){.i32 = 3}), minus = constant(&b, NEXPR_INT32, (nx_value){.i32 = -3});
+    nx_ref cube = op2(&b, NX_OP_power, input(&b, "a", NEXPR_INT32), three);
+    add_result(&b, op2(&b, NX_OP_multiply, cube, three));
+    nx_vm_code *code = link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, false, true);
+    const nx_segment_operand *inputs = nx_segment_inputs(nx_vm_segment(code, 0));
+    assert_int_equal(inputs[1].access, NX_ACCESS_KNOWN);
+    assert_int_equal(inputs[1].detail, 3);
+    assert_int_equal(inputs[2].access, NX_ACCESS_SCALAR);
+    assert_steps(code, "|||S");
+    add_result(&b, op2(&b, NX_OP_power, cube, minus));
+    assert_steps(link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, false, true), "|||Sc");
+    builder_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_operands_need_no_step_of_their_own),
@@ -213,6 +327,11 @@ int main(void) {
         cmocka_unit_test(registers_come_back_after_the_last_use),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
         cmocka_unit_test(a_cast_that_does_not_exist_is_an_error),
+        cmocka_unit_test(what_is_inlined_is_one_segment_behind_the_calls),
+        cmocka_unit_test(segments_read_strided_and_foreign_inputs_in_place),
+        cmocka_unit_test(a_segment_writes_past_the_caches_what_nothing_reads_again),
+        cmocka_unit_test(equal_work_has_equal_bytes),
+        cmocka_unit_test(an_exponent_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
