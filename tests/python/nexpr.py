@@ -38,9 +38,14 @@ class Array(Sized):
                 ("shape", POINTER(c_int64)), ("strides", POINTER(c_int64)), ("owner", c_void_p)]
 
 
+AUTO, VM, JIT = range(3)  # nexpr_backend
+REPORT = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
+
+
 class ContextOptions(Sized):
     _fields_ = [("size", c_size_t), ("allocator", c_void_p), ("threads", c_int), ("backend", c_int),
-                ("cached_expressions", c_size_t), ("cached_bytes", c_size_t), ("run_backend", c_int)]
+                ("cached_expressions", c_size_t), ("cached_bytes", c_size_t), ("run_backend", c_int),
+                ("report", c_void_p), ("report_user", c_void_p), ("report_detail", ctypes.c_uint)]
 
 
 class Options(Sized):
@@ -91,6 +96,7 @@ class Library:
     def __init__(self, path=None):
         self.path = path or os.environ["NEXPR_LIBRARY"]
         self.c = ctypes.CDLL(self.path)
+        self.reports = []
         for name, result in (("nexpr_dtype_name", c_char_p), ("nexpr_result_name", c_char_p),
                              ("nexpr_listing", c_size_t), ("nexpr_dtype_can_cast", c_bool)):
             getattr(self.c, name).restype = result
@@ -102,10 +108,14 @@ class Library:
         if status != 0:
             raise Error(record)
 
-    def context(self, threads=0, backend=0):
-        """A context; freed by nexpr_context_free or with the process."""
+    def context(self, threads=0, backend=0, run_backend=AUTO, report=None):
+        """A context; freed by nexpr_context_free or with the process. `report` is called with the texts of plans; it is kept
+        alive with the library."""
         record, ret = ErrorRecord(), c_void_p()
-        options = ContextOptions(threads=threads, backend=backend)
+        options = ContextOptions(threads=threads, backend=backend, run_backend=run_backend)
+        if report:
+            self.reports.append(REPORT(lambda user, text: report(text.decode())))
+            options.report = ctypes.cast(self.reports[-1], c_void_p)
         self.check(self.c.nexpr_context_new(byref(options), byref(ret), byref(record)), record)
         return ret
 

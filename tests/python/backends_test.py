@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Machine code has the bits of the VM: every operation and cast on every dtype, in every layout, and random programs, on each
+instruction set that the JIT knows. NaN bits are compared too. What is compiled has to have run as machine code.
+
+Usage: backends_test.py LIBRARY [--count PROGRAMS] [--seed SEED] [--isa ISA]
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+import identity_test
+import layouts
+import nexpr
+import numpy as np
+import programs
+
+ISAS = ("avx512", "avx2")
+SHORT = 300  # elements of an array: more than a tail and less than a second
+
+
+def arrangements(arrays):
+    """(name, arrays) of the same elements in other layouts."""
+    yield "plain", [a[:SHORT] for a in arrays]
+    yield "one element", [a[:1] for a in arrays]
+    yield "tail", [a[3:40] for a in arrays]
+    yield "strided", [np.repeat(a[:SHORT], 3)[::3] for a in arrays]
+    yield "backwards", [a[:SHORT][::-1] for a in arrays]
+    yield "swapped", [a[:SHORT].astype(a.dtype.newbyteorder()) for a in arrays]
+    yield "rows", [np.ascontiguousarray(a[:SHORT].reshape(-1, 4).repeat(2, axis=1))[:, ::2] for a in arrays]
+    yield "first is scalar", [a[:1] if i == 0 else a[:SHORT] for i, a in enumerate(arrays)]
+    yield "last is scalar", [a[:1] if i == len(arrays) - 1 else a[:SHORT] for i, a in enumerate(arrays)]
+
+
+class Backends:
+    """Evaluates on both, and counts who ran what."""
+
+    def __init__(self, library):
+        self.vm = library.context(2, run_backend=nexpr.VM)
+        self.jit = library.context(2, run_backend=nexpr.JIT, report=self.note)
+        self.tasks = [0, 0]
+        self.refused = set()
+
+    def note(self, text):
+        for vm, compiled in re.findall(r"ran: (\d+) tasks? on the VM, (\d+) as machine code", text):
+            self.tasks[0] += int(vm)
+            self.tasks[1] += int(compiled)
+        self.refused.update(re.findall(r"refused: (.*)", text))
+
+    def differ(self, expr, arrays, **how):
+        """Whether the results differ in a bit."""
+        expr.context = self.vm
+        expected = [a.tobytes() for a in expr.evaluate(arrays, **how)]
+        expr.context = self.jit
+        return expected != [a.tobytes() for a in expr.evaluate(arrays, **how)]
+
+
+def check_operations(library, table, backends):
+    count, wrong = 0, []
+    for name, expr, arrays in identity_test.cases(library, table):
+        for layout, arranged in arrangements(arrays):
+            count += 1
+            if backends.differ(expr, arranged):
+                wrong.append(f"{name}, {layout}")
+    return count, wrong
+
+
+def check_programs(library, table, backends, seed, programs_wanted):
+    wrong = []
+    for index in range(programs_wanted):
+        program = programs.draw_program(seed, index, table)
+        arrays = program.used_arrays()
+        expr = library.compile(program.text(), {name: array.dtype for name, array in arrays.items()})
+        if backends.differ(expr, list(arrays.values()), block_items=(0, 0, 7, 64)[index % 4]):
+            wrong.append(f"program {index} of seed {seed}: {program.text()}")
+    return programs_wanted, wrong
+
+
+def check(path, arguments):
+    """On one instruction set, in this process. (checks, what was wrong)"""
+    library = nexpr.Library(path)
+    table = programs.Table(library.ops())
+    backends = Backends(library)
+    count, wrong = check_operations(library, table, backends)
+    more, problems = check_programs(library, table, backends, arguments.seed, arguments.count)
+    wrong += problems + [f"refused: {reason}" for reason in sorted(backends.refused)]
+    if backends.tasks[1] < backends.tasks[0]:
+        wrong.append(f"only {backends.tasks[1]} tasks ran as machine code, and {backends.tasks[0]} on the VM")
+    return count + more, wrong
+
+
+def check_elsewhere(isa):
+    """The same in a process of its own, because the instruction set is chosen once. (checks, what was wrong)"""
+    done = subprocess.run([sys.executable, *sys.argv, "--isa", isa], env={**os.environ, "NEXPR_ISA": isa},
+                          stdout=subprocess.PIPE, text=True)
+    *lines, last = done.stdout.splitlines() or [f"{isa}: no output, exit {done.returncode}"]
+    passed = re.fullmatch(r"(\d+) passed, (\d+) failed", last)
+    if not passed:
+        return 1, [*lines, last, f"{isa}: exit {done.returncode}"]
+    return int(passed[1]) + int(passed[2]), [f"{isa}: {line}" for line in lines]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library")
+    parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--isa")
+    arguments = parser.parse_args()
+    count, wrong = 0, []
+    for isa in ISAS if not arguments.isa else ():
+        more, problems = check_elsewhere(isa)
+        count += more
+        wrong += problems
+    if arguments.isa:
+        count, wrong = check(arguments.library, arguments)
+    for line in wrong[:100]:
+        print(line)
+    print(f"{count - len(wrong)} passed, {len(wrong)} failed")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
