@@ -197,6 +197,13 @@ nexpr_status nx_build_along(nx_builder *b, nx_ref x, nx_ref like, const nx_view 
     return intern_with_view(b, &node, axes, ret, err);
 }
 
+nexpr_status nx_build_mask_of(nx_builder *b, nx_ref mask, nx_ref array, nx_span span, nx_ref *ret, nexpr_error *err) {
+    nx_node node = node_on(b, NX_NODE_ALONG, NEXPR_BOOL, mask, span);
+    node.arg[node.arity++] = array;
+    node.flags = NX_IS_MASK;
+    return intern_with_view(b, &node, &(nx_view){.kind = NX_VIEW_REDUCED}, ret, err);
+}
+
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err) {
     nx_node node = node_on(b, NX_NODE_LIKE, (nexpr_dtype)b->ir->nodes[x].dtype, x, span);
     node.arg[node.arity++] = like;

@@ -41,11 +41,14 @@ nexpr_status nx_build_extent(nx_builder *b, nx_ref x, const nx_view *axes, nx_sp
 nexpr_status nx_build_ndim(nx_builder *b, nx_ref x, nx_span span, nx_ref *ret, nexpr_error *err);
 /* Indices of x along the axis that a view of kind GRID tells, as an open grid, or in C order if it tells none; int64. */
 nexpr_status nx_build_index(nx_builder *b, nx_ref x, const nx_view *grid, nx_span span, nx_ref *ret, nexpr_error *err);
-/* The elements of x where mask, which is bool and of x's shape, is true: one axis of a length that only a run tells. */
+/* The elements of x where mask, which is bool and of x's shape, is true: one axis of a length that only a run tells. span:
+ * the mask's. */
 nexpr_status nx_build_compress(nx_builder *b, nx_ref x, nx_ref mask, nx_span span, nx_ref *ret, nexpr_error *err);
 /* x, which has the shape of `like` or the lengths of the axes that a view of kind REDUCED tells, lies along these. */
 nexpr_status nx_build_along(nx_builder *b, nx_ref x, nx_ref like, const nx_view *axes, nx_span span, nx_ref *ret,
                             nexpr_error *err);
+/* mask, which is bool and has the array's shape, lies along the array. */
+nexpr_status nx_build_mask_of(nx_builder *b, nx_ref mask, nx_ref array, nx_span span, nx_ref *ret, nexpr_error *err);
 /* x broadcast to the shape of `like`. */
 nexpr_status nx_build_like(nx_builder *b, nx_ref x, nx_ref like, nx_span span, nx_ref *ret, nexpr_error *err);
 /* args[0] has the dtype of nx_lookup_arg_dtype(lookup, loop); the others are views of kind TABLE or DENSE_TABLE, or constants. */

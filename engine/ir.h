@@ -39,6 +39,7 @@ typedef enum nx_node_kind {
 enum {
     NX_MAY_BE_EMPTY = 1, /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
     NX_COUNTS_AXES = 2,  /* NX_NODE_EXTENT: how many axes there are, instead of their lengths */
+    NX_IS_MASK = 4,      /* NX_NODE_ALONG: it is the mask of arg[1], whose shape it has */
 };
 
 typedef struct nx_node {
@@ -47,7 +48,7 @@ typedef struct nx_node {
     uint8_t loop;   /* NX_NODE_OP, _REDUCE, _SCAN, _LOOKUP: dtype T of the kernel; all others: dtype of the argument */
     uint8_t arity;
     uint16_t op;    /* NX_NODE_OP; NX_NODE_REDUCE, NX_NODE_SCAN: the reducer; NX_NODE_LOOKUP: which */
-    uint16_t flags; /* NX_MAY_BE_EMPTY, NX_COUNTS_AXES; NX_NODE_LOOKUP of a pass: the axis of the table */
+    uint16_t flags; /* NX_MAY_BE_EMPTY, NX_COUNTS_AXES, NX_IS_MASK; NX_NODE_LOOKUP of a pass: the axis of the table */
     nx_ref arg[NX_MAX_ARITY];
     uint32_t index; /* NX_NODE_INPUT: which; NX_NODE_CONST: its value; nx_node_has_view: the view that tells axes */
     nx_span span;   /* the place in the text that first asked for it */

@@ -5,6 +5,8 @@
  */
 #include "engine/reduce_call.h"
 
+#include <string.h>
+
 static nexpr_status read_where(const nx_array_call *c, nx_reduce_call *ret) {
     nx_operand mask;
     nx_ref node, like;
@@ -29,6 +31,8 @@ nexpr_status nx_read_reduction(const nx_array_call *c, const char *name, uint32_
     NX_TRY(nx_arg_integers(c, "axis", most, &ret->axes));
     NX_TRY(nx_arg_switch(c, "keepdims", &keeps));
     ret->axes.kind = keeps ? NX_VIEW_REDUCED_KEPT : NX_VIEW_REDUCED;
+    ret->axes.function = nx_arena_text(c->x.b->ir->arena, c->node->name, strlen(c->node->name));
+    if (!ret->axes.function) return nx_fail_memory(c->x.err);
     ret->dtype = nx_operand_dtype(c->x.b, &ret->a);
     ret->has_dtype = nx_is_given(c, "dtype");
     NX_TRY(nx_arg_dtype(c, &ret->dtype));
@@ -46,7 +50,7 @@ nexpr_status nx_see_through_mask(nx_reduce_call *r) {
     const nx_ref mask = node->arg[1], array = node->arg[0];
     const nx_span span = r->a.span;
     nx_ref same;
-    NX_TRY(nx_build_along(r->c->x.b, mask, array, &(nx_view){.kind = NX_VIEW_REDUCED}, span, &same, r->c->x.err));
+    NX_TRY(nx_build_mask_of(r->c->x.b, mask, array, node->span, &same, r->c->x.err));
     r->a = nx_operand_node(array, span);
     r->where = nx_operand_node(same, span);
     r->has_where = true;

@@ -116,14 +116,16 @@ static nexpr_status broadcast_like(const nx_scheduler *s, const nx_node *node, n
                    nx_shape_text(from->ndim, from->extent, have), nx_shape_text(like->ndim, like->extent, want));
 }
 
+static nexpr_status check_mask(const nx_scheduler *s, const nx_node *node, const nx_shape *array, const nx_shape *mask) {
+    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
+    if (nx_shape_equal(array, mask)) return NEXPR_OK;
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, "the mask has shape %s, but the array has shape %s",
+                   nx_shape_text(mask->ndim, mask->extent, have), nx_shape_text(array->ndim, array->extent, want));
+}
+
 static nexpr_status compress(const nx_scheduler *s, nx_ref i, nx_node_state *state) {
     const nx_node *node = &s->ir->nodes[i];
-    const nx_shape *array = s->state[node->arg[0]].shape, *mask = s->state[node->arg[1]].shape;
-    char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
-    if (!nx_shape_equal(array, mask)) {
-        return nx_fail(s->err, NEXPR_SHAPE, node->span, "the mask has shape %s, but the array has shape %s",
-                       nx_shape_text(mask->ndim, mask->extent, have), nx_shape_text(array->ndim, array->extent, want));
-    }
+    NX_TRY(check_mask(s, node, s->state[node->arg[0]].shape, s->state[node->arg[1]].shape));
     nx_shape *own = nx_scheduler_take(s, 1, sizeof *own);
     if (!own) return nx_fail_memory(s->err);
     *own = (nx_shape){.ndim = 1, .extent = {s->lengths ? s->lengths[i] : -1}};
@@ -140,6 +142,7 @@ static nexpr_status lie_along(const nx_scheduler *s, const nx_node *node, nx_nod
     if (!axes) return nx_fail_memory(s->err);
     const bool is_equal = nx_shape_equal(from, like);
     bool fits = is_equal || (view->has_numbers && (uint32_t)from->ndim == view->count);
+    if (node->flags & NX_IS_MASK) NX_TRY(check_mask(s, node, like, from));
     NX_TRY(nx_view_apply(view, like, node->span, &rest, unused, s->err));
     for (int k = 0; fits && k < from->ndim; k++) {
         const int axis = is_equal ? k : (int)(view->numbers[k] + (view->numbers[k] < 0 ? like->ndim : 0));
@@ -150,8 +153,9 @@ static nexpr_status lie_along(const nx_scheduler *s, const nx_node *node, nx_nod
     state->axes = axes;
     if (fits) return NEXPR_OK;
     char have[NX_SHAPE_TEXT], want[NX_SHAPE_TEXT];
-    return nx_fail(s->err, NEXPR_SHAPE, node->span, "shape %s is neither %s nor the lengths of the axes that are given",
-                   nx_shape_text(from->ndim, from->extent, have), nx_shape_text(like->ndim, like->extent, want));
+    return nx_fail(s->err, NEXPR_SHAPE, node->span, view->has_numbers ? "shape %s is neither %s nor the lengths of the axes that are given" :
+                   "shape %s differs from %s", nx_shape_text(from->ndim, from->extent, have),
+                   nx_shape_text(like->ndim, like->extent, want));
 }
 
 /* Nothing cannot be reduced to an element, unless the reducer has a value for it. */
@@ -161,7 +165,7 @@ static nexpr_status check_not_empty(const nx_scheduler *s, const nx_node *node, 
     if (from->count || !result->count || nx_reducer_has_start(reducer) || node->flags & NX_MAY_BE_EMPTY) return NEXPR_OK;
     char text[NX_SHAPE_TEXT];
     return nx_fail(s->err, NEXPR_SHAPE, node->span, "there is no %s of nothing: the array has shape %s",
-                   nx_reducer_name(reducer), nx_shape_text(from->ndim, from->extent, text));
+                   nx_scheduler_view(s, node)->function, nx_shape_text(from->ndim, from->extent, text));
 }
 
 /* The index's axes in place of the one that is indexed. */

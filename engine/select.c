@@ -128,13 +128,14 @@ nexpr_status nx_find_mask(const nx_builder *b, nx_values values, const nx_ast_no
 
 nexpr_status nx_take_by_mask(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
     const nx_ast_node *base = item_of(values, node, 0);
-    nx_operand x = values.at[base - values.ast->nodes], mask = values.at[item_of(values, node, 1) - values.ast->nodes];
+    const nx_ast_node *item = item_of(values, node, 1);
+    nx_operand x = values.at[base - values.ast->nodes], mask = values.at[item - values.ast->nodes];
     nx_ref array, result;
     if (x.literal) {
         return nx_fail(err, NEXPR_TYPE, base->span, "a number has no axes; an array of one dtype is written float64(...)");
     }
     NX_TRY(nx_operand_to_node(b, &x, &array, err));
-    NX_TRY(nx_build_compress(b, array, mask.node, node->span, &result, err));
+    NX_TRY(nx_build_compress(b, array, mask.node, item->span, &result, err));
     *ret = nx_operand_node(result, node->span);
     return NEXPR_OK;
 }

@@ -38,6 +38,7 @@ typedef struct nx_view {
     const int64_t *numbers;
     const uint32_t *nodes; /* by number: 1 + the node of the IR whose value it is, 0: what it is; NULL: all are what they are */
     const nx_span *spans; /* of each number, of an item's in place of its kind; not part of what the view is */
+    const char *function; /* of axes that are reduced: which of the user's, for messages; not part of what the view is */
 } nx_view;
 
 /* The index along an axis: offset + step * (index along `axis`). */

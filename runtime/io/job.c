@@ -85,6 +85,13 @@ static void set_max_memory(nexpr_job *job) {
     job->max_memory = all < INT64_MAX ? all : INT64_MAX;
 }
 
+/* Where a length depends on data, as within max(a[a > 0]), all is computed at once, and written when it is made. */
+static nexpr_status try_slabs(nexpr_job *job, nexpr_error *err) {
+    const nexpr_status status = nx_job_make_slabs(job, err);
+    job->has_unknown = status == NEXPR_ARGUMENT;
+    return job->has_unknown ? NEXPR_OK : status;
+}
+
 static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sources, const nexpr_file_sink *const *sinks,
                              nexpr_error *err) {
     size_t inputs = (size_t)job->source_count + 1, results = (size_t)job->result_count + 1;
@@ -98,7 +105,7 @@ static nexpr_status make_job(nexpr_job *job, const nexpr_file_source *const *sou
     NX_IO_TRY(find_shapes(job, err));
     NX_IO_TRY(nx_job_make_targets(job, sinks, err));
     set_max_memory(job);
-    if (!nexpr_is_elementwise(job->expr) && !job->has_unknown) NX_IO_TRY(nx_job_make_slabs(job, err));
+    if (!nexpr_is_elementwise(job->expr) && !job->has_unknown) NX_IO_TRY(try_slabs(job, err));
     if (!job->slabs) nx_job_make_passes(job);
     if (!job->has_unknown) NX_IO_TRY(nx_job_declare_targets(job, err));
     cut_and_choose(job);

@@ -600,6 +600,9 @@ class Telling(InFolder):
         self.gives('1.0\n3.0\n', 'c[c > 0]', '-i', 'c.npy')
         self.assertEqual(run_on_terminal('c[c > 0]', '-i', 'c.npy')[1].split(), ['[1.', '3.]'])
         self.gives('', 'c[c > 5]', '-i', 'c.npy')
+        self.gives('3.0\n', 'max(c[c > 0])', '-i', 'c.npy')
+        run('c*prod(c[c > 0])', '-i', 'c.npy', '-o', 'out.npy', '--force')
+        self.assertEqual(np.load('out.npy').tolist(), [3, -6, 9])
         done = run('c[c > 0]', '-i', 'c.npy', '-o', 'out.csv', '--json')
         self.assertEqual(json.loads(done.stdout)['results'][0]['shape'], [2])
 

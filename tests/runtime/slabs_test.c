@@ -265,6 +265,27 @@ static void empty_arrays(void **state) {
     check_shapes(texts, LENGTH(texts), 2, DIMS(7, 0));
 }
 
+/* Lengths that depend on data are refused before anything is read, also where only a reduction of them is a result. */
+static void lengths_that_depend_on_data(void **state) {
+    static const char *const texts[] = {
+        "a[a > 0]", "b, a[a > 0]*2", "cumsum(a[b > c])[-1]", "max(a[a > 0])", "a[a > 0].size*1.0", "reshape(a[a > 0], (1, -1))",
+    };
+    nexpr_array inputs[INPUTS];
+    const nexpr_array *list[INPUTS] = {&inputs[0], &inputs[1], &inputs[2]};
+    nexpr_error err = nexpr_error_init();
+    (void)state;
+    fill_inputs(inputs, DIMS(50, 7));
+    for (int i = 0; i < LENGTH(texts); i++) {
+        nexpr *expr = compile(texts[i], F64, F64, F64);
+        nexpr_slabs *slabs = NULL;
+        assert_int_equal(nexpr_slabs_new(expr, NULL, list, NULL, &slabs, &err), NEXPR_ARGUMENT);
+        assert_null(slabs);
+        assert_string_equal(err.message, "cannot be evaluated by slabs: an extent depends on the data; use nexpr_evaluate");
+        nexpr_free(&expr);
+    }
+    check("sum(a[b > 0]), mean(a[a > 0])", inputs);
+}
+
 static void rows_come_in_order(void **state) {
     nexpr_array inputs[INPUTS];
     nexpr_error err = nexpr_error_init();
@@ -355,6 +376,7 @@ int main(void) {
         cmocka_unit_test(views_that_need_the_whole),
         cmocka_unit_test(records_and_swapped_bytes),
         cmocka_unit_test(empty_arrays),
+        cmocka_unit_test(lengths_that_depend_on_data),
         cmocka_unit_test(rows_come_in_order),
         cmocka_unit_test(allocations_that_fail),
     };
