@@ -70,6 +70,8 @@ typedef struct nx_nest_args {
 nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err);
 /* Where the worker notes that an index is out of bounds. */
 nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker);
+/* Whether no cache keeps enough of so many bytes to matter: outputs so large are written past them. */
+bool nx_nest_is_uncached(double bytes);
 /* Nanoseconds that the whole takes on one thread, roughly. */
 double nx_nest_estimate(const nx_nest *nest);
 /* Elements of one task, for progress. */
