@@ -15,7 +15,7 @@
 
 enum { ITEMS = 1 << 14, REPEATS = 9, LEAST_NS = 100000 };
 
-typedef enum form { LEAF, ROWS, SCAN, SCAN_ROWS } form;
+typedef enum form { LEAF, ROWS, SCAN, SCAN_LEAVES, SCAN_ROWS } form;
 
 /* LEAF: count leaves of n elements. ROWS: n rows of `count` columns. */
 typedef struct shape {
@@ -30,7 +30,8 @@ static const shape shapes[] = {
     {"leaf 2", LEAF, 2, 2048},       {"leaf 1", LEAF, 1, 4096},      {"rows 1", ROWS, 256, 1},
     {"rows 3", ROWS, 256, 3},        {"rows 8", ROWS, 256, 8},       {"rows 16", ROWS, 256, 16},
     {"rows 64", ROWS, 64, 64},       {"rows 2048", ROWS, 8, 2048},   {"scan", SCAN, 4096, 1},
-    {"scan rows 3", SCAN_ROWS, 256, 3}, {"scan rows 512", SCAN_ROWS, 8, 512},
+    {"scan leaves", SCAN_LEAVES, 1024, NX_SCAN_WAYS}, {"scan rows 3", SCAN_ROWS, 256, 3},
+    {"scan rows 512", SCAN_ROWS, 8, 512},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -49,6 +50,9 @@ static void run(void *user) {
     case LEAF: j->k->leaf(s->count, s->n, j->x, 0, j->value, j->extra); break;
     case ROWS: j->k->rows(s->n, s->count, j->x, stride, 0, 0, j->value, j->extra); break;
     case SCAN: j->k->scan_leaf(s->n, j->x, j->value, j->r); break;
+    case SCAN_LEAVES:
+        j->k->scan_leaves(s->n, j->x, (ptrdiff_t)(s->n * j->size), j->value, j->r, (ptrdiff_t)(s->n * j->size), false);
+        break;
     case SCAN_ROWS: j->k->scan_rows(s->n, s->count, j->x, stride, 0, j->value, j->extra, j->r, stride); break;
     }
 }
@@ -56,7 +60,7 @@ static void run(void *user) {
 static void measure(nx_isa isa, nx_reducer reducer, nexpr_dtype dtype, const shape *s, char *memory) {
     job j = {nx_vm_reduce_kernels(isa, reducer, dtype), s, nexpr_dtype_size(dtype), memory, NULL, NULL, NULL};
     double ns = INFINITY;
-    if ((s->form == SCAN && !j.k->scan_leaf) || (s->form == SCAN_ROWS && !j.k->scan_rows)) return;
+    if (s->form >= SCAN && !j.k->scan_leaf) return; /* who has one has all */
     /* Apart by odd numbers of lines: addresses equal but for multiples of 4096 would wait for each other. */
     j.value = memory + ITEMS * 16 + 64;
     j.extra = j.value + ITEMS * 16 + 1088;

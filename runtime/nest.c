@@ -251,9 +251,8 @@ int64_t nx_nest_task_items(const nx_nest *nest) {
     return nest->task_cols * nest->task_rows;
 }
 
-/* Bytes of which no cache keeps enough to matter: outputs so large are written past them. */
-static int64_t uncached_bytes(void) {
-    return 2 * nx_cpus_cache_bytes();
+bool nx_nest_is_uncached(double bytes) {
+    return bytes >= 2.0 * (double)nx_cpus_cache_bytes();
 }
 
 /* Bytes that a run touches. */
@@ -300,7 +299,7 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
         .is_index = x->is_index,
         .swapped = x->swapped && !spooled,
         .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
-        .non_temporal = is_output && !spooled && !x->is_buffer && bytes >= uncached_bytes(),
+        .non_temporal = is_output && !spooled && !x->is_buffer && nx_nest_is_uncached((double)bytes),
         .stride = {stride[nest->axes - 2], stride[nest->axes - 1]},
         .table_stride = x->table_stride,
         .table_count = x->table_count,
@@ -337,7 +336,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
         .inputs = operands,
         .outputs = operands + nest->input_count,
         .block_items = nest->block_items,
-        .is_cold = touched_bytes(nest) >= (double)uncached_bytes(),
+        .is_cold = nx_nest_is_uncached(touched_bytes(nest)),
     };
     nx_vm_code *code = NULL;
     nx_tier *tier = NULL;

@@ -76,6 +76,8 @@ nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nex
 nx_vm_fault *nx_nest_fault(const nx_nest_args *args, int worker);
 /* What its tasks run now. */
 const nx_vm_code *nx_nest_code(const nx_nest *nest);
+/* Whether no cache keeps enough of so many bytes to matter: outputs so large are written past them. */
+bool nx_nest_is_uncached(double bytes);
 /* Nanoseconds that the whole takes on one thread, roughly. */
 double nx_nest_estimate(const nx_nest *nest);
 /* Bytes that come from memory for each element; 0 if a cache may have them. */

@@ -205,7 +205,7 @@ static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass
 
 /* Two nests, if threads have to share rows: the first one reduces what comes before each group of leaves. */
 static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
-    const bool may_share = nx_plan_threads(plan) > 2; /* as everything before is read twice */
+    const bool may_share = nx_plan_threads(plan) > 1;
     nx_nest *nest;
     nx_reduce *prefix;
     NX_TRY(start_nest(plan, pass, &nest, err));

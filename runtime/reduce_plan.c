@@ -115,7 +115,7 @@ static bool is_transposed(const nx_nest *nest) {
 static void choose_capacity(nx_nest *nest) {
     nx_reduce *r = nest->reduce;
     const int64_t cols = nest->extent[nest->axes - 1];
-    r->capacity = BUFFER_ITEMS;
+    r->capacity = r->scans ? NX_SCAN_WAYS * BUFFER_ITEMS : BUFFER_ITEMS;
     if (r->by_rows || !is_transposed(nest) || cols > TILE_ITEMS) return;
     r->capacity = cols * TILE_ROWS > TILE_ITEMS ? TILE_ITEMS : cols * TILE_ROWS;
     r->capacity = divide_up(r->capacity, BUFFER_ITEMS) * BUFFER_ITEMS;

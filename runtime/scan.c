@@ -2,10 +2,13 @@
 /*
  * Running reductions: within a leaf from one element to the next, each combined with the node of all leaves before. A task
  * walks a group of leaves; nodes of the groups before come from a nest that reduced these, if there is more than one group.
+ * As elements wait for one another within a leaf, several leaves run side by side.
  */
 #include "runtime/scan.h"
 
 #include "runtime/reduce_work.h"
+
+#include <string.h>
 
 typedef nx_tree_nodes nodes;
 typedef nx_reduce_work work;
@@ -42,21 +45,69 @@ static char *target_at(const work *w, char *target, int64_t kept, int64_t reduce
     return target + nx_reduce_offset(w->r, w->r->target_stride, kept, reduced);
 }
 
+/* Puts the node of a leaf on the stack. */
+static void push_leaf(const work *w, int64_t leaf, int64_t items, const char *x) {
+    const nodes node = nx_new_slot(w, 0);
+    w->r->parts->kernels->leaf(1, (size_t)items, x, leaf * NX_LEAF_ITEMS, node.value, node.extra);
+    nx_push_node(w, 0, 0, leaf, items, 1);
+}
+
+static void scan_leaf(const work *w, int64_t leaf, int64_t items, const char *x, char *target) {
+    w->r->parts->kernels->scan_leaf((size_t)items, x, find_prefix(w, leaf, 1), target);
+    if (leaf + 1 < w->r->leaf_count) push_leaf(w, leaf, items, x);
+}
+
+/* Whether stores should go past the caches, from leaf to leaf at the same place of a cache line. */
+static bool bypasses_caches(const work *w, int64_t stride) {
+    enum { LINE = 64 };
+    return stride % LINE == 0 && nx_nest_is_uncached((double)w->nest->count * (double)nx_value_size(w->r->parts));
+}
+
+/* Whole leaves behind others, side by side; their nodes are made first, which brings them into the cache. */
+static void scan_leaves(const work *w, int64_t leaf, const char *x, char *target) {
+    const nx_reduce_part *part = w->r->parts;
+    const int64_t size = nx_value_size(part), stride = NX_LEAF_ITEMS * size;
+    nx_value prefix[NX_SCAN_WAYS];
+    for (int i = 0; i < NX_SCAN_WAYS; i++) {
+        memcpy((char *)prefix + i * size, find_prefix(w, leaf + i, 1), (size_t)size);
+        push_leaf(w, leaf + i, NX_LEAF_ITEMS, x + i * stride);
+    }
+    part->kernels->scan_leaves(NX_LEAF_ITEMS, x, stride, prefix, target, stride, bypasses_caches(w, stride));
+}
+
 static void scan_row(const work *w, nx_reduce_task t, char *target) {
     const nx_reduce *r = w->r;
-    const nx_reduce_part *part = r->parts;
     const int64_t first = t.group * r->group_leaves, end = nx_min_i64(r->leaf_count, first + r->group_leaves);
+    const int64_t whole = nx_min_i64(end, r->reduced.count / NX_LEAF_ITEMS);
     push_groups(w, t);
-    for (int64_t leaf = first; leaf < end && !nx_reduce_is_cancelled(w); leaf++) {
-        const int64_t at = leaf * NX_LEAF_ITEMS, items = nx_min_i64(r->reduced.count - at, NX_LEAF_ITEMS);
+    for (int64_t leaf = first, count; leaf < end && !nx_reduce_is_cancelled(w); leaf += count) {
+        count = leaf && leaf + NX_SCAN_WAYS <= whole ? NX_SCAN_WAYS : 1;
+        const int64_t at = leaf * NX_LEAF_ITEMS, items = nx_min_i64(r->reduced.count - at, count * NX_LEAF_ITEMS);
         if (!w->is_direct) nx_reduce_fill(w, t.kept, at, items);
-        const char *x = nx_reduce_elements(w, part, t.kept, at);
-        part->kernels->scan_leaf((size_t)items, x, find_prefix(w, leaf, 1), target_at(w, target, t.kept, at));
-        if (leaf + 1 == r->leaf_count) break;
-        const nodes node = nx_new_slot(w, 0);
-        part->kernels->leaf(1, (size_t)items, x, at, node.value, node.extra);
-        nx_push_node(w, 0, 0, leaf, items, 1);
+        const char *x = nx_reduce_elements(w, r->parts, t.kept, at);
+        char *to = target_at(w, target, t.kept, at);
+        if (count > 1) scan_leaves(w, leaf, x, to);
+        else scan_leaf(w, leaf, items, x, to);
     }
+}
+
+/* Whether the kept elements from this one on, up to `last`, have so many rows, each a leaf, that these run side by side. */
+static bool has_rows_together(const work *w, int64_t kept, int64_t last) {
+    const nx_reduce *r = w->r;
+    if (r->leaf_count != 1 || !r->rows_are_kept || last - kept < NX_SCAN_WAYS) return false;
+    const int64_t inner = r->kept.extent[r->kept.ndim - 1];
+    return kept % inner + NX_SCAN_WAYS <= inner;
+}
+
+static void scan_rows_together(const work *w, int64_t kept, char *target) {
+    const nx_reduce *r = w->r;
+    const nx_reduce_part *part = r->parts;
+    const int axis = r->kept.axis[r->kept.ndim - 1];
+    const int64_t n = r->reduced.count, to_stride = r->target_stride[axis];
+    if (!w->is_direct) nx_reduce_compute(w, kept, 0, NX_SCAN_WAYS, n, 0);
+    const int64_t stride = w->is_direct ? w->nest->operands[r->direct[part->operand]].stride[axis] : n * nx_value_size(part);
+    part->kernels->scan_leaves((size_t)n, nx_reduce_elements(w, part, kept, 0), stride, NULL, target_at(w, target, kept, 0),
+                               to_stride, bypasses_caches(w, to_stride));
 }
 
 /* One leaf of columns; the new slot is both what runs and the leaf's node. */
@@ -89,7 +140,10 @@ void nx_scan_run(const nx_nest_args *args, int64_t task, int worker) {
         }
         return;
     }
-    for (int64_t kept = t.kept, last = t.kept + t.count; kept < last; kept++) {
-        scan_row(&w, (nx_reduce_task){.kept = kept, .count = 1, .group = t.group}, target);
+    for (int64_t kept = t.kept, last = t.kept + t.count, rows; kept < last; kept += rows) {
+        rows = has_rows_together(&w, kept, last) ? NX_SCAN_WAYS : 1;
+        if (rows > 1) scan_rows_together(&w, kept, target);
+        else scan_row(&w, (nx_reduce_task){.kept = kept, .count = 1, .group = t.group}, target);
     }
+    __builtin_ia32_sfence();
 }

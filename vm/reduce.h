@@ -33,6 +33,12 @@ typedef void nx_reduce_start(size_t cols, void *value, void *extra);
  * may be x. */
 typedef void nx_scan_leaf(size_t n, const void *x, const void *prefix, void *r);
 
+/* NX_SCAN_WAYS leaves of n elements side by side, x_stride and r_stride bytes apart, apart from one another; prefix has one
+ * for each (NULL: not). bypasses: r is written past the caches; a fence is the caller's. */
+enum { NX_SCAN_WAYS = 4 };
+typedef void nx_scan_leaves(size_t n, const void *x, ptrdiff_t x_stride, const void *prefix, void *r, ptrdiff_t r_stride,
+                            bool bypasses);
+
 /* The same down the rows of a leaf of NX_LEAF_ROWS, for `cols` columns: running[0..cols) has the state after the rows
  * before (done: how many; 0: none), and after the call that after the last one. prefix: one per column, or NULL. */
 typedef void nx_scan_rows(size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, size_t done, const void *prefix,
@@ -44,6 +50,7 @@ typedef struct nx_reduce_kernels {
     nx_reduce_merge *merge;
     nx_reduce_start *start;
     nx_scan_leaf *scan_leaf; /* of sum, prod, min, max; else NULL */
+    nx_scan_leaves *scan_leaves;
     nx_scan_rows *scan_rows;
     bool has_extra;
 } nx_reduce_kernels;

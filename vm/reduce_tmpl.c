@@ -225,7 +225,8 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #define IF_SCAN_all DROP
 
 #define REDUCER(id, loops, result, start, step, empty) IN_##loops(DECLARE_##loops##_##result(id))
-#define DECLARE_WIDE_T(id) IF_SCAN_##id(extern nx_scan_leaf SCAN(id, _leaf_); extern nx_scan_rows SCAN(id, _rows_);)
+#define DECLARE_WIDE_T(id) IF_SCAN_##id(extern nx_scan_leaf SCAN(id, _leaf_); \
+    extern nx_scan_leaves SCAN(id, _leaves_); extern nx_scan_rows SCAN(id, _rows_);)
 #define DECLARE_ORDERED_T DECLARE_WIDE_T
 #define DECLARE_BOOL_T DROP
 #define DECLARE_ORDERED_I DROP
@@ -235,7 +236,7 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #include "engine/reducers.def"
 
 #define OWN(id) NAME(id, _leaf), NAME(id, _rows), NAME(id, _merge), NAME(id, _start)
-#define ROW_WIDE_T(id) {OWN(id) IF_SCAN_##id(, SCAN(id, _leaf_), SCAN(id, _rows_))}
+#define ROW_WIDE_T(id) {OWN(id) IF_SCAN_##id(, SCAN(id, _leaf_), SCAN(id, _leaves_), SCAN(id, _rows_))}
 #define ROW_ORDERED_T ROW_WIDE_T
 #define ROW_BOOL_T ROW_WIDE_T
 #define ROW_ORDERED_I(id) {OWN(id), .has_extra = true}

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Running reductions, for one dtype on one instruction set: rows of engine/reducers.def as loops from left to right. An
- * element waits for the one before it, so the pace is that of one step; the prefix is combined beside that chain, not in it.
- * Compiled as kernels_tmpl.c.
+ * element waits for the one before it, so the pace is that of one step, unless several leaves run side by side; the prefix
+ * is combined beside that chain, not in it. Compiled as kernels_tmpl.c.
  */
 #include "vm/template.h"
 
 #include CLASS
 
 #include "vm/lanes.h"
+
+#define STORE_NT CAT2(nx_store_nt_, ISA)
+void STORE_NT(void *dst, const void *src, size_t bytes);
 
 INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, T *r) {
     T l = LOAD_T(x[0]), nan = l;
@@ -22,6 +25,53 @@ INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, T *r) {
         spoils |= ISNAN(e);
         const T running = s.blind ? WHERE(spoils, nan, l) : l, v = prefix ? s.step(before, running) : running;
         r[i] = STORE_T(v);
+    }
+}
+
+enum { WAYS = NX_SCAN_WAYS, STRETCH = 2048 / sizeof(T) };
+_Static_assert(WAYS == 4, "scan_ways writes them out");
+
+/* n elements of each leaf to rows of `to`, STRETCH apart. None waits for another leaf's. */
+INLINE void scan_ways(steps s, size_t n, const T *x, ptrdiff_t x_stride, T running[WAYS], T *to) {
+    const T *x0 = x, *x1 = row_at(x, x_stride, 1), *x2 = row_at(x, x_stride, 2), *x3 = row_at(x, x_stride, 3);
+    T l0 = running[0], l1 = running[1], l2 = running[2], l3 = running[3];
+    for (size_t i = 0; i < n; i++) {
+        to[i] = l0 = s.step(l0, LOAD_T(x0[i]));
+        to[i + STRETCH] = l1 = s.step(l1, LOAD_T(x1[i]));
+        to[i + 2 * STRETCH] = l2 = s.step(l2, LOAD_T(x2[i]));
+        to[i + 3 * STRETCH] = l3 = s.step(l3, LOAD_T(x3[i]));
+    }
+    running[0] = l0;
+    running[1] = l1;
+    running[2] = l2;
+    running[3] = l3;
+}
+
+INLINE void add_prefix(steps s, size_t n, const T *prefix, T *x) {
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const T v = prefix ? s.step(*prefix, x[i]) : x[i];
+        x[i] = STORE_T(v);
+    }
+}
+
+/* Leaves side by side, some elements at a time, which stay in the closest cache. */
+INLINE void scan_leaves(steps s, size_t n, const T *x, ptrdiff_t x_stride, const T *prefix, T *r, ptrdiff_t r_stride,
+                        bool bypasses) {
+    T made[WAYS * STRETCH], running[WAYS];
+    for (size_t w = 0; w < WAYS; w++) made[w * STRETCH] = running[w] = LOAD_T(*row_at(x, x_stride, w));
+    for (size_t at = 0, count; at < n; at += count) {
+        const size_t whole = STRETCH - ((uintptr_t)(r + at) & 63) / sizeof(T); /* ends where a cache line does */
+        const size_t first = at == 0;
+        count = n - at < whole ? n - at : whole;
+        scan_ways(s, count - first, x + at + first, x_stride, running, made + first);
+        for (size_t w = 0; w < WAYS; w++) {
+            T *from = made + w * STRETCH;
+            char *to = (char *)(r + at) + (ptrdiff_t)w * r_stride;
+            add_prefix(s, count, prefix ? prefix + w : NULL, from);
+            if (bypasses) STORE_NT(to, from, count * sizeof(T));
+            else memcpy(to, from, count * sizeof(T));
+        }
     }
 }
 
@@ -84,6 +134,12 @@ INLINE void scan_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
     void NAME(id, _leaf_)(size_t n, const void *x, const void *prefix, void *r) {                                        \
         if (prefix) scan_leaf(STEPS_OF(id), n, x, prefix, r);                                                            \
         else scan_leaf(STEPS_OF(id), n, x, NULL, r);                                                                     \
+    }                                                                                                                    \
+    extern nx_scan_leaves NAME(id, _leaves_);                                                                            \
+    void NAME(id, _leaves_)(size_t n, const void *x, ptrdiff_t x_stride, const void *prefix, void *r, ptrdiff_t r_stride, \
+                            bool bypasses) {                                                                             \
+        if (prefix) scan_leaves(STEPS_OF(id), n, x, x_stride, prefix, r, r_stride, bypasses);                            \
+        else scan_leaves(STEPS_OF(id), n, x, x_stride, NULL, r, r_stride, bypasses);                                     \
     }                                                                                                                    \
     extern nx_scan_rows NAME(id, _rows_);                                                                                \
     void NAME(id, _rows_)(size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, size_t done, const void *prefix, \

@@ -63,6 +63,19 @@ def check_bits(tally, library, contexts):
                 tally.check(found.tobytes() == expected, text, shape, "threads", threads, "block", block)
 
 
+def check_running(tally, library, contexts):
+    """Integers run to the same numbers however leaves go: alone, side by side, in groups, past the caches."""
+    rng = np.random.default_rng(7)
+    for shape in ((4096 * 4,), (4096 * 5,), (4096 * 9 + 1,), (300001,), ((1 << 23) + 4099,), (3, 50000), (9, 4096), (70, 33),
+                  (6, 7, 100), (2100, 4096)):
+        x = rng.integers(-9, 9, shape)
+        functions = (("cumsum({}, axis=-1)", np.add), ("cummax({}, axis=-1)", np.maximum))
+        for threads, (text, by) in itertools.product(THREADS, functions):
+            for operand, y in ("x", x), ("(3*x + 1)", 3 * x + 1):
+                found = library.evaluate(text.format(operand), {"x": x}, context=contexts[threads])[0]
+                tally.check((found == by.accumulate(y, axis=-1)).all(), text.format(operand), shape, "threads", threads)
+
+
 def check_sums(tally, library):
     """n * 2**-53 * log2(n) of the summed sizes bounds any such tree; ours has 12 levels above 128 additions in a lane."""
     rng = np.random.default_rng(6)
@@ -122,6 +135,7 @@ def main():
     contexts = {threads: library.context(threads=threads) for threads in (*THREADS, 5)}
     tally = Tally()
     check_bits(tally, library, contexts)
+    check_running(tally, library, contexts)
     check_sums(tally, library)
     check_overlap(tally, library)
     check_masks(tally, library, contexts)

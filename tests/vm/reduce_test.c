@@ -255,6 +255,7 @@ static void kernels_exist_exactly_where_the_table_says(void **unused) {
         const bool runs = reducer == NX_REDUCER_sum || reducer == NX_REDUCER_prod || reducer == NX_REDUCER_min ||
                           reducer == NX_REDUCER_max;
         assert_int_equal(k->scan_leaf != NULL, runs);
+        assert_int_equal(k->scan_leaves != NULL, runs);
         assert_int_equal(k->scan_rows != NULL, runs);
         assert_int_equal(k->has_extra, is_place(reducer) || reducer == NX_REDUCER_m2);
     }
@@ -457,6 +458,51 @@ static void check_scan(const subject *s) {
     }
 }
 
+/* Leaves some elements apart, which stay as they are. */
+static void check_scan_leaves_of(const subject *s, size_t n, mixture how, bool has_prefix, bool bypasses) {
+    enum { WAYS = NX_SCAN_WAYS, GAP = 3 };
+    const size_t items = n + GAP;
+    unsigned char prefix[WAYS * sizeof(nx_value)], guard[GAP * sizeof(nx_value)];
+    fill(s->loop, how, WAYS * items, input);
+    fill(s->loop, how, WAYS, prefix);
+    memset(guard, GUARD_BYTE, sizeof guard);
+    for (size_t w = 0; w < WAYS; w++) {
+        const nx_value v = clean(s->loop, get_value(s->loop, prefix, w));
+        memcpy(prefix + w * s->size, &v, s->size);
+    }
+    for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
+        const nx_reduce_kernels *k = kernels_on(s, isa);
+        const ptrdiff_t stride = (ptrdiff_t)(items * s->size);
+        if (!k) continue;
+        memset(output, GUARD_BYTE, sizeof output);
+        k->scan_leaves(n, input, stride, has_prefix ? prefix : NULL, output, stride, bypasses);
+        __builtin_ia32_sfence();
+        for (size_t w = 0; w < WAYS; w++) {
+            nx_value running = {.bits = {0, 0}};
+            for (size_t i = 0; i < n; i++) {
+                const nx_value e = get_value(s->loop, input, w * items + i);
+                running = i ? combine(s, running, e) : clean(s->loop, e);
+                const nx_value v = has_prefix ? combine(s, get_value(s->loop, prefix, w), running) : running;
+                check_value(s, nx_isa_name((nx_isa)isa), w * items + i, s->loop, output, v);
+            }
+            assert_memory_equal(output + (w * items + n) * s->size, guard, GAP * s->size);
+        }
+    }
+}
+
+static void check_scan_leaves(const subject *s) {
+    static const size_t lengths[] = {1, 2, 3, 100, 127, 128, 129, 513, 1100};
+    if (!nx_vm_reduce_kernels(NX_ISA_BASELINE, s->reducer, s->loop)->scan_leaves) return;
+    for (size_t i = 0; i < 4 * sizeof lengths / sizeof *lengths; i++) {
+        for (mixture how = 0; how < MIXTURES; how++) check_scan_leaves_of(s, lengths[i / 4], how, i % 2, i / 2 % 2);
+    }
+}
+
+static void leaves_run_side_by_side_as_alone(void **unused) {
+    (void)unused;
+    for_each_subject(check_scan_leaves);
+}
+
 static void running_leaves_go_from_left_to_right(void **unused) {
     (void)unused;
     for_each_subject(check_scan);
@@ -542,6 +588,7 @@ int main(void) {
         cmocka_unit_test(halves_merge_with_the_left_one_first),
         cmocka_unit_test(the_reduction_of_nothing_is_the_start),
         cmocka_unit_test(running_leaves_go_from_left_to_right),
+        cmocka_unit_test(leaves_run_side_by_side_as_alone),
         cmocka_unit_test(running_rows_go_down_each_column),
     };
     for (int isa = 0; isa < NX_ISA_COUNT; isa++) is_supported[isa] = nx_isa_is_supported((nx_isa)isa);
