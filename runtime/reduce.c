@@ -49,32 +49,32 @@ static nodes spare_nodes(const work *w, uint32_t p) {
     return nx_nodes_at(&w->r->parts[p], nx_part_nodes(w, p), w->r->group_leaves);
 }
 
-/* The node of a leaf of argmin or argmax, if its extremum, which is found at less cost, beats that of the best node so far:
- * else that node, which makes no difference. Which one it is, the index tells after a trial. */
-static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes best, nodes trial,
-                       nodes to) {
-    part->extremum->leaf(1, (size_t)count, x, 0, to.value, NULL);
-    *(int64_t *)(void *)to.extra = first;
-    nx_copy_nodes(part, trial, best, 1);
-    nx_merge_nodes(part, 1, trial, to, 1, 1);
-    if (*(int64_t *)(void *)trial.extra == first) part->kernels->leaf(1, (size_t)count, x, first, to.value, to.extra);
-    else nx_copy_nodes(part, to, best, 1);
+/* Whole leaves of argmin or argmax. Their extrema, which are found at less cost, tell in which leaf the first of the best is;
+ * its node stands for all: what the others have makes no difference to the tree. */
+static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t leaves, nodes best, nodes to) {
+    int64_t *place = (int64_t *)(void *)to.extra;
+    part->extremum->leaf((size_t)leaves, NX_LEAF_ITEMS, x, 0, to.value, NULL);
+    for (int64_t i = 0; i < leaves; i++) place[i] = i;
+    nx_copy_nodes(part, best, to, 1);
+    for (int64_t i = 1; i < leaves; i++) nx_merge_nodes(part, 1, best, nx_nodes_at(part, to, i), 1, 1);
+    const int64_t begin = *(int64_t *)(void *)best.extra * NX_LEAF_ITEMS;
+    part->kernels->leaf(1, NX_LEAF_ITEMS, x + begin * nx_value_size(part), first + begin, best.value, best.extra);
+    for (int64_t i = 0; i < leaves; i++) nx_copy_nodes(part, nx_nodes_at(part, to, i), best, 1);
 }
 
 /* The leaves of `count` elements of a row at x, of which the first is number `first`. */
 static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
     const int64_t whole = count / NX_LEAF_ITEMS;
     int64_t done = 0;
-    if (whole > 1 && !part->extremum && part->reducer != NX_REDUCER_m2) {
-        part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
+    if (whole > 1 && part->reducer != NX_REDUCER_m2) {
+        if (part->extremum) find_place(part, x, first, whole, spare, to);
+        else part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
         done = whole * NX_LEAF_ITEMS;
     }
     for (; done < count; done += NX_LEAF_ITEMS) {
-        const int64_t items = nx_min_i64(count - done, NX_LEAF_ITEMS);
         const nodes leaf = nx_nodes_at(part, to, done / NX_LEAF_ITEMS);
-        const char *at = x + done * nx_value_size(part);
-        if (done && part->extremum) find_place(part, at, first + done, items, nx_nodes_at(part, leaf, -1), spare, leaf);
-        else part->kernels->leaf(1, (size_t)items, at, first + done, leaf.value, leaf.extra);
+        part->kernels->leaf(1, (size_t)nx_min_i64(count - done, NX_LEAF_ITEMS), x + done * nx_value_size(part), first + done,
+                            leaf.value, leaf.extra);
     }
 }
 

@@ -80,6 +80,19 @@ def check_sums(tally, library):
     tally.check(abs(found - exact) <= 1e-7 * exact, "float32 sum of 1e7 times 0.1", found)
 
 
+def check_places(tally, library, contexts):
+    """The first of equals, and of NaN, whichever leaf it is in."""
+    rng = np.random.default_rng(9)
+    for n, greatest in itertools.product((4097, 70000, 300000), (1, 9, 10**9)):
+        a = rng.integers(-greatest, greatest + 1, n).astype("float64")
+        spoiled = a.copy()
+        spoiled[rng.integers(n // 2, n, 3)] = np.nan
+        for x, threads in itertools.product((a, spoiled, a.astype("int32")), THREADS):
+            for name, compute in ("argmax", np.argmax), ("argmin", np.argmin):
+                found = library.evaluate(f"{name}(x)", {"x": x}, context=contexts[threads])[0]
+                tally.check(found == compute(x), name, n, x.dtype, greatest, found, compute(x))
+
+
 def check_overlap(tally, library):
     """Outputs upon inputs: as if the inputs were copied first."""
     rng = np.random.default_rng(7)
@@ -123,6 +136,7 @@ def main():
     tally = Tally()
     check_bits(tally, library, contexts)
     check_sums(tally, library)
+    check_places(tally, library, contexts)
     check_overlap(tally, library)
     check_masks(tally, library, contexts)
     print(f"{tally.passed} passed, {tally.failed} failed")
