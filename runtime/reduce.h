@@ -6,7 +6,8 @@
  * what a task leaves is a node of the tree. At the end the nodes of the groups are combined.
  *
  * The backend writes the elements of some leaves into a buffer, from which the kernels of vm/reduce.h reduce them. Arrays
- * that lie as a buffer would are reduced where they are.
+ * that lie as a buffer would are reduced where they are; elements of long rows can also be added to the lanes of their leaf
+ * as they are computed.
  */
 #ifndef NX_RUNTIME_REDUCE_H
 #define NX_RUNTIME_REDUCE_H
@@ -41,6 +42,7 @@ struct nx_reduce {
     bool by_rows;         /* the last axis is kept: leaves of rows */
     bool rows_are_kept;   /* else: whether the outer one of the backend's two axes is kept */
     bool has_lanes;       /* all nodes are values alone, so that lanes are nodes too */
+    bool folds;           /* what is computed is added to lanes at once, and no buffer is needed */
     bool stops_early;     /* one element of any and all: its first witness ends it */
     nx_reduce_axes kept, reduced;
     int64_t leaf_items, leaf_count;

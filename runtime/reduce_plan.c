@@ -227,11 +227,26 @@ bool nx_reduce_is_direct(const nx_nest *nest) {
     return true;
 }
 
-/* The buffers, as the backend's outputs. */
+/* Whether each row is long, reduced on its own, and by one reducer for each of the backend's outputs. */
+static bool can_fold(const nx_nest *nest) {
+    const nx_reduce *r = nest->reduce;
+    bool all = !r->slab && !r->scans && !r->compresses && !r->is_prefix && !r->by_rows && r->reduced.ndim <= 1;
+    all &= r->part_count == nest->output_count && r->reduced.count * 2 > r->capacity;
+    for (uint32_t p = 0; p < r->part_count; p++) all &= r->parts[p].operand == p && r->parts[p].kernels->fold;
+    return all;
+}
+
+/* The buffers, as the backend's outputs; or the lanes, all of which are at one address. */
 static void lay_buffers(nx_nest *nest) {
+    const nx_reduce *r = nest->reduce;
     for (uint32_t k = 0; k < nest->output_count; k++) {
         nx_nest_operand *x = &nest->operands[nest->input_count + k];
         memset(x->stride, 0, NX_NEST_AXES * sizeof *x->stride);
+        if (r->folds) {
+            x->is_folded = true;
+            x->reducer = r->parts[k].reducer;
+            continue;
+        }
         x->stride[nest->axes - 1] = (int64_t)nexpr_dtype_size(x->dtype);
         x->stride[nest->axes - 2] = x->stride[nest->axes - 1] * nest->extent[nest->axes - 1];
     }
@@ -257,6 +272,7 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool 
     r->stops_early = stops_early(r);
     r->has_lanes = true;
     for (uint32_t p = 0; p < r->part_count; p++) r->has_lanes &= !r->parts[p].kernels->has_extra;
+    r->folds = can_fold(nest);
     lay_buffers(nest);
     nx_nest_note_alignment(nest);
     find_direct(nest);
@@ -271,6 +287,7 @@ static size_t round_up(size_t bytes) {
 
 size_t nx_reduce_buffer_bytes(const nx_nest *nest, uint32_t operand) {
     const nx_nest_operand *x = &nest->operands[nest->input_count + operand];
+    if (nest->reduce->folds) return 0;
     return round_up((size_t)nest->reduce->capacity * nexpr_dtype_size(x->dtype));
 }
 

@@ -105,6 +105,7 @@ struct nx_vm_code {
     nx_isa isa;
     nx_blocks blocks;
     bool is_non_temporal; /* some output is */
+    bool is_folding;      /* likewise */
     bool is_cold;         /* blocks are fetched ahead */
     double ns_per_item;
     const nx_step *steps;
