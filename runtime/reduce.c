@@ -92,24 +92,32 @@ static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
     }
 }
 
-/* Combines the lanes of a leaf, in the node of the group's leaf. */
-static void combine_lanes(const work *w, int64_t leaf) {
+/* Makes nodes of leaves, of which the first is number `leaf` of its group, from their lanes: a tree of lanes is that of a leaf
+ * of so many elements. */
+static void combine_lanes(const work *w, int64_t leaf, int64_t leaves) {
     for (uint32_t p = 0; p < w->r->part_count; p++) {
         const nx_reduce_part *part = &w->r->parts[p];
-        const nodes lanes = nx_lane_nodes(w, p), to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
-        for (int64_t half = NX_LANES / 2; half > 0; half /= 2) {
-            nx_merge_nodes(part, half, lanes, nx_nodes_at(part, lanes, half), 1, 1);
-        }
-        nx_copy_nodes(part, to, lanes, 1);
-        note_settled(w, p, to);
+        const nodes to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
+        part->kernels->leaf((size_t)leaves, NX_LANES, nx_lane_nodes(w, p).value, 0, to.value, NULL);
+        for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, to, i));
     }
 }
 
-/* A leaf, which may be the last one, whose elements the backend adds to the lanes. */
-static void fold_leaf(const work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
-    for (uint32_t p = 0; p < w->r->part_count; p++) w->r->parts[p].kernels->lanes(nx_lane_nodes(w, p).value);
-    nx_reduce_fill(w, kept, first, count);
-    combine_lanes(w, leaf);
+/* Leaves whose elements the backend adds to the lanes: whole ones, or the last one. */
+static void fold_leaves(const work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
+    const int64_t leaves = count < NX_LEAF_ITEMS ? 1 : count / NX_LEAF_ITEMS;
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        part->kernels->lanes((size_t)(leaves * NX_LANES), nx_lane_nodes(w, p).value);
+    }
+    nx_reduce_compute(w, kept, first, leaves, count / leaves, 0);
+    combine_lanes(w, leaf, leaves);
+}
+
+/* How many elements to fold at once, from this one on, of `count`: if a witness may end it all, few at the very first. */
+static int64_t folded_items(const nx_reduce *r, int64_t first, int64_t count) {
+    const int64_t leaves = r->stops_early && !first ? 1 : nx_min_i64(r->folded_leaves, count / NX_LEAF_ITEMS);
+    return leaves ? nx_min_i64(leaves * NX_LEAF_ITEMS, count) : count;
 }
 
 /* Whole leaves whose lanes are summed block by block, as so many columns, while a block is in the closest cache. */
@@ -124,7 +132,7 @@ static void reduce_blocks(const work *w, int64_t kept, int64_t first, int64_t le
                                 nx_lane_nodes(w, p).value, NULL);
         }
     }
-    combine_lanes(w, leaf);
+    combine_lanes(w, leaf, 1);
 }
 
 /* Some leaves of a row, of which the first is number `leaf` of its group. */
@@ -147,9 +155,9 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
     while (done < count && !are_all_settled(w) && !nx_reduce_is_cancelled(w)) {
         const bool folds = !w->is_direct && r->folds;
         const bool has_blocks = !w->is_direct && !folds && r->has_lanes && count - done >= NX_LEAF_ITEMS;
-        const int64_t most = has_blocks || folds ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
-        const int64_t items = nx_min_i64(count - done, most);
-        if (folds) fold_leaf(w, kept, first + done, items, done / NX_LEAF_ITEMS);
+        const int64_t most = has_blocks ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
+        const int64_t items = folds ? folded_items(r, first + done, count - done) : nx_min_i64(count - done, most);
+        if (folds) fold_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
         else if (has_blocks) reduce_blocks(w, kept, first + done, done / NX_LEAF_ITEMS);
         else reduce_some_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
         done += items;

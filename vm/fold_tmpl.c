@@ -12,23 +12,27 @@
 /* The letters of a form as bits. */
 enum { v = 0, vv = 0, sv, vs };
 
-#define FOLD(reducer, what, id, domain, form, step, element) IN_##domain(KERNEL(reducer, id, form, T, T, step, element))
+#define FOLD(reducer, what, id, domain, form, step, element) \
+    IN_##domain(KERNEL(reducer, id, form, T, T, AS_IT_IS, AS_IT_IS, step, element))
 #define FOLD_TEST(reducer, what, id, domain, form, step, element) \
-    IN_##domain(KERNEL(reducer, id, form, uint8_t, MARK, step, element))
+    IN_##domain(KERNEL(reducer, id, form, uint8_t, MARK, TO_MARK, TO_BOOL, step, element))
+#define AS_IT_IS(e) (e)
+#define TO_MARK(e) ((e) ? (MARK)-1 : 0)
+#define TO_BOOL(e) ((e) != 0)
 
-/* Lanes are of type R in memory and of type L, as wide as elements, in registers. */
+/* Lanes are of type R in memory and of type L, as wide as elements, in registers: there a bool is all bits or none. */
 #define NAME(reducer, id, form) CAT4(reducer##_##id##_, SUFFIX, _, form)
-#define KERNEL(reducer, id, form, R, L, step, element)                                            \
+#define KERNEL(reducer, id, form, R, L, TO_L, TO_R, step, element)                                \
     static void NAME(reducer, id, form)(size_t n, void *result, const void *const *operand) {     \
         const T *xs = operand[0], *ys = #form[1] ? operand[1] : xs, x0 = *xs, y0 = *ys;           \
         R *lane = result;                                                                         \
         L lanes[NX_LANES];                                                                        \
-        for (size_t k = 0; k < NX_LANES; k++) lanes[k] = (L)lane[k];                              \
+        for (size_t k = 0; k < NX_LANES; k++) lanes[k] = TO_L(lane[k]);                           \
         for (; n >= NX_LANES; n -= NX_LANES) {                                                    \
             INDEPENDENT                                                                           \
             for (size_t k = 0; k < NX_LANES; k++) {                                               \
                 const T x = form & 1 ? x0 : xs[k], y = form & 2 ? y0 : ys[k];                     \
-                const L l = lanes[k], e = (L)(element);                                           \
+                const L l = lanes[k], e = TO_L(element);                                          \
                 (void)y;                                                                          \
                 lanes[k] = step;                                                                  \
             }                                                                                     \
@@ -37,11 +41,11 @@ enum { v = 0, vv = 0, sv, vs };
         }                                                                                         \
         for (size_t k = 0; k < n; k++) {                                                          \
             const T x = form & 1 ? x0 : xs[k], y = form & 2 ? y0 : ys[k];                         \
-            const L l = lanes[k], e = (L)(element);                                               \
+            const L l = lanes[k], e = TO_L(element);                                              \
             (void)y;                                                                              \
             lanes[k] = step;                                                                      \
         }                                                                                         \
-        for (size_t k = 0; k < NX_LANES; k++) lane[k] = (R)lanes[k];                              \
+        for (size_t k = 0; k < NX_LANES; k++) lane[k] = TO_R(lanes[k]);                           \
     }
 #include "vm/folds.def"
 

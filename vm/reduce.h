@@ -40,8 +40,8 @@ typedef void nx_scan_rows(size_t rows, size_t cols, const void *x, ptrdiff_t row
 
 /*
  * Lanes of a leaf that is handed over in pieces, the kernel's result: n elements are added from lane 0 on. Only the last
- * piece of a leaf may be no multiple of the lanes. They start as `lanes` leaves them, and are then merged as nodes:
- * l + (l+16), +8, +4, +2, +1; whatever had no element changes nothing.
+ * piece of a leaf may be no multiple of the lanes. They start as `lanes` leaves them, and are then a leaf of 32 elements: one
+ * that had no element changes nothing.
  */
 typedef nx_kernel nx_fold;
 
@@ -53,7 +53,7 @@ typedef struct nx_reduce_kernels {
     nx_scan_leaf *scan_leaf; /* of sum, prod, min, max; else NULL */
     nx_scan_rows *scan_rows;
     nx_fold *fold; /* of one operand; NULL if a start may change what it is combined with, or there are extras */
-    void (*lanes)(void *lane);
+    void (*lanes)(size_t count, void *lanes);
     bool has_extra;
 } nx_reduce_kernels;
 

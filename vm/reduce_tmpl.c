@@ -51,9 +51,9 @@ INLINE void fill(size_t cols, T *value, T start) {
     static void NAME(id, _fold)(size_t n, void *lanes, const void *const *x) {   \
         step_lanes(STEPS_OF(id), n, x[0], lanes);                                \
     }                                                                            \
-    static void NAME(id, _lanes)(void *lanes) {                                  \
+    static void NAME(id, _lanes)(size_t count, void *lanes) {                    \
         const T start = start_;                                                  \
-        for (size_t i = 0; i < NX_LANES; i++) ((T *)lanes)[i] = start;           \
+        for (size_t i = 0; i < count; i++) ((T *)lanes)[i] = start;              \
     }
 
 #define VALUE_KERNELS(id, start_, step_)                                                                                  \

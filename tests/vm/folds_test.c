@@ -56,11 +56,11 @@ static void fill_operands(nexpr_dtype dtype) {
     }
 }
 
-/* Folds n elements in pieces of whole rows of lanes, and merges the lanes. */
+/* Folds n elements in pieces of whole rows of lanes, and these. */
 static nx_value fold_pieces(const nx_reduce_kernels *k, nexpr_dtype dtype, nx_kernel *kernel, unsigned form, size_t size,
                             size_t n) {
     memset(lanes, 0xa5, sizeof lanes);
-    k->lanes(lanes);
+    k->lanes(NX_LANES, lanes);
     for (size_t at = 0, piece; at < n; at += piece) {
         const void *x[NX_MAX_OPERANDS];
         piece = (1 + next_random(&seed) % (NX_LEAF_ITEMS / NX_LANES)) * NX_LANES;
@@ -68,10 +68,9 @@ static nx_value fold_pieces(const nx_reduce_kernels *k, nexpr_dtype dtype, nx_ke
         for (int i = 0; i < NX_MAX_OPERANDS; i++) x[i] = operands[i % OPERANDS] + (form >> i & 1 ? 0 : at * size);
         kernel(piece, lanes, x);
     }
-    for (size_t half = NX_LANES / 2; half; half /= 2) {
-        k->merge(half, lanes, NULL, lanes + half * nexpr_dtype_size(dtype), NULL, 1, 1);
-    }
-    return get_value(dtype, lanes, 0);
+    unsigned char leaf[ITEM_BYTES];
+    k->leaf(1, NX_LANES, lanes, 0, leaf, NULL);
+    return get_value(dtype, leaf, 0);
 }
 
 static nx_value reduce(nx_reducer reducer, nexpr_dtype dtype, const void *x, size_t n) {
