@@ -297,6 +297,8 @@ static nx_vm_operand vm_operand(const nx_nest *nest, const nx_nest_operand *x, b
     return (nx_vm_operand){
         .dtype = x->dtype,
         .is_index = x->is_index,
+        .is_folded = x->is_folded,
+        .reducer = x->reducer,
         .swapped = x->swapped && !spooled,
         .aligned = spooled || (x->is_stride_aligned && !(x->state & NX_MISALIGNED)),
         .non_temporal = is_output && !spooled && !x->is_buffer && nx_nest_is_uncached((double)bytes),

@@ -21,6 +21,8 @@ typedef struct nx_nest_operand {
     bool is_used, swapped;
     bool is_index;          /* an input that has no memory: the address is the value */
     bool is_buffer;         /* an output that a worker's buffer holds */
+    bool is_folded;         /* an output that becomes lanes of this reducer */
+    nx_reducer reducer;
     bool is_stride_aligned; /* all strides are multiples of the alignment */
     uint8_t alignment;      /* bytes */
     uint8_t state;          /* NX_MISALIGNED: not aligned; NX_SPOOLED: an output that goes to a buffer first */

@@ -44,37 +44,32 @@ static void note_settled(const work *w, uint32_t p, nodes node) {
 
 /* ------------------------------------------------------------------------------------------------- leaves of a row -- */
 
-/* A worker's nodes behind those of the group's leaves: one for each lane. */
-static nodes spare_nodes(const work *w, uint32_t p) {
-    return nx_nodes_at(&w->r->parts[p], nx_part_nodes(w, p), w->r->group_leaves);
-}
-
-/* The node of a leaf of argmin or argmax, if its extremum, which is found at less cost, beats that of the best node so far:
- * else that node, which makes no difference. Which one it is, the index tells after a trial. */
-static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes best, nodes trial,
-                       nodes to) {
-    part->extremum->leaf(1, (size_t)count, x, 0, to.value, NULL);
-    *(int64_t *)(void *)to.extra = first;
-    nx_copy_nodes(part, trial, best, 1);
-    nx_merge_nodes(part, 1, trial, to, 1, 1);
-    if (*(int64_t *)(void *)trial.extra == first) part->kernels->leaf(1, (size_t)count, x, first, to.value, to.extra);
-    else nx_copy_nodes(part, to, best, 1);
+/* Whole leaves of argmin or argmax. Their extrema, which are found at less cost, tell in which leaf the first of the best
+ * is; its node stands for all: what the others have makes no difference to the tree. */
+static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t leaves, nodes best, nodes to) {
+    int64_t *place = (int64_t *)(void *)to.extra;
+    part->extremum->leaf((size_t)leaves, NX_LEAF_ITEMS, x, 0, to.value, NULL);
+    for (int64_t i = 0; i < leaves; i++) place[i] = i;
+    nx_copy_nodes(part, best, to, 1);
+    for (int64_t i = 1; i < leaves; i++) nx_merge_nodes(part, 1, best, nx_nodes_at(part, to, i), 1, 1);
+    const int64_t begin = *(int64_t *)(void *)best.extra * NX_LEAF_ITEMS;
+    part->kernels->leaf(1, NX_LEAF_ITEMS, x + begin * nx_value_size(part), first + begin, best.value, best.extra);
+    for (int64_t i = 0; i < leaves; i++) nx_copy_nodes(part, nx_nodes_at(part, to, i), best, 1);
 }
 
 /* The leaves of `count` elements of a row at x, of which the first is number `first`. */
 static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
     const int64_t whole = count / NX_LEAF_ITEMS;
     int64_t done = 0;
-    if (whole > 1 && !part->extremum && part->reducer != NX_REDUCER_m2) {
-        part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
+    if (whole > 1 && part->reducer != NX_REDUCER_m2) {
+        if (part->extremum) find_place(part, x, first, whole, spare, to);
+        else part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
         done = whole * NX_LEAF_ITEMS;
     }
     for (; done < count; done += NX_LEAF_ITEMS) {
-        const int64_t items = nx_min_i64(count - done, NX_LEAF_ITEMS);
         const nodes leaf = nx_nodes_at(part, to, done / NX_LEAF_ITEMS);
-        const char *at = x + done * nx_value_size(part);
-        if (done && part->extremum) find_place(part, at, first + done, items, nx_nodes_at(part, leaf, -1), spare, leaf);
-        else part->kernels->leaf(1, (size_t)items, at, first + done, leaf.value, leaf.extra);
+        part->kernels->leaf(1, (size_t)nx_min_i64(count - done, NX_LEAF_ITEMS), x + done * nx_value_size(part), first + done,
+                            leaf.value, leaf.extra);
     }
 }
 
@@ -89,12 +84,40 @@ static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
         const char *x = nx_reduce_elements(w, part, kept, 0);
         if (r->leaf_count == 1) part->kernels->leaf((size_t)rows, (size_t)n, x, 0, to.value, to.extra);
         for (int64_t i = 0; i < rows && r->leaf_count > 1; i++) {
-            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, spare_nodes(w, p), leaves);
+            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, nx_lane_nodes(w, p), leaves);
             combine(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
             nx_copy_nodes(part, nx_nodes_at(part, to, i), leaves, 1);
         }
         note_settled(w, p, to);
     }
+}
+
+/* Makes nodes of leaves, of which the first is number `leaf` of its group, from their lanes: a tree of lanes is that of a leaf
+ * of so many elements. */
+static void combine_lanes(const work *w, int64_t leaf, int64_t leaves) {
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        const nodes to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
+        part->kernels->leaf((size_t)leaves, NX_LANES, nx_lane_nodes(w, p).value, 0, to.value, NULL);
+        for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, to, i));
+    }
+}
+
+/* Leaves whose elements the backend adds to the lanes: whole ones, or the last one. */
+static void fold_leaves(const work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
+    const int64_t leaves = count < NX_LEAF_ITEMS ? 1 : count / NX_LEAF_ITEMS;
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        part->kernels->lanes((size_t)(leaves * NX_LANES), nx_lane_nodes(w, p).value);
+    }
+    nx_reduce_compute(w, kept, first, leaves, count / leaves, 0);
+    combine_lanes(w, leaf, leaves);
+}
+
+/* How many elements to fold at once, from this one on, of `count`: if a witness may end it all, few at the very first. */
+static int64_t folded_items(const nx_reduce *r, int64_t first, int64_t count) {
+    const int64_t leaves = r->stops_early && !first ? 1 : nx_min_i64(r->folded_leaves, count / NX_LEAF_ITEMS);
+    return leaves ? nx_min_i64(leaves * NX_LEAF_ITEMS, count) : count;
 }
 
 /* Whole leaves whose lanes are summed block by block, as so many columns, while a block is in the closest cache. */
@@ -105,18 +128,11 @@ static void reduce_blocks(const work *w, int64_t kept, int64_t first, int64_t le
         for (uint32_t p = 0; p < r->part_count; p++) {
             const nx_reduce_part *part = &r->parts[p];
             part->kernels->rows(BLOCK_ITEMS / NX_LANES, NX_LANES, nx_reduce_elements(w, part, kept, first + done),
-                                NX_LANES * nx_value_size(part), 0, (size_t)(done / NX_LANES), spare_nodes(w, p).value, NULL);
+                                NX_LANES * nx_value_size(part), 0, (size_t)(done / NX_LANES),
+                                nx_lane_nodes(w, p).value, NULL);
         }
     }
-    for (uint32_t p = 0; p < r->part_count; p++) {
-        const nx_reduce_part *part = &r->parts[p];
-        const nodes lanes = spare_nodes(w, p), to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
-        for (int64_t half = NX_LANES / 2; half > 0; half /= 2) {
-            nx_merge_nodes(part, half, lanes, nx_nodes_at(part, lanes, half), 1, 1);
-        }
-        nx_copy_nodes(part, to, lanes, 1);
-        note_settled(w, p, to);
-    }
+    combine_lanes(w, leaf, 1);
 }
 
 /* Some leaves of a row, of which the first is number `leaf` of its group. */
@@ -125,7 +141,7 @@ static void reduce_some_leaves(const work *w, int64_t kept, int64_t first, int64
     if (!w->is_direct) nx_reduce_fill(w, kept, first, count);
     for (uint32_t p = 0; p < r->part_count; p++) {
         const nodes to = nx_nodes_at(&r->parts[p], nx_part_nodes(w, p), leaf);
-        reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first), first, count, spare_nodes(w, p), to);
+        reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first), first, count, nx_lane_nodes(w, p), to);
         note_settled(w, p, to);
     }
 }
@@ -137,10 +153,12 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
     const int64_t count = nx_min_i64(r->reduced.count - first, r->group_leaves * NX_LEAF_ITEMS);
     int64_t done = 0;
     while (done < count && !are_all_settled(w) && !nx_reduce_is_cancelled(w)) {
-        const bool has_blocks = !w->is_direct && r->has_lanes && count - done >= NX_LEAF_ITEMS;
+        const bool folds = !w->is_direct && r->folds;
+        const bool has_blocks = !w->is_direct && !folds && r->has_lanes && count - done >= NX_LEAF_ITEMS;
         const int64_t most = has_blocks ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
-        const int64_t items = nx_min_i64(count - done, most);
-        if (has_blocks) reduce_blocks(w, kept, first + done, done / NX_LEAF_ITEMS);
+        const int64_t items = folds ? folded_items(r, first + done, count - done) : nx_min_i64(count - done, most);
+        if (folds) fold_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
+        else if (has_blocks) reduce_blocks(w, kept, first + done, done / NX_LEAF_ITEMS);
         else reduce_some_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
         done += items;
     }

@@ -6,7 +6,8 @@
  * what a task leaves is a node of the tree. At the end the nodes of the groups are combined.
  *
  * The backend writes the elements of some leaves into a buffer, from which the kernels of vm/reduce.h reduce them. Arrays
- * that lie as a buffer would are reduced where they are.
+ * that lie as a buffer would are reduced where they are; elements of long rows can also be added to the lanes of their leaf
+ * as they are computed.
  */
 #ifndef NX_RUNTIME_REDUCE_H
 #define NX_RUNTIME_REDUCE_H
@@ -41,6 +42,8 @@ struct nx_reduce {
     bool by_rows;         /* the last axis is kept: leaves of rows */
     bool rows_are_kept;   /* else: whether the outer one of the backend's two axes is kept */
     bool has_lanes;       /* all nodes are values alone, so that lanes are nodes too */
+    bool folds;           /* what is computed is added to lanes at once, and no buffer is needed */
+    bool leaves_are_rows; /* folds: of the backend, whose rows are else kept elements */
     bool stops_early;     /* one element of any and all: its first witness ends it */
     nx_reduce_axes kept, reduced;
     int64_t leaf_items, leaf_count;
@@ -50,6 +53,7 @@ struct nx_reduce {
     int64_t capacity;     /* elements of a buffer */
     int64_t node_slots;   /* nodes of a part that a worker holds, each of `node_cols` kept elements */
     int64_t node_cols;
+    int64_t folded_leaves; /* folds: of which there are lanes at once */
     int spare_slots;      /* the last ones, for what is not on the stack */
     bool is_prefix;       /* only the groups' nodes are wanted, for `prefix` of another nest */
     bool scans;           /* the nest runs its one reduction along its one axis, to a target in memory */

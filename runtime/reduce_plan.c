@@ -10,6 +10,8 @@ enum { TASK_ITEMS = 1 << 16, BUFFER_ITEMS = NX_LEAF_ITEMS, ROW_ITEMS = 2048 };
 enum { MOST_SLOTS = 1 << 20 };
 /* Of operands that lie across memory: elements and rows of a buffer, and columns of a stretch. */
 enum { TILE_ITEMS = 1 << 16, TILE_ROWS = 16, TILE_COLS = 32 };
+/* Leaves whose elements are added to lanes in one call of the backend, at most. */
+enum { FOLDED_LEAVES = 16 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
 enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 18, MOST_SCANNED_GROUPS = 64 };
 
@@ -143,13 +145,14 @@ static void choose_groups(nx_reduce *r, bool may_share) {
     r->group_count = divide_up(r->leaf_count, r->group_leaves);
 }
 
-/* The leaves of a group and the lanes of one; or a stack with a slot for the leaf that is being made. What scans keeps a stack
+/* The leaves of a group and the lanes of some; or a stack with a slot for the leaf that is being made. What scans keeps a stack
  * of all leaves, and two nodes for the prefix. */
 static void choose_slots(nx_reduce *r) {
     int levels = 1;
     while ((int64_t)1 << levels <= (r->scans ? r->leaf_count : r->group_leaves)) levels++;
     r->spare_slots = r->scans ? 2 : 0;
-    r->node_slots = r->by_rows || r->scans ? levels + 1 + r->spare_slots : r->group_leaves + NX_LANES;
+    r->folded_leaves = !r->leaves_are_rows ? 1 : r->group_leaves < FOLDED_LEAVES ? r->group_leaves : FOLDED_LEAVES;
+    r->node_slots = r->by_rows || r->scans ? levels + 1 + r->spare_slots : r->group_leaves + r->folded_leaves * NX_LANES;
     r->node_cols = r->by_rows ? r->width : 1;
 }
 
@@ -227,11 +230,40 @@ bool nx_reduce_is_direct(const nx_nest *nest) {
     return true;
 }
 
-/* The buffers, as the backend's outputs. */
+/* Whether each row is long, reduced on its own, and by one reducer for each of the backend's outputs. */
+static bool can_fold(const nx_nest *nest) {
+    const nx_reduce *r = nest->reduce;
+    bool all = !r->slab && !r->scans && !r->compresses && !r->is_prefix && !r->by_rows && r->reduced.ndim <= 1;
+    all &= r->part_count == nest->output_count && r->reduced.count * 2 > r->capacity;
+    for (uint32_t p = 0; p < r->part_count; p++) all &= r->parts[p].operand == p && r->parts[p].kernels->fold;
+    return all;
+}
+
+/* Of a single row the leaves are the backend's rows, so that it does several in a call. */
+static void cut_row_into_leaves(nx_nest *nest) {
+    nx_reduce *r = nest->reduce;
+    r->leaves_are_rows = r->folds && r->kept.count == 1 && r->reduced.ndim == 1;
+    if (!r->leaves_are_rows) return;
+    nest->extent[nest->axes - 2] = r->leaf_count;
+    nest->extent[nest->axes - 1] = NX_LEAF_ITEMS;
+    for (uint32_t k = 0; k < nest->input_count; k++) {
+        int64_t *stride = nest->operands[k].stride;
+        stride[nest->axes - 2] = stride[nest->axes - 1] * NX_LEAF_ITEMS;
+    }
+}
+
+/* The buffers, as the backend's outputs; or the lanes of a leaf, all of which are at one address. */
 static void lay_buffers(nx_nest *nest) {
+    const nx_reduce *r = nest->reduce;
     for (uint32_t k = 0; k < nest->output_count; k++) {
         nx_nest_operand *x = &nest->operands[nest->input_count + k];
         memset(x->stride, 0, NX_NEST_AXES * sizeof *x->stride);
+        if (r->folds) {
+            x->is_folded = true;
+            x->reducer = r->parts[k].reducer;
+            if (r->leaves_are_rows) x->stride[nest->axes - 2] = NX_LANES * (int64_t)nexpr_dtype_size(x->dtype);
+            continue;
+        }
         x->stride[nest->axes - 1] = (int64_t)nexpr_dtype_size(x->dtype);
         x->stride[nest->axes - 2] = x->stride[nest->axes - 1] * nest->extent[nest->axes - 1];
     }
@@ -250,6 +282,8 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool 
     choose_width(nest);
     choose_capacity(nest);
     choose_groups(r, may_share);
+    r->folds = can_fold(nest);
+    cut_row_into_leaves(nest);
     choose_slots(r);
     if (r->node_slots > MOST_SLOTS) {
         return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "%lld elements are more than can be reduced", (long long)r->reduced.count);
@@ -271,6 +305,7 @@ static size_t round_up(size_t bytes) {
 
 size_t nx_reduce_buffer_bytes(const nx_nest *nest, uint32_t operand) {
     const nx_nest_operand *x = &nest->operands[nest->input_count + operand];
+    if (nest->reduce->folds) return 0;
     return round_up((size_t)nest->reduce->capacity * nexpr_dtype_size(x->dtype));
 }
 

@@ -51,6 +51,10 @@ nx_tree_nodes nx_part_nodes(const nx_reduce_work *w, uint32_t part) {
     }
 }
 
+nx_tree_nodes nx_lane_nodes(const nx_reduce_work *w, uint32_t part) {
+    return nx_nodes_at(&w->r->parts[part], nx_part_nodes(w, part), w->r->group_leaves);
+}
+
 void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, nx_tree_nodes from, int64_t count) {
     memcpy(to.value, from.value, (size_t)(count * nx_value_size(part)));
     if (to.extra) memcpy(to.extra, from.extra, (size_t)count * sizeof(int64_t));
@@ -125,7 +129,8 @@ void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, i
         if (nest->operands[k].is_used) w->inputs[k] = address(w, k, kept, reduced);
     }
     for (uint32_t k = 0; k < nest->output_count; k++) {
-        w->outputs[k] = nx_reduce_buffer(w, k) + at * (int64_t)nexpr_dtype_size(nest->operands[nest->input_count + k].dtype);
+        if (w->r->folds) w->outputs[k] = nx_lane_nodes(w, k).value;
+        else w->outputs[k] = nx_reduce_buffer(w, k) + at * (int64_t)nexpr_dtype_size(nest->operands[nest->input_count + k].dtype);
     }
     nx_vm_fault later, *fault = w->fault->is_set ? &later : w->fault; /* the first one is told */
     later.is_set = false;

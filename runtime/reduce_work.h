@@ -49,6 +49,8 @@ nx_tree_nodes nx_nodes_at(const nx_reduce_part *part, nx_tree_nodes first, int64
 nx_tree_nodes nx_group_nodes(const nx_reduce *r, const nx_reduce_part *part, int64_t group, int64_t kept);
 /* A worker's memory for nodes of a part. */
 nx_tree_nodes nx_part_nodes(const nx_reduce_work *w, uint32_t part);
+/* Those behind the nodes of the group's leaves: one for each lane. */
+nx_tree_nodes nx_lane_nodes(const nx_reduce_work *w, uint32_t part);
 void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, nx_tree_nodes from, int64_t count);
 /* Of `cols` kept elements: the left nodes with the right ones, of so many elements each, in place of the left ones. */
 void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
@@ -67,9 +69,10 @@ void nx_push_node(const nx_reduce_work *w, uint32_t part, int level, int64_t lea
 /* The node of all leaves on the stack; `items` elements in all. */
 nx_tree_nodes nx_pop_nodes(const nx_reduce_work *w, uint32_t part, int64_t leaves, int64_t items, int64_t cols);
 
-/* Computes a rectangle of the backend's two axes, from these elements on, into the buffers from item `at` on. */
+/* Computes a rectangle of the backend's two axes, from these elements on, into the buffers from item `at` on, or adds it to
+ * the lanes. */
 void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at);
-/* Computes `count` reduced elements of one kept one, end to end, into the buffers. */
+/* Computes `count` reduced elements of one kept one, end to end, likewise. */
 void nx_reduce_fill(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t count);
 char *nx_reduce_buffer(const nx_reduce_work *w, uint32_t operand);
 /* Where the kernels find the elements of a part's operand, from this one on. */

@@ -6,6 +6,8 @@
  *
  * Operands in memory are another matter. There the time goes into waiting, and the processor looks some 300 instructions
  * ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
+ *
+ * Blocks that are folded into lanes begin at the first lane.
  */
 #include "vm/code.h"
 
@@ -63,6 +65,11 @@ static bool is_light(const nx_vm_program *program) {
         light = !nx_op_is_math((nx_op)instruction->op, (nexpr_dtype)instruction->loop);
     }
     return light;
+}
+
+/* All outputs are folded, or none. */
+static bool folds(const nx_vm_program *program, const nx_vm_layout *layout) {
+    return program->result_count && layout->outputs[0].is_folded;
 }
 
 static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
@@ -142,9 +149,11 @@ static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_v
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout) {
     size_t widest = widest_item(program, layout);
     int64_t items = choose_items(program, layout, widest);
+    const bool is_folding = folds(program, layout);
+    if (is_folding) items = items < NX_LANES ? NX_LANES : items / NX_LANES * NX_LANES;
     nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
-    b.is_tiled = is_tiled(&b, program, layout, items);
-    choose_panels(&b, program, layout, widest, &items);
+    b.is_tiled = !is_folding && is_tiled(&b, program, layout, items);
+    if (!is_folding) choose_panels(&b, program, layout, widest, &items);
     b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
     if (b.is_tiled) b.rows = items / b.cols < b.count[0] ? items / b.cols : b.count[0];
     b.register_bytes = nx_align64((size_t)(b.rows * b.cols) * widest);

@@ -114,6 +114,7 @@ struct nx_vm_code {
     nx_isa isa;
     nx_blocks blocks;
     bool is_non_temporal; /* some output is */
+    bool is_folding;      /* likewise */
     bool is_cold;         /* blocks are fetched ahead */
     double ns_per_item, compiled_ns_per_item; /* the latter if segments were made of it */
     const nx_step *steps;

@@ -11,6 +11,7 @@
  * the last step of a block, which has read all inputs: the output may be exactly one of them.
  */
 #include "vm/linker.h"
+#include "vm/reduce.h"
 
 /* Where something is while registers and slots are still counted: which part of the table, and the index there. */
 enum { IN_CONSTANTS, IN_MOVING, IN_SLOTS, IN_REGISTERS, PART_COUNT, PART_SHIFT = 30 };
@@ -110,7 +111,8 @@ static void describe_operands(linker *l) {
     }
     for (uint32_t r = 0; r < program->result_count; r++) {
         const nx_vm_operand *operand = &l->layout->outputs[r];
-        l->results[r].is_plain = nx_blocks_are_plain(&l->code->blocks, operand);
+        l->code->is_folding |= operand->is_folded;
+        l->results[r].is_plain = !operand->is_folded && nx_blocks_are_plain(&l->code->blocks, operand);
         moving[program->input_count + r] = (nx_moving){r, true, true, {operand->stride[0], operand->stride[1]}};
     }
 }
@@ -219,6 +221,27 @@ static uint32_t output_at(const linker *l, uint32_t r) {
     return place(IN_MOVING, l->program->input_count + r);
 }
 
+/* The fold of value i, which nothing else reads, into output r; NULL if there is none. An op's mirror has the first two
+ * operands the other way round. */
+static nx_kernel *find_fold(linker *l, uint32_t i, unsigned form, bool mirrored) {
+    const nx_vm_instruction *instruction = &l->instructions[i];
+    const value *v = &l->values[i];
+    const bool is_fused = instruction->kind == KIND_FUSED;
+    if (v->phase != NX_PHASE_BLOCK || v->last != i || v->result == NX_VM_NONE || l->results[v->result].next != NX_VM_NONE) {
+        return NULL;
+    }
+    if (!l->layout->outputs[v->result].is_folded || (!is_fused && instruction->kind != NX_NODE_OP)) return NULL;
+    if (is_fused && (mirrored || instruction->source != NEXPR_DTYPE_COUNT)) return NULL;
+    unsigned id = instruction->op;
+    if (mirrored) {
+        if (instruction->arity != 2) return NULL;
+        id = nx_op_mirrored((nx_op)instruction->op);
+        form = (form & 1) << 1 | (form >> 1 & 1);
+    }
+    return nx_vm_fold_kernel(l->code->isa, l->layout->outputs[v->result].reducer, is_fused, id,
+                             (nexpr_dtype)instruction->loop, form);
+}
+
 /* An output that the value can be computed into, else NX_VM_NONE. */
 static uint32_t find_home(const linker *l, const value *v) {
     if (v->phase != NX_PHASE_BLOCK) return NX_VM_NONE;
@@ -242,7 +265,10 @@ static uint32_t choose_place(linker *l, uint32_t i, const nx_dying *dying, int c
 static void store_block(linker *l, uint32_t r, uint32_t from) {
     const nx_vm_operand *operand = &l->layout->outputs[r];
     size_t size = nexpr_dtype_size(operand->dtype);
-    if (l->results[r].is_plain && operand->non_temporal) {
+    if (operand->is_folded) {
+        const nx_reduce_kernels *k = nx_vm_reduce_kernels(l->code->isa, operand->reducer, operand->dtype);
+        set_kernel(l, add_step(l, NX_STEP_COMPUTE, output_at(l, r), from, size), k->fold, nx_reducer_name(operand->reducer));
+    } else if (l->results[r].is_plain && operand->non_temporal) {
         add_step(l, NX_STEP_STORE_NT, output_at(l, r), from, size);
         l->code->is_non_temporal = true;
     } else if (l->results[r].is_plain) {
@@ -317,12 +343,29 @@ static void emit_lookup(linker *l, uint32_t i, nx_step *s, bool is_single) {
     if (!s->kernel.lookup && !l->missing) l->missing = name_of(instruction);
 }
 
+/* Value i, with its operands and their last uses, as a fold into its output. */
+static bool emit_fold(linker *l, uint32_t i, const uint32_t src[], unsigned form, const nx_dying *dying, int count) {
+    nx_kernel *kernel = find_fold(l, i, form, false);
+    const bool mirrored = !kernel;
+    if (mirrored) kernel = find_fold(l, i, form, true);
+    if (!kernel) return false;
+    const uint32_t r = l->values[i].result;
+    nx_step *s = add_step(l, NX_STEP_COMPUTE, output_at(l, r), 0, l->values[i].size);
+    for (int k = 0; k < l->instructions[i].arity; k++) s->src[k] = src[mirrored ? 1 - k : k];
+    s->kernel.compute = kernel;
+    for (int k = 0; k < count; k++) nx_registers_return(&l->registers, dying[k].reg);
+    l->results[r].is_written = true;
+    l->code->ns_per_item += estimate(l, i, form);
+    return true;
+}
+
 static void emit_value(linker *l, uint32_t i) {
     value *v = &l->values[i];
     uint32_t src[NX_MAX_OPERANDS] = {0};
     nx_dying dying[NX_MAX_OPERANDS];
     int count;
     unsigned form = resolve_operands(l, i, src, dying, &count);
+    if (emit_fold(l, i, src, form, dying, count)) return;
     v->at = choose_place(l, i, dying, count);
     v->is_placed = true;
     nx_step *s = add_step(l, NX_STEP_COMPUTE, v->at, 0, v->size);

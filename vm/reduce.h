@@ -44,6 +44,13 @@ typedef void nx_scan_leaves(size_t n, const void *x, ptrdiff_t x_stride, const v
 typedef void nx_scan_rows(size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, size_t done, const void *prefix,
                           void *running, void *r, ptrdiff_t r_row_stride);
 
+/*
+ * Lanes of a leaf that is handed over in pieces, the kernel's result: n elements are added from lane 0 on. Only the last
+ * piece of a leaf may be no multiple of the lanes. They start as `lanes` leaves them, and are then a leaf of 32 elements: one
+ * that had no element changes nothing.
+ */
+typedef nx_kernel nx_fold;
+
 typedef struct nx_reduce_kernels {
     nx_reduce_leaf *leaf;
     nx_reduce_rows *rows;
@@ -52,10 +59,17 @@ typedef struct nx_reduce_kernels {
     nx_scan_leaf *scan_leaf; /* of sum, prod, min, max; else NULL */
     nx_scan_leaves *scan_leaves;
     nx_scan_rows *scan_rows;
+    nx_fold *fold; /* of one operand; NULL if a start may change what it is combined with, or there are extras */
+    void (*lanes)(size_t count, void *lanes);
     bool has_extra;
 } nx_reduce_kernels;
 
 /* NULL if the reducer has no such loop. Thread-safe. */
 const nx_reduce_kernels *nx_vm_reduce_kernels(nx_isa isa, nx_reducer reducer, nexpr_dtype loop);
+
+/* The fold of the elements that an op, or a superinstruction, makes of its operands (vm/folds.def); NULL if there is none.
+ * loop, form: of the op. */
+typedef nx_kernel *nx_find_fold(nx_reducer reducer, bool is_fused, unsigned id, unsigned form);
+nx_kernel *nx_vm_fold_kernel(nx_isa isa, nx_reducer reducer, bool is_fused, unsigned id, nexpr_dtype loop, unsigned form);
 
 #endif

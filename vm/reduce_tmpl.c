@@ -37,6 +37,25 @@ INLINE void fill(size_t cols, T *value, T start) {
     for (size_t c = 0; c < cols; c++) value[c] = STORE_T(v);
 }
 
+/* Whether the start changes nothing that it is combined with. */
+#define IF_FOLD_sum KEEP
+#define IF_FOLD_prod IN_IF
+#define IF_FOLD_min KEEP
+#define IF_FOLD_max KEEP
+#define IF_FOLD_fmin IN_IF
+#define IF_FOLD_fmax IN_IF
+#define IF_FOLD_any KEEP
+#define IF_FOLD_all KEEP
+
+#define FOLD_KERNELS(id, start_)                                                 \
+    static void NAME(id, _fold)(size_t n, void *lanes, const void *const *x) {   \
+        step_lanes(STEPS_OF(id), n, x[0], lanes);                                \
+    }                                                                            \
+    static void NAME(id, _lanes)(size_t count, void *lanes) {                    \
+        const T start = start_;                                                  \
+        for (size_t i = 0; i < count; i++) ((T *)lanes)[i] = start;              \
+    }
+
 #define VALUE_KERNELS(id, start_, step_)                                                                                  \
     STEPS(id, step_)                                                                                                      \
     static void NAME(id, _leaf)(size_t count, size_t n, const void *x, int64_t first, void *value, void *extra) {         \
@@ -56,7 +75,8 @@ INLINE void fill(size_t cols, T *value, T start) {
     static void NAME(id, _start)(size_t cols, void *value, void *extra) {                                                 \
         (void)extra;                                                                                                      \
         fill(cols, value, start_);                                                                                        \
-    }
+    }                                                                                                                     \
+    IF_FOLD_##id(FOLD_KERNELS(id, start_))
 
 /* ---- reducers whose state is an extremum and its place ---- */
 
@@ -236,7 +256,9 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #include "engine/reducers.def"
 
 #define OWN(id) NAME(id, _leaf), NAME(id, _rows), NAME(id, _merge), NAME(id, _start)
-#define ROW_WIDE_T(id) {OWN(id) IF_SCAN_##id(, SCAN(id, _leaf_), SCAN(id, _leaves_), SCAN(id, _rows_))}
+#define ROW_WIDE_T(id)                                                                      \
+    {OWN(id) IF_SCAN_##id(, SCAN(id, _leaf_), SCAN(id, _leaves_), SCAN(id, _rows_))         \
+         IF_FOLD_##id(, .fold = NAME(id, _fold), .lanes = NAME(id, _lanes))}
 #define ROW_ORDERED_T ROW_WIDE_T
 #define ROW_BOOL_T ROW_WIDE_T
 #define ROW_ORDERED_I(id) {OWN(id), .has_extra = true}

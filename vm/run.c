@@ -12,10 +12,12 @@ enum { ROWS_AHEAD = 2 };
 
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
  * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
- * page, so that the output stands for all operands. */
-static char *place_registers(const nx_vm_code *code, char *scratch, const char *output) {
+ * page, so that the output stands for all operands; if it is lanes, the first input does. */
+static char *place_registers(const nx_vm_code *code, char *scratch, const nx_vm_args *args) {
+    const bool by_input = code->is_folding && code->moving_count && !code->moving[0].is_output;
+    const char *array = by_input ? args->inputs[code->moving[0].index] : args->outputs[0];
     char *first = scratch + nx_scratch_registers(code);
-    return first + (((uintptr_t)output + NX_PAGE / 2 - (uintptr_t)first) & (NX_PAGE - 64));
+    return first + (((uintptr_t)array + NX_PAGE / 2 - (uintptr_t)first) & (NX_PAGE - 64));
 }
 
 /* A run: what it is asked for, its table of addresses, and the element [0, 0] of its block. */
@@ -30,7 +32,7 @@ static void place_fixed(const nx_vm_code *code, char **at, const nx_vm_args *arg
     char *scratch = args->scratch;
     for (uint32_t i = 0; i < code->constant_count; i++) *at++ = (char *)&code->constants[i];
     at += code->moving_count;
-    char *slot = scratch + nx_scratch_slots(code), *reg = place_registers(code, scratch, args->outputs[0]);
+    char *slot = scratch + nx_scratch_slots(code), *reg = place_registers(code, scratch, args);
     for (uint32_t i = 0; i < code->slot_count; i++, slot += sizeof(nx_value)) *at++ = slot;
     for (uint32_t i = 0; i < code->register_count; i++, reg += code->blocks.register_bytes) *at++ = reg;
 }

@@ -10,6 +10,7 @@
 #define NX_VM_VM_H
 
 #include "engine/ir.h"
+#include "engine/reducer.h"
 #include "engine/segment.h"
 
 typedef struct nx_vm_program nx_vm_program;
@@ -27,6 +28,9 @@ typedef struct nx_vm_operand {
     bool non_temporal;   /* outputs */
     bool is_index;       /* an int64 input that is in no memory: element [i, j] is the address's distance from
                           * NX_INDEX_BASE, plus i*stride[0] + j*stride[1] */
+    bool is_folded;      /* outputs: the address is that of the lanes of a leaf (vm/reduce.h), which the elements of a row
+                          * are added to; stride[1] is 0, the reducer has a fold */
+    nx_reducer reducer;
     int64_t stride[2];   /* bytes */
     int64_t table_stride, table_count; /* of inputs that lookups have as a table: the axis along which they read it. All but
                                         * take want it contiguous and native, with stride {0, 0} */

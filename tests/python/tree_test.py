@@ -93,6 +93,40 @@ def check_sums(tally, library):
     tally.check(abs(found - exact) <= 1e-7 * exact, "float32 sum of 1e7 times 0.1", found)
 
 
+def check_places(tally, library, contexts):
+    """The first of equals, and of NaN, whichever leaf it is in."""
+    rng = np.random.default_rng(9)
+    for n, greatest in itertools.product((4097, 70000, 300000), (1, 9, 10**9)):
+        a = rng.integers(-greatest, greatest + 1, n).astype("float64")
+        spoiled = a.copy()
+        spoiled[rng.integers(n // 2, n, 3)] = np.nan
+        for x, threads in itertools.product((a, spoiled, a.astype("int32")), THREADS):
+            for name, compute in ("argmax", np.argmax), ("argmin", np.argmin):
+                found = library.evaluate(f"{name}(x)", {"x": x}, context=contexts[threads])[0]
+                tally.check(found == compute(x), name, n, x.dtype, greatest, found, compute(x))
+
+
+def check_folds(tally, library, contexts):
+    """What is reduced as it is computed has the bits of what was computed before."""
+    rng = np.random.default_rng(10)
+    cases = [("a*b", ""), ("a*3", ""), ("a*a", ""), ("(a - b)**2", ""), ("(a - 0.5)**2", ""), ("sqrt(abs(a)) * b", ""),
+             ("a + b", ""), ("a > 2", ""), ("2 > b", ""), ("a <= b", ""), ("a < 0*b", ""), ("isnan(a)", ""),
+             ("isfinite(a)", ""), ("a*b", ", axis=-1"), ("b*a[::-1]", ""), ("float32(a)*float32(b)", ""),
+             ("int16(a*1000)", ""), ("where(a > 0, a, b)", ""), ("(a + 1j)*b", "")]
+    for shape, (text, axis) in itertools.product([(4097,), (12345,), (300000,), (3, 5000), (7, 4096)], cases):
+        a, b = rng.standard_normal((2, *shape))
+        if rng.random() < .3:
+            a.reshape(-1)[rng.integers(0, a.size)] = np.nan
+        t = library.evaluate(text, {"a": a, "b": b})[0]
+        for name in ("sum", "prod", "min", "max", "any", "all"):
+            expected = library.evaluate(f"{name}(t{axis})", {"t": t})[0]
+            for x, y in ((a, b), (np.repeat(a, 2, axis=-1)[..., ::2], b.astype(">f8"))):
+                threads, block = rng.choice(THREADS), rng.choice(BLOCKS)
+                found = library.evaluate(f"{name}({text}{axis})", {"a": x, "b": y}, context=contexts[threads],
+                                         block_items=int(block))[0]
+                tally.check(found.tobytes() == expected.tobytes(), name, text, axis, shape, threads, block)
+
+
 def check_overlap(tally, library):
     """Outputs upon inputs: as if the inputs were copied first."""
     rng = np.random.default_rng(7)
@@ -137,6 +171,8 @@ def main():
     check_bits(tally, library, contexts)
     check_running(tally, library, contexts)
     check_sums(tally, library)
+    check_places(tally, library, contexts)
+    check_folds(tally, library, contexts)
     check_overlap(tally, library)
     check_masks(tally, library, contexts)
     print(f"{tally.passed} passed, {tally.failed} failed")
