@@ -272,7 +272,7 @@ static double touched_bytes(const nx_nest *nest) {
 
 double nx_nest_bytes_per_item(const nx_nest *nest) {
     const double bytes = touched_bytes(nest);
-    return bytes >= (double)uncached_bytes() ? bytes / (double)nest->count : 0;
+    return nx_nest_is_uncached(bytes) ? bytes / (double)nest->count : 0;
 }
 
 /* Strides of a spooled output: contiguous in the order of the nest's axes. */

@@ -134,7 +134,9 @@ void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, i
     }
     nx_vm_fault later, *fault = w->fault->is_set ? &later : w->fault; /* the first one is told */
     later.is_set = false;
-    nx_vm_run(&(nx_vm_args){nx_nest_code(nest), w->scratch, w->inputs, w->outputs, fault}, first, count);
+    /* Machine code adds to whole rows of lanes. */
+    const nx_vm_code *code = w->r->folds && cols % NX_LANES ? nest->code : nx_nest_code(nest);
+    nx_vm_run(&(nx_vm_args){code, w->scratch, w->inputs, w->outputs, fault}, first, count);
 }
 
 /* Pieces of rows, and whole rows together. */

@@ -206,25 +206,28 @@ static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, 
     return ret;
 }
 
-/* A result that nothing else reads goes past the caches by itself. */
-static bool is_streamed(const builder *b, uint32_t i) {
+/* How a result that nothing else reads gets to its output without a register, if not as a block: past the caches, or into
+ * lanes. */
+static nx_access direct_access(const builder *b, uint32_t i) {
     linker *l = b->l;
     const uint32_t r = l->values[i].result;
-    return r != NX_VM_NONE && l->results[r].next == NX_VM_NONE && l->results[r].is_plain &&
-           l->layout->outputs[r].non_temporal && l->values[i].last < b->end;
+    if (r == NX_VM_NONE || l->results[r].next != NX_VM_NONE || l->values[i].last >= b->end) return NX_ACCESS_BLOCK;
+    if (l->layout->outputs[r].is_folded) return NX_ACCESS_LANES;
+    return l->results[r].is_plain && l->layout->outputs[r].non_temporal ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK;
 }
 
 static nx_segment_operand place_output(builder *b, uint32_t i, uint32_t *ret_at) {
     linker *l = b->l;
     value *v = &l->values[i];
-    const bool streams = is_streamed(b, i);
-    v->at = *ret_at = streams ? nx_link_output(l, v->result) : nx_link_new_place(l, i);
+    const nx_access access = direct_access(b, i);
+    nx_segment_operand ret = {.dtype = l->instructions[i].dtype, .access = (uint8_t)access};
+    v->at = *ret_at = access == NX_ACCESS_BLOCK ? nx_link_new_place(l, i) : nx_link_output(l, v->result);
     v->is_placed = true;
-    if (streams) {
-        l->results[v->result].is_written = true;
-        l->code->is_non_temporal = true;
-    }
-    return (nx_segment_operand){.dtype = l->instructions[i].dtype, .access = streams ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK};
+    if (access == NX_ACCESS_BLOCK) return ret;
+    l->results[v->result].is_written = true;
+    if (access == NX_ACCESS_STREAM) l->code->is_non_temporal = true;
+    else ret.detail = (uint8_t)l->layout->outputs[v->result].reducer;
+    return ret;
 }
 
 static uint16_t number_of(const builder *b, const nx_vm_instruction *instruction, int k) {

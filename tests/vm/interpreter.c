@@ -2,6 +2,7 @@
 #include "interpreter.h"
 
 #include "fixture.h"
+#include "vm/reduce.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,12 @@ static column compute(const nx_segment_value *v, size_t n, const column *columns
 static void write_output(const nx_segment_operand *operand, size_t n, char *at, const column *from) {
     const size_t size = nexpr_dtype_size(from->dtype);
     assert_int_equal(operand->dtype, from->dtype);
+    if (operand->access == NX_ACCESS_LANES) {
+        const nx_reduce_kernels *kernels = nx_vm_reduce_kernels(nx_isa_current(), (nx_reducer)operand->detail, from->dtype);
+        assert_true(n % NX_LANES == 0 && !from->is_scalar);
+        kernels->fold(n, at, (const void *[]){from->data});
+        return;
+    }
     assert_true(operand->access == NX_ACCESS_BLOCK || operand->access == NX_ACCESS_STREAM);
     for (size_t i = 0; i < n; i++) memcpy(at + i * size, from->data + (from->is_scalar ? 0 : i * size), size);
 }
