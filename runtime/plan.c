@@ -515,13 +515,16 @@ static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *con
     return NEXPR_OK;
 }
 
+static size_t array_bytes(const nexpr_array *array) {
+    size_t bytes = nexpr_dtype_size(array->dtype);
+    for (int k = 0; k < array->ndim; k++) bytes *= (size_t)array->shape[k];
+    return bytes;
+}
+
 static nexpr_status take_spools(nexpr_plan *plan, const bool *spooled, nexpr_error *err) {
     for (uint32_t i = 0; i < plan->output_count; i++) {
-        const nexpr_array *array = &plan->outputs[i].array;
         if (!spooled[i]) continue;
-        size_t bytes = nexpr_dtype_size(array->dtype);
-        for (int k = 0; k < array->ndim; k++) bytes *= (size_t)array->shape[k];
-        plan->spools[i] = nx_buffer_take(plan->context->buffers, bytes, 0);
+        plan->spools[i] = nx_buffer_take(plan->context->buffers, array_bytes(&plan->outputs[i].array), 0);
         if (!plan->spools[i]) return nx_fail_memory(err);
     }
     return NEXPR_OK;
@@ -534,10 +537,19 @@ static void give_spools(nexpr_plan *plan) {
     }
 }
 
+/* What a barrier leaves in an output lies there as it does in the spool. */
+static void unspool_barrier(const nexpr_plan *plan, const nx_reduce *r, void *const *out) {
+    for (uint32_t p = 0; p < r->part_count && !r->is_prefix; p++) {
+        const uint32_t i = r->parts[p].target;
+        if (i >= plan->output_count || !plan->spools[i]) continue;
+        memcpy(out[i], plan->spools[i], array_bytes(&plan->outputs[i].array));
+    }
+}
+
 static void unspool(nexpr_plan *plan, void *const *out) {
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         const nx_nest *nest = &plan->nests[i];
-        if (nest->reduce) nx_reduce_unspool(nest, plan->output_count, (const void *const *)plan->spools, out);
+        if (nest->reduce) unspool_barrier(plan, nest->reduce, out);
         for (uint32_t k = 0; k < nest->output_count; k++) {
             const nx_nest_operand *x = &nest->operands[nest->input_count + k];
             if (x->is_buffer || !(x->state & NX_SPOOLED)) continue;

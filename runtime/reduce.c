@@ -261,12 +261,3 @@ void nx_reduce_end(nx_nest *nest, void *const *targets) {
         memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
     }
 }
-
-void nx_reduce_unspool(const nx_nest *nest, uint32_t count, const void *const *spools, void *const *targets) {
-    const nx_reduce *r = nest->reduce;
-    for (uint32_t p = 0; p < r->part_count && !r->is_prefix && !r->compresses; p++) {
-        const nx_reduce_part *part = &r->parts[p];
-        if (part->target >= count || !spools[part->target]) continue;
-        memcpy(targets[part->target], spools[part->target], result_bytes(r, part));
-    }
-}

@@ -81,8 +81,6 @@ void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker);
 /* After them: combines the groups' nodes and writes the results. */
 void nx_reduce_end(nx_nest *nest, void *const *targets);
 
-/* Copies results among the first `count` targets from the spools they went to, NULL for the others. */
-void nx_reduce_unspool(const nx_nest *nest, uint32_t count, const void *const *spools, void *const *targets);
 /* How many times the nest's axes, which may tell of some columns only, have to be counted. */
 double nx_reduce_share(const nx_reduce *r);
 

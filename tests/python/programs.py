@@ -7,10 +7,13 @@ refuses raises Reject and is drawn again. The program's result shape is that of 
 """
 
 import functools
+import random
 
 import layouts
 import numpy as np
 import oracle
+import views
+import whole
 from oracle import Reject, is_weak
 
 # Precedences of Python's grammar, loosest first.
@@ -24,6 +27,16 @@ NEGATIVE_LITERALS = ["-1", "-2", "-128", "-1.0", "-0.5", "-0.0", "-2j"]
 CONSTANTS = {"pi": np.pi, "e": np.e, "inf": np.inf, "nan": np.nan}
 
 
+def refuse_large(args):
+    """An outer product of long vectors, say, before NumPy computes it."""
+    try:
+        shape = np.broadcast_shapes(*[np.shape(arg.value) for arg in args])
+    except ValueError as error:
+        raise Reject(str(error)) from None
+    if np.prod(shape, dtype=np.float64) > whole.MOST_ITEMS:
+        raise Reject("large")
+
+
 class Node:
     """`kind` says how it prints; `args` are nodes; `detail` is what else the kind needs."""
 
@@ -31,6 +44,8 @@ class Node:
 
     def __init__(self, kind, args, detail, table):
         self.kind, self.args, self.detail = kind, tuple(args), detail
+        if kind not in whole.COMPUTE:
+            refuse_large(self.args)
         self.value, self.slack = COMPUTE[kind](self, table)
 
     def text(self):
@@ -46,9 +61,9 @@ class Node:
 
 
 class Table:
-    """The library's op table, by name, and what the programs draw from: what works element by element. Of the rest are
-    views_test.py, reductions_test.py and generators_test.py."""
+    """The library's op table, by name, and what the programs draw from: what works element by element, and whole.py."""
 
+    RANDOM = "random normal integers".split()  # random_test.py
     OTHERS = (b"views", b"reductions", b"running functions", b"generators", b"selection", b"random numbers")
 
     def __init__(self, infos):
@@ -63,6 +78,8 @@ class Table:
                 self.prefixes[spelling] = name
         missing = [name for name in self.info if name not in oracle.MEANING and not hasattr(np, name)]
         assert not missing, f"no meaning in NumPy for {missing}"
+        forgotten = {info.name.decode() for info in infos} - set(self.info) - whole.DRAWN - set(self.RANDOM)
+        assert not forgotten, f"never drawn: {forgotten}"
 
     def parameters(self, name):
         return [p.strip() for p in self.info[name].params.decode().split(",")]
@@ -184,7 +201,7 @@ def compute_chain(node, table):
 
 COMPUTE = {"variable": compute_variable, "literal": compute_literal, "infix": compute_infix, "prefix": compute_prefix,
            "call": compute_call, "cast": compute_cast, "attribute": compute_attribute, "ternary": compute_ternary,
-           "and": compute_and, "or": compute_or, "not": compute_not, "chain": compute_chain}
+           "and": compute_and, "or": compute_or, "not": compute_not, "chain": compute_chain, **whole.COMPUTE}
 
 
 # ------------------------------------------------------------------------------------------------------------- printing
@@ -229,16 +246,18 @@ PRINT = {
     "or": lambda node: (f"{node.args[0].text_at(OR)} or {node.args[1].text_at(OR + 1)}", OR),
     "not": lambda node: (f"not {node.args[0].text_at(NOT)}", NOT),
     "chain": print_chain,
+    **{kind: functools.partial(lambda print_node, node: (print_node(node)[0], ATOM), function)
+       for kind, function in whole.PRINT.items()},
 }
 
 
 # -------------------------------------------------------------------------------------------------------------- drawing
 
 class Drawer:
-    """Draws nodes from named values. `variables`: {name: (value, slack)}."""
+    """Draws nodes from named values. `variables`: {name: (value, slack)}. is_whole: not only element by element."""
 
-    def __init__(self, rng, table, variables):
-        self.rng, self.table, self.variables = rng, table, variables
+    def __init__(self, rng, table, variables, is_whole=False):
+        self.rng, self.table, self.variables, self.is_whole = rng, table, variables, is_whole
 
     def pick(self, things):
         return things[int(self.rng.integers(0, len(things)))]
@@ -265,6 +284,9 @@ class Drawer:
         return self.leaf()
 
     def inner(self, depth):
+        if self.is_whole and self.rng.integers(0, 5) < 3:
+            return self.pick([self.reduce] * 4 + [self.running] * 2 + [self.view] * 4 + [self.mask, self.take, self.search,
+                                                                                         self.generator])(depth)
         others = [self.prefix, self.cast, self.ternary, self.words, self.chain, self.attribute]
         draw = self.pick([self.infix] * 10 + [self.call] * 12 + others)
         return draw(depth)
@@ -309,6 +331,134 @@ class Drawer:
 
     def attribute(self, depth):
         return Node("attribute", [self.node(depth)], self.pick(["real", "imag"]), self.table)
+
+
+    # Of whole arrays.
+
+    def chance(self, part):
+        return self.rng.random() < part
+
+    def array(self, depth):
+        """A node that is no literal."""
+        node = self.node(depth)
+        if is_weak(node.value):
+            raise Reject("a literal")
+        return node
+
+    def axis(self, ndim):
+        return int(self.rng.integers(-ndim, ndim)) if ndim else None
+
+    def axes(self, ndim):
+        """None, (), an axis, or some."""
+        choice = self.rng.integers(0, 8)
+        if choice < 2 or not ndim:
+            return None
+        if choice < 5:
+            return self.axis(ndim)
+        chosen = self.rng.permutation(ndim)[:int(self.rng.integers(0, ndim + 1))]
+        return tuple(int(k) - ndim * int(self.rng.integers(0, 2)) for k in chosen)
+
+    def mask_of(self, x, depth):
+        """A bool node of x's shape: a comparison, mostly."""
+        symbol = self.pick(["<", "<=", ">", ">=", "!="])
+        for other in (lambda: self.node(depth), self.leaf, self.leaf):
+            node = Node("infix", [x, other()], symbol, self.table)
+            if node.value.shape == x.value.shape:
+                return node
+        raise Reject("no mask")
+
+    def options(self, name, x):
+        """Options of a reduction, in an order of their own."""
+        ndim, options = x.value.ndim, []
+        axis = self.axis(ndim) if name in whole.PLACES + ["cummin"] else self.axes(ndim)
+        if axis is not None:
+            options.append(("axis", axis))
+        if self.chance(0.3):
+            options.append(("keepdims", bool(self.rng.integers(0, 4))))
+        if name in whole.TAKES_INITIAL and self.chance(0.15):
+            options.append(("initial", int(self.rng.integers(0, 4))))
+        if name in whole.TAKES_DTYPE and self.chance(0.2):
+            options.append(("dtype", self.pick(["float32", "float64", "complex128", "int64", "uint8", "int16"])))
+            is_mean = name in whole.SUMS[2:] + whole.SPREADS
+            if np.dtype(options[-1][1]).kind not in "fc" and (x.value.dtype.kind in "fc" or is_mean):
+                options.pop()  # NumPy's casts out of range are undefined, and so are its means of integers
+        if name in whole.SPREADS and self.chance(0.3):
+            options.append(("ddof", 1))
+        self.rng.shuffle(options)
+        return tuple(map(tuple, options))
+
+    def reduce(self, depth):
+        name, x = self.pick(whole.REDUCTIONS), self.array(depth)
+        args, options = [x], self.options(name, x) if name != "dot" else ()
+        if name == "dot":
+            args.append(self.array(depth))
+        elif name == "average":
+            args.append(self.array(depth))
+        elif name in whole.TAKES_WHERE and self.chance(0.3):
+            args.append(self.mask_of(x, depth))
+        return Node("reduce", args, (name, name in whole.METHODS and self.chance(0.3), options), self.table)
+
+    def running(self, depth):
+        name, x = self.pick(whole.RUNNING), self.array(depth)
+        options = [] if name == "diff" or self.chance(0.3) else [("axis", self.axis(x.value.ndim))]
+        if name == "diff":
+            options = [("n", int(self.rng.integers(0, 4)))] * int(self.rng.integers(0, 2))
+            options.append(("axis", self.axis(x.value.ndim)))
+        return Node("running", [x], (name, name in whole.METHODS and self.chance(0.3), tuple(options)), self.table)
+
+    def view(self, depth):
+        """Up to four views, one upon the other."""
+        node, r = self.array(depth), random.Random(int(self.rng.integers(0, 2**62)))
+        for _ in range(int(self.rng.integers(1, 5))):
+            node = Node("view", [node], views.view(r, "X", node.value), self.table)
+        return node
+
+    def mask(self, depth):
+        x = self.array(depth)
+        return Node("mask", [x, self.mask_of(x, depth)], None, self.table)
+
+    def take(self, depth):
+        """By indices that are in bounds: a remainder of any integers."""
+        x, i = self.array(depth), self.array(depth)
+        axis = None if self.chance(0.3) else self.axis(x.value.ndim)
+        length = x.value.size if axis is None else x.value.shape[axis]
+        if i.value.dtype.kind not in "iu" or not 0 < length < 128:
+            raise Reject("no indices")
+        within = Node("infix", [i, Node("literal", [], (str(length), length), self.table)], "%", self.table)
+        is_index = axis is not None and axis >= 0 and self.chance(0.5) and i.value.dtype.kind in "iu"
+        return Node("take", [x, within], (axis, is_index), self.table)
+
+    def search(self, depth):
+        """In a vector that was made to ascend."""
+        name, v, x = self.pick(whole.SEARCHES), self.array(depth), self.array(depth)
+        flat = Node("view", [v], "(X).reshape(-1)", self.table)
+        if name == "polyval":
+            return Node("search", [flat, x], (name, ()), self.table)
+        ascending = Node("running", [flat], ("cummax", False, ()), self.table)
+        if name == "interp":
+            ascending = Node("generator", [flat], "arange(X.size)*0.5", self.table)
+            return Node("search", [x, ascending, flat], (name, ()), self.table)
+        side = self.pick([(), (("side", "left"),), (("side", "right"),)])
+        return Node("search", [ascending, x], (name, side), self.table)
+
+    def generator(self, depth):
+        x = self.pick(list(self.variables))
+        value = self.variables[x][0]
+        arg = Node("variable", [], (x, *self.variables[x]), self.table)
+        n, dtype = int(self.rng.integers(0, 9)), self.pick(layouts.DTYPES)
+        if is_weak(value):
+            raise Reject("a literal")
+        if self.chance(0.5) and value.ndim:
+            k = int(self.rng.integers(0, value.ndim))
+            text = self.pick([f"index(X, {k})", f"arange(X.shape[{k}])", "arange(X.size)", "zeros_like(X)",
+                              f"ones_like(X, dtype={dtype})", f"full_like(X, {n})", f"full(X.shape[{k}], {n})",
+                              f"zeros((X.shape[{k}], {n % 3}))"])
+            return Node("generator", [arg], text, self.table)
+        counted = dtype if dtype != "bool" else "uint8"
+        text = self.pick([f"arange({n})", f"arange({-n}, {n}, {n % 3 + 1})", f"arange({n}, dtype={counted})",
+                          f"linspace({-n}, 1, {n})", f"zeros(({n}, {n % 3}))", f"ones({n}, dtype={dtype})",
+                          f"full({n}, 2.5)", f"full((2, {n}), {n}, dtype={dtype})"])
+        return Node("generator", [], text, self.table)
 
 
 def rebuild(node, variables, table):
@@ -361,6 +511,16 @@ def native_copy(array):
 def variables_of(arrays):
     """Arrays as values of variables: copies, because an output may lie over an input."""
     return {name: (native_copy(array), None) for name, array in arrays.items()}
+
+
+def make_small(rng, arrays):
+    """Small integers in place of what was drawn, so that sums are exact in any order."""
+    for array in arrays.values():
+        if array.dtype.kind in "fciu" and array.flags.writeable:
+            with np.errstate(all="ignore"):
+                array[...] = rng.integers(0 if array.dtype.kind == "u" else -4, 5, array.shape)
+                if array.dtype.kind == "c":
+                    array.imag = rng.integers(-4, 5, array.shape)
 
 
 def draw_variables(rng, shape, dtypes):
@@ -422,8 +582,11 @@ def draw_program(seed, index, table, depth=4, dtypes=None):
     """Program `index` of a seed, always the same one."""
     rng = np.random.Generator(np.random.PCG64([seed, index]))
     arrays = draw_variables(rng, layouts.draw_shape(rng), dtypes or draw_dtypes(rng))
+    is_whole = bool(rng.integers(0, 2))
+    if is_whole and rng.integers(0, 4):
+        make_small(rng, arrays)
     variables = variables_of(arrays)
-    drawer = Drawer(rng, table, variables)
+    drawer = Drawer(rng, table, variables, is_whole)
     statements = {}
     for name in ["s", "t"][:max(0, int(rng.integers(-3, 3)))]:
         statements[name] = drawer.node(2)

@@ -134,6 +134,7 @@ def check_overlap(tally, library):
     cases = [("sum(x, axis=0)", lambda x: x[3], lambda x: x.sum(0)), ("sum(x, axis=1)", lambda x: x[:, 5], lambda x: x.sum(1)),
              ("cumsum(x, axis=0)", lambda x: x, lambda x: x.cumsum(0)), ("cumsum(x, axis=1)", lambda x: x, lambda x: x.cumsum(1)),
              ("x - mean(x, axis=0)", lambda x: x, lambda x: x - x.mean(0)), ("x[::-1] + sum(x)", lambda x: x, lambda x: x[::-1] + x.sum()),
+             ("x[x > 0]", lambda x: x.reshape(-1)[7:7 + np.count_nonzero(x > 0)], lambda x: x[x > 0]),
              ("cumsum(x)[::2]", lambda x: x.reshape(-1)[1::2], lambda x: x.cumsum()[::2])]
     for text, place, compute in cases:
         x = a.copy()
