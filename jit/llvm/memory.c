@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loads and stores. No byte outside of an operand is touched: the last few elements go through masked instructions where
+ * the machine has them for elements of the size (AVX2: 4 and 8 bytes), else one by one through a buffer on the stack. So do
+ * the last elements of strided inputs. Parts of complex numbers are taken apart in registers.
+ */
+#include "jit/llvm/memory.h"
+
+static bool is_complex(nexpr_dtype dtype) {
+    return nx_dtype_class(dtype) == NX_CLASS_COMPLEX;
+}
+
+static unsigned item_bytes(nexpr_dtype dtype) {
+    return (unsigned)nexpr_dtype_size(dtype);
+}
+
+/* A type of a whole element, for addresses and copies. */
+static LLVMTypeRef item_type(const emitter *e, nexpr_dtype dtype) {
+    const unsigned bytes = item_bytes(dtype);
+    return bytes == 16 ? LLVMVectorType(int_type(e, 64), 2) : int_type(e, 8 * bytes);
+}
+
+/* The parts of as many elements as there are lanes, as they lie in memory. */
+static LLVMTypeRef raw_type(const emitter *e, nexpr_dtype dtype) {
+    return LLVMVectorType(memory_type(e, dtype), e->lanes * (is_complex(dtype) ? 2 : 1));
+}
+
+static vec load(emitter *e, LLVMTypeRef type, vec address, unsigned alignment) {
+    const vec r = LLVMBuildLoad2(e->builder, type, address, "");
+    LLVMSetAlignment(r, alignment);
+    return r;
+}
+
+static vec store(emitter *e, vec v, vec address, unsigned alignment) {
+    const vec r = LLVMBuildStore(e->builder, v, address);
+    LLVMSetAlignment(r, alignment);
+    return r;
+}
+
+static vec offset_by(emitter *e, LLVMTypeRef type, vec base, vec index) {
+    return LLVMBuildGEP2(e->builder, type, base, &index, 1, "");
+}
+
+static vec bytes_behind(emitter *e, vec base, vec bytes) {
+    return offset_by(e, int_type(e, 8), base, bytes);
+}
+
+void open_operands(emitter *e, vec at, vec stride) {
+    const nx_segment *s = e->segment;
+    for (unsigned k = 0; k < (unsigned)s->output_count + s->input_count; k++) {
+        memory *m = &e->memory[k];
+        *m = (memory){.operand = &nx_segment_outputs(s)[k]};
+        if (m->operand->access == NX_ACCESS_KNOWN) continue;
+        m->base = load(e, e->pointer, offset_by(e, e->pointer, at, index_constant(e, k)), 8);
+        if (m->operand->access != NX_ACCESS_STRIDED) continue;
+        m->stride = load(e, int_type(e, 64), offset_by(e, int_type(e, 64), stride, index_constant(e, k)), 8);
+    }
+}
+
+/* ---- elements and parts ---- */
+
+static vec every_other(emitter *e, vec raw, unsigned first) {
+    vec lane[64];
+    for (unsigned i = 0; i < e->lanes; i++) lane[i] = LLVMConstInt(int_type(e, 32), 2 * i + first, false);
+    return LLVMBuildShuffleVector(e->builder, raw, LLVMGetPoison(LLVMTypeOf(raw)), LLVMConstVector(lane, e->lanes), "");
+}
+
+static vec interleaved(emitter *e, value v) {
+    vec lane[64];
+    for (unsigned i = 0; i < 2 * e->lanes; i++) {
+        lane[i] = LLVMConstInt(int_type(e, 32), i / 2 + (i % 2 ? e->lanes : 0), false);
+    }
+    return LLVMBuildShuffleVector(e->builder, v.part[0], v.part[1], LLVMConstVector(lane, 2 * e->lanes), "");
+}
+
+static vec swap_bytes(emitter *e, nexpr_dtype dtype, vec part) {
+    const LLVMTypeRef type = LLVMTypeOf(part), bits = int_type(e, part_bits(dtype));
+    return LLVMBuildBitCast(e->builder, intrinsic1(e, "llvm.bswap", bits_as(e, part, bits)), type, "");
+}
+
+/* From parts as they are in memory to a value. */
+static value decode(emitter *e, const nx_segment_operand *operand, value v) {
+    const nexpr_dtype dtype = operand->dtype;
+    for (int k = 0; k < 2 && operand->is_swapped && part_bytes(dtype) > 1; k++) {
+        if (v.part[k]) v.part[k] = swap_bytes(e, dtype, v.part[k]);
+    }
+    return dtype == NEXPR_BOOL ? single(i_ne(e, v.part[0], zero_like(v.part[0]))) : v;
+}
+
+static value take_apart(emitter *e, nexpr_dtype dtype, vec raw) {
+    return is_complex(dtype) ? pair(every_other(e, raw, 0), every_other(e, raw, 1)) : single(raw);
+}
+
+/* The opposite of both; in native order. */
+static vec encode(emitter *e, nexpr_dtype dtype, value v) {
+    const value canonical = canonical_value(e, dtype, v);
+    if (is_complex(dtype)) return interleaved(e, canonical);
+    return dtype == NEXPR_BOOL ? extend_zero(e, canonical.part[0], int_type(e, 8)) : canonical.part[0];
+}
+
+/* ---- the last few elements ---- */
+
+static bool has_masks(const emitter *e, nexpr_dtype dtype) {
+    return e->isa == NX_ISA_AVX512 || part_bytes(dtype) >= 4;
+}
+
+/* The first `count` of n lanes, in ints of a size that makes the comparison one of whole registers. */
+static vec first_lanes(emitter *e, unsigned n, vec count) {
+    const unsigned bits = (e->isa == NX_ISA_AVX512 ? 512 : 256) / n, width = bits > 64 ? 64 : bits < 8 ? 8 : bits;
+    const LLVMTypeRef type = int_type(e, width), vector = LLVMVectorType(type, n);
+    vec lane[64];
+    for (unsigned i = 0; i < n; i++) lane[i] = LLVMConstInt(type, i, false);
+    const vec short_count = width == 64 ? count : LLVMBuildTrunc(e->builder, count, type, "");
+    const vec one = LLVMBuildInsertElement(e->builder, LLVMGetPoison(vector), short_count, index_constant(e, 0), "");
+    const vec all = LLVMBuildShuffleVector(e->builder, one, LLVMGetPoison(vector),
+                                           LLVMConstNull(LLVMVectorType(int_type(e, 32), n)), "");
+    return s_lt(e, LLVMConstVector(lane, n), all);
+}
+
+static vec mask_of(emitter *e, nexpr_dtype dtype, place *at) {
+    if (!is_complex(dtype)) {
+        if (!at->mask) at->mask = first_lanes(e, e->lanes, at->rest);
+        return at->mask;
+    }
+    if (!at->pair_mask) at->pair_mask = first_lanes(e, 2 * e->lanes, i_shl(e, at->rest, index_constant(e, 1)));
+    return at->pair_mask;
+}
+
+static vec call_masked(emitter *e, const char *name, LLVMTypeRef *types, unsigned count, vec *args) {
+    size_t length = 0;
+    while (name[length]) length++;
+    const unsigned id = LLVMLookupIntrinsicID(name, length);
+    const vec function = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->context, id, types, 2), function, args, count, "");
+}
+
+static vec load_masked(emitter *e, LLVMTypeRef type, vec address, vec mask) {
+    const vec alignment = LLVMConstInt(int_type(e, 32), 1, false);
+    return call_masked(e, "llvm.masked.load", (LLVMTypeRef[]){type, e->pointer}, 4,
+                       (vec[]){address, alignment, mask, LLVMConstNull(type)});
+}
+
+static void store_masked(emitter *e, vec v, vec address, vec mask) {
+    const vec alignment = LLVMConstInt(int_type(e, 32), 1, false);
+    call_masked(e, "llvm.masked.store", (LLVMTypeRef[]){LLVMTypeOf(v), e->pointer}, 4, (vec[]){v, address, alignment, mask});
+}
+
+/* At the start of the function, where the stack is laid out. */
+static vec stack_buffer(emitter *e) {
+    if (e->buffer) return e->buffer;
+    const LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder), entry = LLVMGetEntryBasicBlock(e->function);
+    const vec first = LLVMGetFirstInstruction(entry);
+    LLVMPositionBuilder(e->builder, entry, first);
+    e->buffer = LLVMBuildAlloca(e->builder, LLVMArrayType2(int_type(e, 8), e->isa == NX_ISA_AVX512 ? 128 : 64), "buffer");
+    LLVMSetAlignment(e->buffer, 64);
+    LLVMPositionBuilderAtEnd(e->builder, here);
+    return e->buffer;
+}
+
+/* A loop that copies `count` elements from one address to another, so many bytes apart. */
+static void copy_items(emitter *e, LLVMTypeRef item, vec count, vec to, vec to_step, vec from, vec from_step) {
+    const LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
+    const LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(e->context, e->function, "copy");
+    const LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->context, e->function, "copied");
+    LLVMBuildBr(e->builder, loop);
+    LLVMPositionBuilderAtEnd(e->builder, loop);
+    const vec k = LLVMBuildPhi(e->builder, int_type(e, 64), "");
+    const vec v = load(e, item, bytes_behind(e, from, i_mul(e, k, from_step)), 1);
+    store(e, v, bytes_behind(e, to, i_mul(e, k, to_step)), 1);
+    const vec next = i_add(e, k, index_constant(e, 1));
+    LLVMBuildCondBr(e->builder, u_lt(e, next, count), loop, after);
+    LLVMAddIncoming(k, (vec[]){index_constant(e, 0), next}, (LLVMBasicBlockRef[]){before, loop}, 2);
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
+static vec load_rest(emitter *e, const memory *m, vec address, vec stride, vec rest) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const vec buffer = stack_buffer(e), step = index_constant(e, item_bytes(dtype));
+    copy_items(e, item_type(e, dtype), rest, buffer, step, address, stride ? stride : step);
+    return load(e, raw_type(e, dtype), buffer, 64);
+}
+
+static void store_rest(emitter *e, nexpr_dtype dtype, vec raw, vec address, vec rest) {
+    const vec buffer = stack_buffer(e), step = index_constant(e, item_bytes(dtype));
+    store(e, raw, buffer, 64);
+    copy_items(e, item_type(e, dtype), rest, address, step, buffer, step);
+}
+
+/* ---- whole vectors ---- */
+
+static vec block_address(emitter *e, const memory *m, const place *at) {
+    const LLVMTypeRef item = item_type(e, m->operand->dtype);
+    const vec first = offset_by(e, item, m->base, at->index);
+    return at->offset ? offset_by(e, item, first, index_constant(e, at->offset)) : first;
+}
+
+static vec strided_address(emitter *e, const memory *m, const place *at) {
+    const vec index = at->offset ? i_add(e, at->index, index_constant(e, at->offset)) : at->index;
+    return bytes_behind(e, m->base, i_mul(e, index, m->stride));
+}
+
+/* One element after the other. */
+static value load_strided(emitter *e, const memory *m, vec address) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const LLVMTypeRef type = memory_type(e, dtype);
+    const int parts = is_complex(dtype) ? 2 : 1;
+    value v = {{NULL, NULL}};
+    for (int k = 0; k < parts; k++) v.part[k] = LLVMGetPoison(vector_of(e, type));
+    for (unsigned i = 0; i < e->lanes; i++) {
+        if (i > 0) address = bytes_behind(e, address, m->stride);
+        for (int k = 0; k < parts; k++) {
+            const vec at = k ? bytes_behind(e, address, index_constant(e, part_bytes(dtype))) : address;
+            v.part[k] = LLVMBuildInsertElement(e->builder, v.part[k], load(e, type, at, 1), index_constant(e, i), "");
+        }
+    }
+    return v;
+}
+
+static vec load_block(emitter *e, const memory *m, place *at) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const vec address = block_address(e, m, at);
+    if (!at->rest) return load(e, raw_type(e, dtype), address, 1);
+    if (has_masks(e, dtype)) return load_masked(e, raw_type(e, dtype), address, mask_of(e, dtype, at));
+    return load_rest(e, m, address, NULL, at->rest);
+}
+
+value load_elements(emitter *e, const memory *m, place *at) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    if (m->operand->access != NX_ACCESS_STRIDED) return decode(e, m->operand, take_apart(e, dtype, load_block(e, m, at)));
+    const vec address = strided_address(e, m, at);
+    if (!at->rest) return decode(e, m->operand, load_strided(e, m, address));
+    return decode(e, m->operand, take_apart(e, dtype, load_rest(e, m, address, m->stride, at->rest)));
+}
+
+static value known(emitter *e, const nx_segment_operand *operand) {
+    switch (nx_dtype_class(operand->dtype)) {
+    case NX_CLASS_BOOL: return single(bool_constant(e, operand->detail != 0));
+    case NX_CLASS_INT: return single(int_constant(e, part_bits(operand->dtype), operand->detail));
+    default: break;
+    }
+    if (operand->dtype == NEXPR_FLOAT16) {
+        return cast_value(e, NEXPR_FLOAT32, NEXPR_FLOAT16, single(real_constant(e, NEXPR_FLOAT32, operand->detail)));
+    }
+    const vec re = real_constant(e, operand->dtype, operand->detail);
+    return is_complex(operand->dtype) ? pair(re, zero_like(re)) : single(re);
+}
+
+value load_uniform(emitter *e, const memory *m) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    if (m->operand->access == NX_ACCESS_KNOWN) return known(e, m->operand);
+    const LLVMTypeRef type = memory_type(e, dtype);
+    value v = single(splat(e, load(e, type, m->base, 1)));
+    if (is_complex(dtype)) {
+        v.part[1] = splat(e, load(e, type, bytes_behind(e, m->base, index_constant(e, part_bytes(dtype))), 1));
+    }
+    return decode(e, m->operand, v);
+}
+
+/* ---- stores ---- */
+
+unsigned stream_alignment(const emitter *e, nexpr_dtype dtype) {
+    const unsigned bytes = item_bytes(dtype) * e->lanes, most = e->isa == NX_ISA_AVX512 ? 64 : 32;
+    return bytes < 16 ? 0 : bytes < most ? bytes : most;
+}
+
+static void mark_non_temporal(emitter *e, vec instruction) {
+    static const char name[] = "nontemporal";
+    const LLVMMetadataRef one = LLVMValueAsMetadata(LLVMConstInt(int_type(e, 32), 1, false));
+    LLVMMetadataRef list[] = {one};
+    const LLVMMetadataRef node = LLVMMDNodeInContext2(e->context, list, 1);
+    LLVMSetMetadata(instruction, LLVMGetMDKindIDInContext(e->context, name, sizeof name - 1),
+                    LLVMMetadataAsValue(e->context, node));
+}
+
+void store_elements(emitter *e, const memory *m, value v, place *at, bool past_caches) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const vec raw = encode(e, dtype, v), address = block_address(e, m, at);
+    const unsigned alignment = past_caches ? stream_alignment(e, dtype) : 0;
+    if (at->rest && has_masks(e, dtype)) store_masked(e, raw, address, mask_of(e, dtype, at));
+    else if (at->rest) store_rest(e, dtype, raw, address, at->rest);
+    else if (alignment) mark_non_temporal(e, store(e, raw, address, alignment));
+    else store(e, raw, address, 1);
+}

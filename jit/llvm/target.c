@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code is made for the features that an instruction set of nexpr names, no more: what a machine has beyond these does not
+ * change it. The order of instructions is tuned for the machine that we run on, whose name is thus part of the key.
+ */
+#include "jit/llvm/target.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TRIPLE "x86_64-unknown-linux-gnu"
+#define CPU "x86-64-v3" /* AVX2, FMA, F16C, BMI */
+
+/* As the isas of the top meson.build. */
+static const char *const features[NX_ISA_COUNT] = {
+    [NX_ISA_AVX2] = "",
+    [NX_ISA_AVX512] = "+avx512f,+avx512dq,+avx512bw,+avx512vl",
+};
+
+/* Written once. */
+static struct {
+    LLVMTargetRef target;
+    char tune[32], name[NX_ISA_COUNT][128];
+} the;
+
+static void init(void) {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    char *message = NULL, *host = LLVMGetHostCPUName();
+    if (LLVMGetTargetFromTriple(TRIPLE, &the.target, &message)) {
+        the.target = NULL;
+        LLVMDisposeMessage(message);
+    }
+    snprintf(the.tune, sizeof the.tune, "%s", host);
+    LLVMDisposeMessage(host);
+    for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
+        if (features[isa]) snprintf(the.name[isa], sizeof the.name[isa], "%s %s tune %s", CPU, features[isa], the.tune);
+    }
+}
+
+bool target_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init);
+    return the.target != NULL;
+}
+
+const char *target_name(nx_isa isa) {
+    return target_init() && features[isa] ? the.name[isa] : NULL;
+}
+
+LLVMTargetMachineRef target_machine(nx_isa isa) {
+    return LLVMCreateTargetMachine(the.target, TRIPLE, CPU, features[isa], LLVMCodeGenLevelLess, LLVMRelocPIC,
+                                   LLVMCodeModelSmall);
+}
+
+static void attribute(LLVMContextRef context, LLVMValueRef function, const char *key, const char *text) {
+    const LLVMAttributeRef a = LLVMCreateStringAttribute(context, key, (unsigned)strlen(key), text, (unsigned)strlen(text));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+}
+
+void target_attributes(LLVMContextRef context, LLVMValueRef function, nx_isa isa) {
+    attribute(context, function, "target-cpu", CPU);
+    attribute(context, function, "target-features", features[isa]);
+    attribute(context, function, "tune-cpu", the.tune);
+    /* Else spilled vectors are not aligned, and cross pages by chance. */
+    attribute(context, function, "stackrealign", "");
+    const unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(context, nounwind, 0));
+}
