@@ -210,10 +210,27 @@ INLINE void fold_rows(binary *step, size_t count, size_t n, T *part) {
     }
 }
 
+/* Leaves of a known number of elements, at most four, which can be read into vectors of leaves. */
+INLINE void reduce_few(binary *step, size_t count, size_t n, const T *x, T *value) {
+    INDEPENDENT
+    for (size_t c = 0; c < count; c++) {
+        const T e0 = LOAD_T(x[c * n]), e1 = LOAD_T(x[c * n + 1]);
+        const T e2 = n > 2 ? LOAD_T(x[c * n + 2]) : e0, e3 = n > 3 ? LOAD_T(x[c * n + 3]) : e0;
+        const T even = n > 2 ? step(e0, e2) : e0, odd = n > 3 ? step(e1, e3) : e1, v = step(even, odd);
+        value[c] = STORE_T(v);
+    }
+}
+
 /* Leaves of few elements are laid side by side themselves, of more their lanes are. */
 INLINE void reduce_leaves(steps s, size_t count, size_t n, const T *x, T *value) {
     T part[SCRATCH_ITEMS], lanes[SCRATCH_ITEMS];
     const bool is_short = n <= SHORT;
+    switch (n) {
+    case 2: reduce_few(s.step, count, 2, x, value); return;
+    case 3: reduce_few(s.step, count, 3, x, value); return;
+    case 4: reduce_few(s.step, count, 4, x, value); return;
+    default: break;
+    }
     for (size_t i = 0; count < FEW && !is_short && i < count; i++) {
         const T v = reduce_leaf(s, n, x + i * n);
         value[i] = STORE_T(v);
