@@ -2,7 +2,8 @@
 /* The words of the ops for bool: one bit. As in NumPy + is or, * is and. */
 #include "jit/llvm/emit.h"
 
-#define CLASS bool
+#define LOWERINGS lowerings_bool
+#define STEPS steps_bool
 #define IN_B KEEP
 #define IN_I DROP
 #define IN_F DROP

@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-#define CLASS complex
+#define LOWERINGS lowerings_complex
+#define STEPS steps_complex
 #define IN_B DROP
 #define IN_I DROP
 #define IN_F DROP

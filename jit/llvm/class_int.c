@@ -2,7 +2,8 @@
 /* The words of the ops for int8 to uint64. What depends on signs asks for the loop's dtype. */
 #include "jit/llvm/emit.h"
 
-#define CLASS int
+#define LOWERINGS lowerings_int
+#define STEPS steps_int
 #define IN_B DROP
 #define IN_I KEEP
 #define IN_F DROP

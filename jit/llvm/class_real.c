@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-#define CLASS real
+#define LOWERINGS lowerings_real
+#define STEPS steps_real
 #define IN_B DROP
 #define IN_I DROP
 #define IN_F KEEP

@@ -2,16 +2,13 @@
 /*
  * The rows of engine/ops.def that are inlined for a class, as functions that write their meaning, and the steps of
  * engine/reducers.def: what vm/kernels_tmpl.c is to the VM. Comes last in the file of the class, which has defined
- *   CLASS          its name
+ *   LOWERINGS      the name of the table that comes of it, and STEPS
  *   IN_<classes>   KEEP if the class is among them, else DROP, as do the loops of the reducers
  *   ADD(x, y), ... the words, functions of values, with `e` for the emitter. One that is missing is an error of the compiler
  */
 #define KEEP(...) __VA_ARGS__
 #define DROP(...)
 #define IN_NONE DROP
-
-#define CAT2(a, b) PASTE(a, b)
-#define PASTE(a, b) a##b
 
 /* Words that all classes have in common. */
 #define LOGICAL_AND(x, y) single(i_and(e, TRUTH(x), TRUTH(y)))
@@ -26,7 +23,7 @@
     })
 #include "engine/ops.def"
 
-lowering *const CAT2(lowerings_, CLASS)[NX_OP_COUNT] = {
+lowering *const LOWERINGS[NX_OP_COUNT] = {
 #define OP(id, group, names, syntax, sig, domain, promote, meaning, math, inlined, accuracy, params, doc) \
     IN_##inlined([NX_OP_##id] = lower_##id,)
 #include "engine/ops.def"
@@ -45,7 +42,7 @@ lowering *const CAT2(lowerings_, CLASS)[NX_OP_COUNT] = {
     })
 #include "engine/reducers.def"
 
-stepping *const CAT2(steps_, CLASS)[NX_REDUCER_COUNT] = {
+stepping *const STEPS[NX_REDUCER_COUNT] = {
 #define REDUCER(id, loops, result, start, step, empty) STEPS_##loops##_##result([NX_REDUCER_##id] = step_##id,)
 #include "engine/reducers.def"
 };

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* Operands lie in regions of memory between pages that cannot be touched, flush with the end or the beginning. */
+#include "tests/jit/segments.h"
+
+#include "jit/elf.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, SLACK = 256, ITEM = 16, REGION = (MAX_N * ITEM * 3 / PAGE + 2) * PAGE, GUARD_BYTE = 0xa5 };
+
+/* ---- segments ---- */
+
+unsigned add_input(builder *b, nexpr_dtype dtype, nx_access access, bool is_swapped) {
+    assert_true(b->input_count < NX_SEGMENT_OPERANDS && b->value_count == 0);
+    b->inputs[b->input_count] = (nx_segment_operand){(uint8_t)dtype, (uint8_t)access, 0, is_swapped};
+    return b->input_count++;
+}
+
+unsigned add_known(builder *b, nexpr_dtype dtype, unsigned known) {
+    const unsigned k = add_input(b, dtype, NX_ACCESS_KNOWN, false);
+    b->inputs[k].detail = (uint8_t)known;
+    return k;
+}
+
+static unsigned add_value(builder *b, nx_segment_value v) {
+    assert_true(b->value_count < NX_SEGMENT_VALUES);
+    b->values[b->value_count] = v;
+    return b->input_count + b->value_count++;
+}
+
+nexpr_dtype dtype_of(const builder *b, unsigned index) {
+    return index < b->input_count ? b->inputs[index].dtype : b->values[index - b->input_count].dtype;
+}
+
+unsigned add_cast(builder *b, nexpr_dtype to, unsigned x) {
+    return add_value(b, (nx_segment_value){NX_NODE_CAST, (uint8_t)to, (uint8_t)dtype_of(b, x), 1, 0, {(uint16_t)x}});
+}
+
+unsigned add_op(builder *b, nx_op op, nexpr_dtype loop, const unsigned *args) {
+    nx_segment_value v = {NX_NODE_OP, (uint8_t)nx_op_result_dtype(op, loop), (uint8_t)loop, nx_op_rows[op].arity, (uint16_t)op,
+                          {0}};
+    for (int k = 0; k < v.arity; k++) v.arg[k] = (uint16_t)args[k];
+    return add_value(b, v);
+}
+
+void add_output(builder *b, nx_access access, unsigned index) {
+    assert_true(b->output_count < NX_SEGMENT_OPERANDS);
+    b->outputs[b->output_count] = (nx_segment_operand){(uint8_t)dtype_of(b, index), (uint8_t)access, 0, 0};
+    b->results[b->output_count++] = (uint16_t)index;
+}
+
+void add_lanes(builder *b, nx_reducer reducer, unsigned index) {
+    add_output(b, NX_ACCESS_LANES, index);
+    b->outputs[b->output_count - 1].detail = (uint8_t)reducer;
+}
+
+static char *append(char *to, const void *from, size_t bytes) {
+    memcpy(to, from, bytes);
+    return to + bytes;
+}
+
+const nx_segment *finish(const builder *b) {
+    static _Alignas(8) char bytes[16384];
+    const nx_segment head = {(uint16_t)b->output_count, (uint16_t)b->input_count, (uint16_t)b->value_count, 0};
+    char *to = append(bytes, &head, sizeof head);
+    to = append(to, b->outputs, b->output_count * sizeof *b->outputs);
+    to = append(to, b->inputs, b->input_count * sizeof *b->inputs);
+    to = append(to, b->values, b->value_count * sizeof *b->values);
+    to = append(to, b->results, b->output_count * sizeof *b->results);
+    assert_int_equal(to - bytes, nx_segment_bytes((const nx_segment *)bytes));
+    return (const nx_segment *)bytes;
+}
+
+/* ---- code ---- */
+
+const nx_jit_plugin *plugin(void) {
+    const nx_jit_host host = {NX_JIT_ABI, sizeof host, NEXPR_VERSION};
+    const nx_jit_plugin *p = nexpr_jit_plugin(&host);
+    assert_non_null(p);
+    return p;
+}
+
+static void load(const nx_elf *elf, code *ret) {
+    nexpr_error err = nexpr_error_init();
+    ret->bytes = (elf->image_bytes + PAGE - 1) / PAGE * PAGE;
+    ret->memory = mmap(NULL, ret->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(ret->memory, MAP_FAILED);
+    if (nx_elf_write(elf, ret->memory, (uint64_t)(uintptr_t)ret->memory, &err)) fail_msg("%s", err.message);
+    assert_int_equal(mprotect(ret->memory, ret->bytes, PROT_READ | PROT_EXEC), 0);
+    const uintptr_t entry = (uintptr_t)ret->memory + elf->entry;
+    memcpy(&ret->entry, &entry, sizeof entry);
+}
+
+code compile(const builder *b, nx_isa isa) {
+    nexpr_error err = nexpr_error_init();
+    void *bytes = NULL;
+    size_t count = 0;
+    code ret;
+    nx_elf elf;
+    if (plugin()->make(finish(b), isa, NX_JIT_OBJECT, &bytes, &count, &err)) fail_msg("%s", err.message);
+    if (nx_elf_open(bytes, count, &elf, &err)) fail_msg("%s", err.message);
+    load(&elf, &ret);
+    plugin()->release(bytes);
+    return ret;
+}
+
+void code_free(code *c) {
+    munmap(c->memory, c->bytes);
+    *c = (code){0};
+}
+
+/* ---- operands ---- */
+
+/* The region of an operand; made once. */
+static char *region(unsigned k) {
+    static char *regions[NX_SEGMENT_OPERANDS];
+    if (!regions[k]) {
+        char *all = mmap(NULL, REGION + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(all, MAP_FAILED);
+        assert_int_equal(mprotect(all + PAGE, REGION, PROT_READ | PROT_WRITE), 0);
+        regions[k] = all + PAGE;
+    }
+    return regions[k];
+}
+
+typedef struct operand {
+    nx_segment_operand what;
+    char *at, *low, *high; /* element 0; what can be touched ends at low and high */
+    int64_t stride;
+    size_t count;
+} operand;
+
+/* Element 0 of n, flush with one of the borders but for `shift`. */
+static operand place_operand(const nx_segment_operand *what, unsigned k, const run *r) {
+    const size_t size = nexpr_dtype_size(what->dtype);
+    operand o = {.what = *what, .low = region(k), .high = region(k) + REGION, .stride = (int64_t)size};
+    o.count = what->access == NX_ACCESS_SCALAR ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : r->n;
+    if (what->access == NX_ACCESS_STRIDED) {
+        static const int strides[] = {2, -1, 3, -2, 0, 1};
+        o.stride = strides[(k + r->seed) % 6] * (int64_t)size + (r->seed % 3 == 2 ? (int64_t)(k % 3) : 0);
+        if (o.stride > 3 * (int64_t)size) o.stride = 3 * (int64_t)size;
+    }
+    const int64_t reach = (int64_t)(o.count - 1) * (o.stride < 0 ? -o.stride : o.stride) + (int64_t)size;
+    assert_true(reach + 128 < REGION);
+    char *first = (k + r->seed) % 2 ? o.low + r->shift : o.high - r->shift - reach;
+    if (what->access == NX_ACCESS_STREAM) first = o.low + 64 + r->shift;
+    o.at = o.stride < 0 ? first + reach - (int64_t)size : first;
+    return o;
+}
+
+static void swap_item(nexpr_dtype dtype, char *item) {
+    const size_t part = nexpr_dtype_size(nx_dtype_real(dtype)), size = nexpr_dtype_size(dtype);
+    for (size_t at = 0; at < size; at += part) {
+        for (size_t i = 0; i < part / 2; i++) {
+            const char c = item[at + i];
+            item[at + i] = item[at + part - 1 - i];
+            item[at + part - 1 - i] = c;
+        }
+    }
+}
+
+/* Elements in order and native, as the kernels of the VM want them. */
+static void gather(const operand *o, size_t n, char *to) {
+    const size_t size = nexpr_dtype_size(o->what.dtype);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(to + i * size, o->at + (o->count == 1 ? 0 : (int64_t)i * o->stride), size);
+        if (o->what.is_swapped) swap_item(o->what.dtype, to + i * size);
+    }
+}
+
+static void scatter(const operand *o, const char *from) {
+    const size_t size = nexpr_dtype_size(o->what.dtype);
+    for (size_t i = 0; i < o->count; i++) {
+        char *item = o->at + (int64_t)i * o->stride;
+        memcpy(item, from + i * size, size);
+        if (o->what.is_swapped) swap_item(o->what.dtype, item);
+    }
+}
+
+static void fill_input(const operand *o, unsigned k, const run *r) {
+    static char samples[MAX_N * ITEM];
+    const nexpr_dtype dtype = o->what.dtype;
+    const size_t size = nexpr_dtype_size(dtype), edges = edge_count(dtype);
+    uint64_t seed = r->seed * 64 + k + 1;
+    fill_samples(dtype, o->count, samples, (size_t)seed, r->pairs || r->seed % 4 == 0 ? &seed : NULL);
+    for (size_t i = 0; r->pairs && k < 2 && i < o->count; i++) {
+        fill_samples(dtype, 1, samples + i * size, k ? i / edges : i % edges, NULL);
+    }
+    scatter(o, samples);
+}
+
+/* ---- the reference ---- */
+
+/* Values as arrays of n elements. */
+static char *value_array(unsigned index) {
+    static char *all;
+    enum { ARRAYS = NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS };
+    if (!all) {
+        all = mmap(NULL, (size_t)ARRAYS * MAX_N * ITEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_ptr_not_equal(all, MAP_FAILED);
+    }
+    return all + (size_t)index * MAX_N * ITEM;
+}
+
+static void fill_known(const nx_segment_operand *what, size_t n, char *to) {
+    static uint8_t known[MAX_N];
+    memset(known, what->detail, n);
+    nx_vm_cast_kernel(NX_ISA_BASELINE, NEXPR_UINT8, what->dtype)(n, to, (const void *[]){known});
+}
+
+static void compute_values(const builder *b, nx_isa isa, size_t n) {
+    for (unsigned i = 0; i < b->value_count; i++) {
+        const nx_segment_value *v = &b->values[i];
+        nx_kernel *kernel = v->kind == NX_NODE_CAST ? nx_vm_cast_kernel(isa, v->loop, v->dtype)
+                                                    : nx_vm_own_kernel(isa, v->op, v->loop, 0);
+        const void *x[NX_MAX_ARITY] = {NULL};
+        for (int k = 0; k < v->arity; k++) x[k] = value_array(v->arg[k]);
+        assert_non_null(kernel);
+        kernel(n, value_array(b->input_count + i), x);
+    }
+}
+
+/* Adds elements to lanes as the reducer says, a row at a time. */
+static void step_lanes(const nx_segment_operand *what, nx_isa isa, size_t n, const char *x, char *lanes) {
+    static const nx_op steps[NX_REDUCER_COUNT] = {
+        [NX_REDUCER_sum] = NX_OP_add,      [NX_REDUCER_prod] = NX_OP_multiply, [NX_REDUCER_min] = NX_OP_minimum,
+        [NX_REDUCER_max] = NX_OP_maximum,  [NX_REDUCER_fmin] = NX_OP_fmin,     [NX_REDUCER_fmax] = NX_OP_fmax,
+        [NX_REDUCER_any] = NX_OP_bitwise_or, [NX_REDUCER_all] = NX_OP_bitwise_and,
+    };
+    nx_kernel *step = nx_vm_own_kernel(isa, steps[what->detail], what->dtype, 0);
+    for (size_t i = 0; i < n; i += NX_LANES) {
+        step(NX_LANES, lanes, (const void *[]){lanes, x + i * nexpr_dtype_size(what->dtype)});
+    }
+}
+
+/* What an output has to be; `lanes` are those before the run. */
+static void expect(const builder *b, unsigned output, nx_isa isa, size_t n, const char *lanes, char *to) {
+    const nx_segment_operand *what = &b->outputs[output];
+    const char *x = value_array(b->results[output]);
+    nx_kernel *copy = nx_vm_cast_kernel(isa, what->dtype, what->dtype);
+    if (what->access != NX_ACCESS_LANES) {
+        copy(n, to, (const void *[]){x});
+        return;
+    }
+    copy(NX_LANES, to, (const void *[]){lanes});
+    step_lanes(what, isa, n, x, to);
+}
+
+/* ---- runs ---- */
+
+static void fill_slack(const operand *o) {
+    const int64_t bytes = (int64_t)(o->count * nexpr_dtype_size(o->what.dtype));
+    char *from = o->at - SLACK < o->low ? o->low : o->at - SLACK;
+    char *to = o->at + bytes + SLACK > o->high ? o->high : o->at + bytes + SLACK;
+    memset(from, GUARD_BYTE, (size_t)(to - from));
+}
+
+static bool slack_is_whole(const operand *o) {
+    const int64_t bytes = (int64_t)(o->count * nexpr_dtype_size(o->what.dtype));
+    bool whole = true;
+    for (const char *c = o->at - SLACK < o->low ? o->low : o->at - SLACK; c < o->at; c++) whole &= *c == (char)GUARD_BYTE;
+    for (const char *c = o->at + bytes; c < o->high && c < o->at + bytes + SLACK; c++) whole &= *c == (char)GUARD_BYTE;
+    return whole;
+}
+
+static void name_result(const builder *b, unsigned output, char *to, size_t capacity) {
+    const unsigned index = b->results[output];
+    const nx_segment_value *v = index < b->input_count ? NULL : &b->values[index - b->input_count];
+    char name[NX_NAME_MAX];
+    if (!v) snprintf(to, capacity, "input %u", index);
+    else if (v->kind == NX_NODE_CAST) snprintf(to, capacity, "cast to %s of %s", nexpr_dtype_name(v->dtype), nexpr_dtype_name(v->loop));
+    else snprintf(to, capacity, "%s of %s", nx_op_name(v->op, name), nexpr_dtype_name(v->loop));
+}
+
+static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r, size_t i, const char *actual, const char *wanted) {
+    const size_t size = nexpr_dtype_size(b->outputs[output].dtype);
+    const nx_value is = get_value(b->outputs[output].dtype, actual, i), has_to_be = get_value(b->outputs[output].dtype, wanted, i);
+    char name[64];
+    name_result(b, output, name, sizeof name);
+    for (unsigned k = 0; k < b->input_count && k < 8; k++) {
+        const nx_value x = get_value(b->inputs[k].dtype, value_array(k), i);
+        print_message("input %u (access %d): %016llx %016llx\n", k, b->inputs[k].access, (unsigned long long)x.bits[0],
+                      (unsigned long long)x.bits[1]);
+    }
+    fail_msg("output %u, %s, %s, n %zu, seed %llu, element %zu of %zu bytes: is %llx %llx, has to be %llx %llx", output, name,
+             nx_isa_name(isa), r->n, (unsigned long long)r->seed, i, size, (unsigned long long)is.bits[0],
+             (unsigned long long)is.bits[1], (unsigned long long)has_to_be.bits[0], (unsigned long long)has_to_be.bits[1]);
+}
+
+static void compare(const builder *b, unsigned output, nx_isa isa, const run *r, const operand *o, const char *lanes) {
+    static char wanted[MAX_N * ITEM];
+    const size_t size = nexpr_dtype_size(o->what.dtype);
+    expect(b, output, isa, r->n, lanes, wanted);
+    for (size_t i = 0; memcmp(o->at, wanted, o->count * size) && i < o->count; i++) {
+        if (memcmp(o->at + i * size, wanted + i * size, size)) fail_at(b, output, isa, r, i, o->at, wanted);
+    }
+    if (!slack_is_whole(o)) fail_msg("output %u, n %zu: bytes beside it were written", output, r->n);
+}
+
+static void open_outputs(const builder *b, const run *r, operand *o, const operand *inputs,
+                         char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM]) {
+    for (unsigned k = 0; k < b->output_count; k++) {
+        o[k] = r->in_place ? inputs[0] : place_operand(&b->outputs[k], k, r);
+        o[k].what = b->outputs[k];
+        if (!r->in_place) fill_slack(&o[k]);
+        if (o[k].what.access != NX_ACCESS_LANES) continue;
+        fill_input(&o[k], k + 7, r);
+        memcpy(lanes[k], o[k].at, NX_LANES * nexpr_dtype_size(o[k].what.dtype));
+    }
+}
+
+void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
+    static char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM];
+    operand o[NX_SEGMENT_OPERANDS], *inputs = o + b->output_count;
+    char *at[NX_SEGMENT_OPERANDS];
+    int64_t stride[NX_SEGMENT_OPERANDS];
+    assert_true(r->n <= MAX_N && b->output_count + b->input_count <= NX_SEGMENT_OPERANDS);
+    for (unsigned k = 0; k < b->input_count; k++) {
+        inputs[k] = place_operand(&b->inputs[k], b->output_count + k, r);
+        if (r->in_place && k == 0) fill_slack(&inputs[k]);
+        if (b->inputs[k].access == NX_ACCESS_KNOWN) fill_known(&b->inputs[k], r->n, value_array(k));
+        else fill_input(&inputs[k], k, r), gather(&inputs[k], r->n, value_array(k));
+    }
+    compute_values(b, isa, r->n);
+    open_outputs(b, r, o, inputs, lanes);
+    for (unsigned k = 0; k < b->output_count + b->input_count; k++) {
+        at[k] = o[k].what.access == NX_ACCESS_KNOWN ? NULL : o[k].at;
+        stride[k] = o[k].stride;
+    }
+    c->entry(r->n, at, stride);
+    for (unsigned k = 0; k < b->output_count; k++) compare(b, k, isa, r, &o[k], lanes[k]);
+}
+
+void check_segment(const builder *b, nx_isa isa, const size_t *n, size_t count, const run *how) {
+    if (!nx_isa_is_supported(isa)) return;
+    code c = compile(b, isa);
+    for (size_t i = 0; i < count; i++) {
+        run r = *how;
+        r.n = n[i];
+        r.seed += i;
+        check_run(b, &c, isa, &r);
+    }
+    code_free(&c);
+}

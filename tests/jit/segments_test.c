@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compiled segments against the kernels of the VM, bit for bit: every op that is inlined and every cast, on operands of
+ * every kind; lanes; stores past the caches; and segments made at random.
+ */
+#include <stdio.h>
+
+#include "tests/jit/segments.h"
+
+#define EACH_ISA(isa) for (nx_isa isa = NX_ISA_AVX2; isa <= NX_ISA_AVX512; isa++)
+
+enum { SMALL = 200, SIZES = SMALL + 3 };
+
+/* 1 to SMALL, and some larger ones. */
+static const size_t *sizes(void) {
+    static size_t n[SIZES];
+    for (size_t i = 0; i < SMALL; i++) n[i] = i + 1;
+    n[SMALL] = 1000;
+    n[SMALL + 1] = 2047;
+    n[SMALL + 2] = 4096;
+    return n;
+}
+
+/* ---- every op ---- */
+
+/* Who has which access: a letter per operand x, y, z, condition, two real parts. B block, S scalar, T strided, and in small
+ * letters with the other byte order. */
+static const char *const patterns[] = {"BBBBBB", "SBBSSB", "BSBBBS", "BBSBBB", "BSSSBB", "SSSSSS", "TTTTTT",
+                                       "bbbbbb", "tstttB", "TBsBTS"};
+
+static nx_access access_of(char letter) {
+    switch (letter) {
+    case 'B': case 'b': return NX_ACCESS_BLOCK;
+    case 'S': case 's': return NX_ACCESS_SCALAR;
+    default: return NX_ACCESS_STRIDED;
+    }
+}
+
+static unsigned add_by_letter(builder *b, nexpr_dtype dtype, char letter) {
+    return add_input(b, dtype, access_of(letter), letter >= 'a');
+}
+
+/* The operands that op number `op` wants, of x, y, z, condition and parts in this order. */
+static void choose_args(nx_op op, const unsigned *in, unsigned args[NX_MAX_ARITY]) {
+    const uint8_t sig = nx_op_rows[op].sig;
+    const unsigned of_condition[] = {in[3], in[0], in[1]}, of_parts[] = {in[4], in[5], in[0]};
+    memcpy(args, sig == NX_SIG_BTT_T ? of_condition : sig == NX_SIG_RR_T ? of_parts : in, NX_MAX_ARITY * sizeof *args);
+}
+
+/* All ops of a loop in one segment. */
+static void build_ops(builder *b, nexpr_dtype loop, const char *pattern) {
+    const nexpr_dtype dtypes[] = {loop, loop, loop, NEXPR_BOOL, nx_dtype_real(loop), nx_dtype_real(loop)};
+    unsigned in[6];
+    *b = (builder){.output_count = 0};
+    for (int k = 0; k < 6; k++) in[k] = add_by_letter(b, dtypes[k], pattern[k]);
+    for (int op = 0; op < NX_OP_COUNT; op++) {
+        unsigned args[NX_MAX_ARITY];
+        if (!nx_op_is_inlined(op, loop)) continue;
+        choose_args(op, in, args);
+        add_output(b, NX_ACCESS_BLOCK, add_op(b, op, loop, args));
+    }
+}
+
+static void check_ops(nexpr_dtype loop, nx_isa isa) {
+    static builder b;
+    for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
+        build_ops(&b, loop, patterns[p]);
+        const size_t all = p == 0 ? SIZES : 70;
+        check_segment(&b, isa, sizes(), all, &(run){.seed = p, .shift = p == 2 ? 3 : 0});
+    }
+    build_ops(&b, loop, patterns[0]);
+    const size_t edges = edge_count(loop), pairs = edges * edges;
+    check_segment(&b, isa, &pairs, 1, &(run){.pairs = true});
+}
+
+static void every_op_gives_the_bits_of_its_kernel(void **state) {
+    (void)state;
+    for (int loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+        if (loop == NEXPR_FLOAT16) continue;
+        EACH_ISA(isa) check_ops(loop, isa);
+    }
+}
+
+/* ---- casts ---- */
+
+static bool has_cast(int from, int to) {
+    return nx_vm_cast_kernel(NX_ISA_BASELINE, from, to) != NULL;
+}
+
+static void build_casts(builder *b, nexpr_dtype from, nx_access access, bool is_swapped) {
+    *b = (builder){.output_count = 0};
+    const unsigned x = add_input(b, from, access, is_swapped);
+    add_output(b, NX_ACCESS_BLOCK, x);
+    for (int to = 0; to < NEXPR_DTYPE_COUNT; to++) {
+        if (has_cast(from, to)) add_output(b, NX_ACCESS_BLOCK, add_cast(b, to, x));
+    }
+}
+
+static void every_cast_gives_the_bits_of_its_kernel(void **state) {
+    (void)state;
+    static builder b;
+    for (int from = 0; from < NEXPR_DTYPE_COUNT; from++) {
+        EACH_ISA(isa) {
+            build_casts(&b, from, NX_ACCESS_BLOCK, false);
+            check_segment(&b, isa, sizes(), SIZES, &(run){.seed = 1});
+            const size_t many = 50000;
+            check_segment(&b, isa, &many, 1, &(run){.seed = 4});
+            build_casts(&b, from, NX_ACCESS_STRIDED, true);
+            check_segment(&b, isa, sizes(), 70, &(run){.seed = 2, .shift = 1});
+            build_casts(&b, from, NX_ACCESS_SCALAR, true);
+            check_segment(&b, isa, sizes(), 70, &(run){.seed = 3});
+        }
+    }
+}
+
+/* One cast at a time, so that the vectors are as long as it allows. */
+static void single_casts_do_too(void **state) {
+    (void)state;
+    static builder b;
+    for (int i = 0; i < NEXPR_DTYPE_COUNT * NEXPR_DTYPE_COUNT; i++) {
+        const int from = i / NEXPR_DTYPE_COUNT, to = i % NEXPR_DTYPE_COUNT;
+        if (!has_cast(from, to)) continue;
+        b = (builder){.output_count = 0};
+        const unsigned x = add_input(&b, from, NX_ACCESS_BLOCK, false);
+        add_output(&b, NX_ACCESS_BLOCK, from == to ? x : add_cast(&b, to, x));
+        EACH_ISA(isa) check_segment(&b, isa, sizes(), SIZES, &(run){.seed = (uint64_t)i * 2});
+    }
+}
+
+/* ---- places ---- */
+
+static void results_take_the_place_of_operands(void **state) {
+    (void)state;
+    static builder b;
+    for (int dtype = 0; dtype < NEXPR_DTYPE_COUNT; dtype++) {
+        if (dtype == NEXPR_FLOAT16) continue;
+        b = (builder){.output_count = 0};
+        const unsigned x = add_input(&b, dtype, NX_ACCESS_BLOCK, false), y = add_input(&b, dtype, NX_ACCESS_BLOCK, true);
+        const unsigned args[] = {y, x}, sum = add_op(&b, NX_OP_add, dtype, args), again[] = {sum, x};
+        add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_multiply, dtype, again));
+        EACH_ISA(isa) check_segment(&b, isa, sizes(), SIZES, &(run){.seed = 5, .in_place = true});
+        EACH_ISA(isa) check_segment(&b, isa, sizes(), SMALL, &(run){.seed = 6, .in_place = true, .shift = 1});
+    }
+}
+
+static void check_streams(const builder *b, nx_isa isa, unsigned part) {
+    static const size_t some[] = {1, 2, 7, 31, 64, 65, 130, 200, 1111};
+    if (!nx_isa_is_supported(isa)) return;
+    code c = compile(b, isa);
+    for (unsigned shift = 0; shift < 64; shift += part) {
+        for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+            check_run(b, &c, isa, &(run){.n = some[i], .seed = i, .shift = shift});
+        }
+    }
+    code_free(&c);
+}
+
+static void streams_start_anywhere(void **state) {
+    (void)state;
+    static builder b;
+    for (int dtype = 0; dtype < NEXPR_DTYPE_COUNT; dtype++) {
+        b = (builder){.output_count = 0};
+        const unsigned x = add_input(&b, dtype, NX_ACCESS_BLOCK, true);
+        add_output(&b, NX_ACCESS_STREAM, x);
+        EACH_ISA(isa) check_streams(&b, isa, (unsigned)nexpr_dtype_size(nx_dtype_real(dtype)));
+    }
+}
+
+/* Not all of them can be aligned at once. */
+static void several_streams_start_anywhere(void **state) {
+    (void)state;
+    static builder b = {.output_count = 0};
+    const unsigned x = add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
+    const nexpr_dtype to[] = {NEXPR_FLOAT32, NEXPR_INT16, NEXPR_COMPLEX128, NEXPR_UINT8, NEXPR_BOOL};
+    add_output(&b, NX_ACCESS_STREAM, x);
+    for (int k = 0; k < 5; k++) add_output(&b, k == 2 ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, add_cast(&b, to[k], x));
+    EACH_ISA(isa) check_streams(&b, isa, 8);
+}
+
+/* ---- lanes ---- */
+
+static bool is_stepped(int reducer, int loop) {
+    return nx_reducer_has_loop(reducer, loop) && !nx_reducer_gives_index(reducer) && reducer != NX_REDUCER_m2;
+}
+
+/* All reducers of a loop, on x or on something computed of it; `count` of them. */
+static void build_lanes(builder *b, nexpr_dtype loop, nx_access access, int extra) {
+    *b = (builder){.output_count = 0};
+    unsigned x = add_input(b, loop, access, false);
+    for (int i = 0; i < extra; i++) x = add_op(b, NX_OP_maximum, loop, (unsigned[]){x, 0});
+    for (int reducer = 0; reducer < NX_REDUCER_COUNT; reducer++) {
+        if (is_stepped(reducer, loop)) add_lanes(b, reducer, x);
+    }
+    add_output(b, NX_ACCESS_STREAM, x);
+}
+
+static void lanes_are_stepped(void **state) {
+    (void)state;
+    static const size_t n[] = {32, 64, 96, 128, 160, 1024, 4096};
+    static builder b;
+    for (int loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+        if (loop == NEXPR_FLOAT16) continue;
+        EACH_ISA(isa) {
+            build_lanes(&b, loop, NX_ACCESS_BLOCK, 0);
+            check_segment(&b, isa, n, 7, &(run){.seed = 1});
+            build_lanes(&b, loop, NX_ACCESS_STRIDED, 3);
+            check_segment(&b, isa, n, 7, &(run){.seed = 2, .shift = 1});
+            build_lanes(&b, loop, NX_ACCESS_BLOCK, 30);
+            check_segment(&b, isa, n, 7, &(run){.seed = 3});
+        }
+    }
+}
+
+/* The rest of a leaf added to its first lanes, and these folded. */
+static void check_leaf(nx_reducer reducer, nexpr_dtype loop, nx_isa isa, size_t n, uint64_t seed) {
+    static _Alignas(64) char x[NX_LEAF_ITEMS * 16], lanes[NX_LANES * 16];
+    nx_value leaf = {.bits = {0, 0}};
+    const size_t size = nexpr_dtype_size(loop);
+    builder b = {.output_count = 0};
+    add_lanes(&b, reducer, add_input(&b, loop, NX_ACCESS_BLOCK, false));
+    code c = compile(&b, isa);
+    fill_samples(loop, n, x, 0, &seed);
+    nx_vm_reduce_kernels(isa, reducer, loop)->leaf(1, n, x, 0, &leaf, NULL);
+    memcpy(lanes, x, NX_LANES * size);
+    c.entry(n - NX_LANES, (char *[]){lanes, x + NX_LANES * size}, NULL);
+    static const nx_op steps[NX_REDUCER_COUNT] = {
+        [NX_REDUCER_sum] = NX_OP_add,      [NX_REDUCER_prod] = NX_OP_multiply, [NX_REDUCER_min] = NX_OP_minimum,
+        [NX_REDUCER_max] = NX_OP_maximum,  [NX_REDUCER_fmin] = NX_OP_fmin,     [NX_REDUCER_fmax] = NX_OP_fmax,
+        [NX_REDUCER_any] = NX_OP_bitwise_or, [NX_REDUCER_all] = NX_OP_bitwise_and,
+    };
+    for (size_t half = NX_LANES / 2; half; half /= 2) {
+        nx_vm_own_kernel(isa, steps[reducer], loop, 0)(half, lanes, (const void *[]){lanes, lanes + half * size});
+    }
+    assert_memory_equal(lanes, &leaf, size);
+    code_free(&c);
+}
+
+static void lanes_fold_to_leaves(void **state) {
+    (void)state;
+    for (int i = 0; i < NX_REDUCER_COUNT * NEXPR_DTYPE_COUNT; i++) {
+        const int reducer = i / NEXPR_DTYPE_COUNT, loop = i % NEXPR_DTYPE_COUNT;
+        if (!is_stepped(reducer, loop)) continue;
+        EACH_ISA(isa) {
+            if (!nx_isa_is_supported(isa)) continue;
+            check_leaf(reducer, loop, isa, NX_LEAF_ITEMS, (uint64_t)i);
+            check_leaf(reducer, loop, isa, 2 * NX_LANES, (uint64_t)i + 1000);
+        }
+    }
+}
+
+/* ---- powers ---- */
+
+static void known_powers_are_products(void **state) {
+    (void)state;
+    static builder b;
+    for (int loop = NEXPR_INT8; loop <= NEXPR_UINT64; loop++) {
+        b = (builder){.output_count = 0};
+        const unsigned x = add_input(&b, loop, NX_ACCESS_BLOCK, false);
+        for (unsigned k = 0; k < 40; k++) add_known(&b, loop, k < 30 ? k : 3 * k + 7);
+        for (unsigned k = 0; k < 20; k++) {
+            add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_power, loop, (unsigned[]){x, 1 + 2 * k}));
+        }
+        const size_t n[] = {100, 1000};
+        EACH_ISA(isa) check_segment(&b, isa, n, 2, &(run){.seed = 1});
+    }
+}
+
+/* ---- random segments ---- */
+
+static uint64_t below(uint64_t *seed, uint64_t bound) {
+    return next_random(seed) % bound;
+}
+
+/* A value of the dtype among those that are there, or a cast of one, or of a part of one. */
+static unsigned random_operand(builder *b, nexpr_dtype dtype, uint64_t *seed) {
+    const unsigned count = b->input_count + b->value_count, first = (unsigned)below(seed, count);
+    for (unsigned i = 0; i < count; i++) {
+        if (dtype_of(b, (first + i) % count) == dtype) return (first + i) % count;
+    }
+    const nexpr_dtype from = dtype_of(b, first);
+    if (has_cast(from, dtype)) return add_cast(b, dtype, first);
+    return add_cast(b, dtype, add_op(b, NX_OP_imag, from, &first));
+}
+
+static void add_random_op(builder *b, uint64_t *seed) {
+    for (;;) {
+        const nx_op op = (nx_op)below(seed, NX_OP_COUNT);
+        const nexpr_dtype loop = dtype_of(b, (unsigned)below(seed, b->input_count + b->value_count));
+        unsigned args[NX_MAX_ARITY] = {0};
+        if (!nx_op_is_inlined(op, loop)) continue;
+        for (int k = 0; k < nx_op_rows[op].arity; k++) args[k] = random_operand(b, nx_op_arg_dtype(op, loop, k), seed);
+        add_op(b, op, loop, args);
+        return;
+    }
+}
+
+static void build_random(builder *b, unsigned values, uint64_t *seed) {
+    static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED, NX_ACCESS_KNOWN};
+    *b = (builder){.output_count = 0};
+    const unsigned inputs = 2 + (unsigned)below(seed, 6), outputs = 1 + (unsigned)below(seed, 4);
+    add_input(b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
+    for (unsigned k = 1; k < inputs; k++) {
+        const nx_access access = accesses[below(seed, 5)];
+        const nexpr_dtype dtype = (nexpr_dtype)below(seed, NEXPR_DTYPE_COUNT);
+        if (access == NX_ACCESS_KNOWN) add_known(b, dtype, (unsigned)below(seed, 120));
+        else add_input(b, dtype, access, below(seed, 4) == 0);
+    }
+    while (b->value_count < values) add_random_op(b, seed);
+    for (unsigned k = 0; k < outputs; k++) {
+        const unsigned last = b->input_count + b->value_count - 1;
+        add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last - (unsigned)below(seed, k ? b->value_count : 1));
+    }
+}
+
+static void random_segments_give_the_bits_of_their_kernels(void **state) {
+    (void)state;
+    static const size_t n[] = {1, 5, 31, 64, 100, 257};
+    static builder b;
+    uint64_t seed = 20260101;
+    for (unsigned i = 0; i < 300; i++) {
+        build_random(&b, i % 50 == 0 ? 200 : 1 + i % 25, &seed);
+        EACH_ISA(isa) check_segment(&b, isa, n, 6, &(run){.seed = i, .shift = i % 2 * 16});
+    }
+}
+
+/* ---- refusals ---- */
+
+static void check_refused(const builder *b, const char *reason) {
+    nexpr_error err = nexpr_error_init();
+    void *bytes = NULL;
+    size_t count = 0;
+    assert_int_equal(plugin()->make(finish(b), NX_ISA_AVX2, NX_JIT_OBJECT, &bytes, &count, &err), NEXPR_UNSUPPORTED);
+    assert_string_equal(err.message, reason);
+}
+
+static void what_is_not_inlined_is_refused(void **state) {
+    (void)state;
+    builder b = {.output_count = 0};
+    const unsigned x = add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
+    add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_sin, NEXPR_FLOAT64, &x));
+    check_refused(&b, "sin of float64 is not compiled");
+    b = (builder){.output_count = 0};
+    add_lanes(&b, NX_REDUCER_m2, add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false));
+    check_refused(&b, "the reduction m2 of float64 is not compiled");
+    b = (builder){.output_count = 0};
+    add_output(&b, NX_ACCESS_BLOCK, add_cast(&b, NEXPR_FLOAT64, add_input(&b, NEXPR_COMPLEX64, NX_ACCESS_BLOCK, false)));
+    check_refused(&b, "there is no cast from complex64 to float64");
+}
+
+/* ---- products ---- */
+
+static void texts_tell_ir_and_code(void **state) {
+    (void)state;
+    builder b = {.output_count = 0};
+    const unsigned x = add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false), args[] = {x, x};
+    add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_add, NEXPR_FLOAT64, args));
+    static const struct { nx_jit_product product; const char *wanted; } texts[] = {
+        {NX_JIT_IR_TEXT, "fadd <8 x double>"}, {NX_JIT_ASSEMBLY_TEXT, "vaddpd"}};
+    for (int i = 0; i < 2; i++) {
+        void *bytes = NULL;
+        size_t count = 0;
+        assert_int_equal(plugin()->make(finish(&b), NX_ISA_AVX512, texts[i].product, &bytes, &count, NULL), NEXPR_OK);
+        assert_non_null(memmem(bytes, count, texts[i].wanted, strlen(texts[i].wanted)));
+        plugin()->release(bytes);
+    }
+}
+
+static void the_same_segment_gives_the_same_bytes(void **state) {
+    (void)state;
+    static builder b;
+    build_ops(&b, NEXPR_FLOAT32, patterns[9]);
+    EACH_ISA(isa) {
+        void *bytes[2] = {NULL, NULL};
+        size_t count[2] = {0, 0};
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(plugin()->make(finish(&b), isa, NX_JIT_OBJECT, &bytes[i], &count[i], NULL), NEXPR_OK);
+        }
+        assert_int_equal(count[0], count[1]);
+        assert_memory_equal(bytes[0], bytes[1], count[0]);
+        for (int i = 0; i < 2; i++) plugin()->release(bytes[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_op_gives_the_bits_of_its_kernel),
+        cmocka_unit_test(every_cast_gives_the_bits_of_its_kernel),
+        cmocka_unit_test(single_casts_do_too),
+        cmocka_unit_test(results_take_the_place_of_operands),
+        cmocka_unit_test(streams_start_anywhere),
+        cmocka_unit_test(several_streams_start_anywhere),
+        cmocka_unit_test(lanes_are_stepped),
+        cmocka_unit_test(lanes_fold_to_leaves),
+        cmocka_unit_test(known_powers_are_products),
+        cmocka_unit_test(random_segments_give_the_bits_of_their_kernels),
+        cmocka_unit_test(what_is_not_inlined_is_refused),
+        cmocka_unit_test(texts_tell_ir_and_code),
+        cmocka_unit_test(the_same_segment_gives_the_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
