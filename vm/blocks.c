@@ -54,7 +54,7 @@ static size_t live_bytes(const nx_vm_program *program, size_t widest) {
     return bytes;
 }
 
-/* Whether operands in memory keep it waiting. With many of them, as a stencil's rows, each has too little of a short block. */
+/* Whether operands in memory keep it waiting. With many, as a stencil's rows, each has too little of a short block. */
 static bool is_light(const nx_vm_program *program) {
     bool light = program->code_count <= FEW_OPS && program->input_count <= FEW_INPUTS;
     for (uint32_t i = 0; light && i < program->code_count; i++) {

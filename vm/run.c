@@ -238,12 +238,12 @@ static void run_panels(worker *w, const int64_t first[2], const int64_t count[2]
     }
 }
 
-/* Columns of the first block of a row. What goes past the caches goes by whole lines: where the blocks of a row would not
- * begin with a line of the output, all but the first one do. */
-static int64_t first_cols(const worker *w) {
+/* Columns of the first block of a row of so many. What goes past the caches goes by whole lines: where the blocks of a row
+ * would not begin with a line of the output, all but the first one do. */
+static int64_t first_cols(const worker *w, int64_t cols) {
     const nx_vm_code *code = w->code;
     uint32_t i = 0;
-    if (!code->is_non_temporal || code->blocks.is_tiled) return code->blocks.run_cols;
+    if (!code->is_non_temporal || cols <= code->blocks.run_cols) return code->blocks.run_cols;
     while (!code->moving[i].is_output) i++;
     const int64_t size = code->moving[i].stride[1], behind = (int64_t)((uintptr_t)w->at[code->constant_count + i] % NX_LINE);
     return size > 0 && behind / size < code->blocks.run_cols ? code->blocks.run_cols - behind / size : code->blocks.run_cols;
@@ -256,7 +256,7 @@ static void run_rows(worker *w, const int64_t first[2], const int64_t count[2], 
         int64_t rows = min_i64(block_rows, count[0] - i);
         if (i) place_moving(w, first[0] + i, first[1]);
         run_phase(w, NX_PHASE_ROW, 1, 1);
-        for (int64_t j = 0, cols = first_cols(w); j < count[1]; cols = code->blocks.run_cols) {
+        for (int64_t j = 0, cols = first_cols(w, count[1]); j < count[1]; cols = code->blocks.run_cols) {
             cols = min_i64(cols, count[1] - j);
             if (code->is_cold) run_cold_block(w, rows, cols);
             else run_phase(w, NX_PHASE_BLOCK, rows, cols);
