@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ROWS_AHEAD = 2, MOST_AHEAD = 64 };
+enum { ROWS_AHEAD = 2 };
 
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
  * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
@@ -24,7 +24,6 @@ typedef struct worker {
     const nx_vm_code *code;
     char **at;
     int64_t place[2];
-    uint64_t ahead; /* bit i: moving operand i is to be fetched ahead */
 } worker;
 
 static void place_fixed(const nx_vm_code *code, char **at, const nx_vm_args *args) {
@@ -134,35 +133,13 @@ static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int6
     for (; s != end; s++) run_step(w, s, rows, cols);
 }
 
-/* Whether an input runs a little behind another one through the same memory, as a[:-1] behind a[1:] or a row of a stencil
- * behind the next one: then that one has just brought what it reads. */
-static bool is_behind(const worker *w, uint32_t i) {
-    enum { LITTLE = 1 << 17 }; /* bytes that the second cache still has */
-    const nx_moving *m = w->code->moving;
-    char *const *at = w->at + w->code->constant_count;
-    for (uint32_t k = 0; k < MOST_AHEAD && k < w->code->moving_count && !m[k].is_output; k++) {
-        const uintptr_t distance = (uintptr_t)at[k] - (uintptr_t)at[i];
-        const bool runs_along = m[k].stride[0] == m[i].stride[0] && m[k].stride[1] == m[i].stride[1];
-        if (m[k].is_memory && runs_along && (distance ? distance < LITTLE : k < i)) return true;
-    }
-    return false;
-}
-
-static void choose_ahead(worker *w) {
-    const nx_moving *m = w->code->moving;
-    for (uint32_t i = 0; i < MOST_AHEAD && i < w->code->moving_count && !m[i].is_output; i++) {
-        if (m[i].is_memory && !is_behind(w, i)) w->ahead |= (uint64_t)1 << i;
-    }
-}
-
 /* Asks for part `part` of `parts` of the next block of inputs whose rows are end to end. All at once would keep the steps
  * from their own memory. */
-static void fetch_ahead(const worker *w, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
-    const nx_vm_code *code = w->code;
-    char *const *at = w->at + code->constant_count;
-    for (uint64_t left = w->ahead; left; left &= left - 1) {
-        const int i = __builtin_ctzll(left);
+static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
+    at += code->constant_count;
+    for (uint32_t i = 0; i < code->moving_count && !code->moving[i].is_output; i++) {
         const int64_t *stride = code->moving[i].stride;
+        if (!code->moving[i].is_memory) continue;
         if (stride[1] <= 0 || stride[1] >= NX_LINE || (rows > 1 && stride[0] != cols * stride[1])) continue;
         const int64_t bytes = rows * cols * stride[1];
         const int64_t size = (bytes / parts + NX_LINE - 1) & -NX_LINE;
@@ -177,7 +154,7 @@ static void run_cold_block(const worker *w, int64_t rows, int64_t cols) {
     const nx_step *s = code->steps + code->phase_end[NX_PHASE_BLOCK - 1];
     const int64_t count = code->phase_end[NX_PHASE_BLOCK] - code->phase_end[NX_PHASE_BLOCK - 1];
     for (int64_t i = 0; i < count; i++) {
-        fetch_ahead(w, rows, cols, i, count);
+        fetch_ahead(code, w->at, rows, cols, i, count);
         run_step(w, &s[i], rows, cols);
     }
 }
@@ -238,17 +215,6 @@ static void run_panels(worker *w, const int64_t first[2], const int64_t count[2]
     }
 }
 
-/* Columns of the first block of a row of so many. What goes past the caches goes by whole lines: where the blocks of a row
- * would not begin with a line of the output, all but the first one do. */
-static int64_t first_cols(const worker *w, int64_t cols) {
-    const nx_vm_code *code = w->code;
-    uint32_t i = 0;
-    if (!code->is_non_temporal || cols <= code->blocks.run_cols) return code->blocks.run_cols;
-    while (!code->moving[i].is_output) i++;
-    const int64_t size = code->moving[i].stride[1], behind = (int64_t)((uintptr_t)w->at[code->constant_count + i] % NX_LINE);
-    return size > 0 && behind / size < code->blocks.run_cols ? code->blocks.run_cols - behind / size : code->blocks.run_cols;
-}
-
 /* The same without panels. */
 static void run_rows(worker *w, const int64_t first[2], const int64_t count[2], int64_t block_rows) {
     const nx_vm_code *code = w->code;
@@ -256,11 +222,11 @@ static void run_rows(worker *w, const int64_t first[2], const int64_t count[2], 
         int64_t rows = min_i64(block_rows, count[0] - i);
         if (i) place_moving(w, first[0] + i, first[1]);
         run_phase(w, NX_PHASE_ROW, 1, 1);
-        for (int64_t j = 0, cols = first_cols(w, count[1]); j < count[1]; cols = code->blocks.run_cols) {
-            cols = min_i64(cols, count[1] - j);
+        for (int64_t j = 0; j < count[1]; j += code->blocks.run_cols) {
+            if (j) advance_moving(w, code->blocks.run_cols);
+            int64_t cols = min_i64(code->blocks.run_cols, count[1] - j);
             if (code->is_cold) run_cold_block(w, rows, cols);
             else run_phase(w, NX_PHASE_BLOCK, rows, cols);
-            if ((j += cols) < count[1]) advance_moving(w, cols);
         }
     }
 }
@@ -276,7 +242,6 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
     place_moving(&w, first[0], first[1]);
     run_phase(&w, NX_PHASE_CALL, 1, 1);
     if (blocks->is_tiled) run_phase(&w, NX_PHASE_TILE, min_i64(block_rows, count[0]), count[1]);
-    if (code->is_cold) choose_ahead(&w);
     (code->panel_count ? run_panels : run_rows)(&w, first, count, block_rows);
     if (code->is_non_temporal) __builtin_ia32_sfence();
 }
