@@ -16,6 +16,7 @@ enum {
     COLD_REGISTER_BYTES = 2048,  /* for operands in memory */
     LIGHT_REGISTER_BYTES = 1024, /* for light programs on these */
     FEW_OPS = 8,
+    FEW_INPUTS = 4,
     MIN_ITEMS = 256,
     MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
@@ -55,9 +56,9 @@ static size_t live_bytes(const nx_vm_program *program, size_t widest) {
     return bytes;
 }
 
-/* Whether operands in memory keep it waiting. */
+/* Whether operands in memory keep it waiting. With many, as a stencil's rows, each has too little of a short block. */
 static bool is_light(const nx_vm_program *program) {
-    bool light = program->code_count <= FEW_OPS;
+    bool light = program->code_count <= FEW_OPS && program->input_count <= FEW_INPUTS;
     for (uint32_t i = 0; light && i < program->code_count; i++) {
         const nx_vm_instruction *instruction = &program->code[i];
         light = instruction->kind != NX_NODE_LOOKUP;

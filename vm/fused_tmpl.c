@@ -82,7 +82,7 @@ enum {
     vvv = 0, svv, vsv, ssv, vvs, svs, vss,
     vvvv = 0, svvv, vsvv, ssvv, vvsv, svsv, vssv, sssv, vvvs, svvs, vsvs, ssvs, vvss, svss, vsss,
     vvsss = 28, svsss,
-    vvssss = 60, svssss,
+    vvvvsv = 16, vvssss = 60, svssss,
 };
 
 #define FORM(id, domain, form) IN_##domain(KERNEL(id, form, CAT4(id, _, SUFFIX, _##form), NEXPR_DTYPE_COUNT))

@@ -40,6 +40,34 @@ static void operands_in_memory_make_it_shorter(void **state) {
     is_cold = false;
 }
 
+/* The sum of so many inputs, all in memory. */
+static int items_of_sum_of_inputs(int inputs) {
+    builder b;
+    builder_init(&b);
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    nx_vm_operand operands[5];
+    nx_ref sum = {0};
+    for (int i = 0; i < inputs; i++) {
+        const nx_ref x = input(&b, names[i], NEXPR_FLOAT64);
+        sum = i ? op2(&b, NX_OP_add, sum, x) : x;
+        operands[i] = (nx_vm_operand){.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {8 << 20, 8}};
+    }
+    add_result(&b, sum);
+    nx_vm_code *code = NULL;
+    const nx_vm_layout layout = {.count = {1, 1 << 20}, .inputs = operands, .outputs = operands, .is_cold = true};
+    assert_int_equal(nx_vm_link(compile(&b), NULL, &layout, &code, NULL), NEXPR_OK);
+    const int items = nx_vm_block_items(code);
+    nx_vm_code_free(NULL, code);
+    builder_free(&b);
+    return items;
+}
+
+static void many_inputs_make_it_longer_again(void **state) {
+    (void)state;
+    assert_int_equal(items_of_sum_of_inputs(4), 128);
+    assert_int_equal(items_of_sum_of_inputs(5), 256);
+}
+
 static void many_live_registers_make_it_shorter(void **state) {
     (void)state;
     assert_int_equal(items_of_block(NEXPR_FLOAT64, 30, 1, 1 << 20, 0), 256);
@@ -97,6 +125,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_a_register_of_4_KiB),
         cmocka_unit_test(operands_in_memory_make_it_shorter),
+        cmocka_unit_test(many_inputs_make_it_longer_again),
         cmocka_unit_test(many_live_registers_make_it_shorter),
         cmocka_unit_test(inputs_that_are_read_again_count_too),
         cmocka_unit_test(blocks_fit_the_rows),
