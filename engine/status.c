@@ -58,6 +58,12 @@ nexpr_status nx_fail_operand(nexpr_error *err, nexpr_status status, int operand,
     return status;
 }
 
+void nx_place_error(nexpr_error *err, nx_span span) {
+    if (!err) return;
+    err->begin = span.begin;
+    err->end = span.end;
+}
+
 nexpr_status nx_fail_memory(nexpr_error *err) {
     return nx_fail(err, NEXPR_MEMORY, NX_NOWHERE, "out of memory");
 }

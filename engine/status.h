@@ -26,6 +26,8 @@ __attribute__((format(printf, 4, 5))) nexpr_status nx_fail(nexpr_error *err, nex
 /* The same about input or output number `operand`. */
 __attribute__((format(printf, 4, 5))) nexpr_status nx_fail_operand(nexpr_error *err, nexpr_status status, int operand,
                                                                     const char *format, ...);
+/* Gives an error that was raised without one a place in the text. */
+void nx_place_error(nexpr_error *err, nx_span span);
 /* NEXPR_MEMORY. */
 nexpr_status nx_fail_memory(nexpr_error *err);
 

@@ -51,6 +51,26 @@ static nexpr_status fail_broadcast(const nexpr *e, const nexpr_array *const *inp
                            e->ir.inputs[index].name, b, nx_shape_text(before->ndim, before->extent, a));
 }
 
+/* The place in the text where shapes of the inputs up to `last`, which are checked, first meet and do not broadcast. */
+static nx_span find_conflict(const nexpr *e, const nexpr_array *const *inputs, const uint8_t *used, uint32_t last) {
+    const nx_ir *ir = &e->ir;
+    nx_shape *shapes = nx_allocate(e->memory.use, ir->node_count, sizeof *shapes);
+    nx_span span = NX_NOWHERE;
+    for (uint32_t i = 0; shapes && i < ir->node_count && !span.end; i++) {
+        const nx_node *node = &ir->nodes[i];
+        shapes[i] = (nx_shape){.ndim = 0};
+        if (node->kind == NX_NODE_INPUT && node->index <= last && used[node->index]) {
+            nx_shape_widen(&shapes[i], inputs[node->index]->ndim, inputs[node->index]->shape);
+        }
+        for (int k = 0; k < node->arity && !span.end; k++) {
+            const nx_shape *arg = &shapes[node->arg[k]];
+            if (!nx_shape_widen(&shapes[i], arg->ndim, arg->extent)) span = node->span;
+        }
+    }
+    nx_release(e->memory.use, shapes, ir->node_count, sizeof *shapes);
+    return span;
+}
+
 nexpr_status nx_check_input(const nexpr *e, const nexpr_array *const *inputs, uint32_t i, nexpr_error *err) {
     const nx_ir_input *input = &e->ir.inputs[i];
     if (!inputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the inputs are NULL");
@@ -81,7 +101,10 @@ nexpr_status nx_broadcast(const nexpr *e, const nexpr_array *const *inputs, cons
         if (!used[i]) continue;
         NX_TRY(nx_check_input(e, inputs, i, err));
         nx_shape before = *ret;
-        if (!nx_shape_widen(ret, inputs[i]->ndim, inputs[i]->shape)) return fail_broadcast(e, inputs, used, i, &before, err);
+        if (nx_shape_widen(ret, inputs[i]->ndim, inputs[i]->shape)) continue;
+        const nexpr_status status = fail_broadcast(e, inputs, used, i, &before, err);
+        nx_place_error(err, find_conflict(e, inputs, used, i));
+        return status;
     }
     return nx_shape_count(ret, NX_NOWHERE, err);
 }
