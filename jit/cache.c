@@ -20,6 +20,7 @@ nx_code *nx_code_new(const nexpr_allocator *allocator, uint64_t hash, nx_isa isa
 
 void nx_code_unref(const nexpr_allocator *allocator, nx_code_arena *arena, nx_code *code) {
     if (atomic_fetch_sub_explicit(&code->refs, 1, memory_order_acq_rel) > 1) return;
+    nx_unobserve(allocator, code->observed);
     nx_code_release(arena, &code->pages);
     nx_release(allocator, code->reason, 1, code->reason_bytes);
     nx_release(allocator, code, 1, sizeof *code + code->segment_bytes);
