@@ -36,19 +36,27 @@ void nx_compiler_wait(nx_code *code) {
 }
 
 static void publish(nx_code *code, nx_jit_state state) {
-    code->ready_ns = nx_jit_now();
+    union {
+        void *address;
+        nx_segment_kernel *kernel;
+    } entry = {.address = state == NX_JIT_READY ? code->pages.at + code->entry_offset : NULL};
+    atomic_store_explicit(&code->entry, entry.kernel, memory_order_release);
     atomic_store_explicit(&code->state, state, memory_order_release);
     nx_wake_all(&code->state);
 }
 
-void nx_compiler_refuse(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
+static void set_reason(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
     size_t bytes = strlen(reason) + 1;
     code->status = status;
     code->reason = nx_allocate(jit->allocator, 1, bytes);
-    if (code->reason) {
-        code->reason_bytes = bytes;
-        memcpy(code->reason, reason, bytes);
-    }
+    if (!code->reason) return;
+    code->reason_bytes = bytes;
+    memcpy(code->reason, reason, bytes);
+}
+
+void nx_compiler_refuse(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
+    set_reason(jit, code, status, reason);
+    code->ready_ns = nx_jit_now();
     publish(code, NX_JIT_REFUSED);
 }
 
@@ -107,11 +115,7 @@ static nexpr_status load_object(nx_jit *jit, nx_code *code, const void *object, 
     NX_TRY(nx_code_make(&jit->arena, elf.image_bytes, write_image, &elf, &code->pages, err));
     code->code_bytes = elf.image_bytes;
     name_code(jit, code, code->pages.at + elf.entry, elf.entry_bytes);
-    union {
-        void *address;
-        nx_segment_kernel *kernel;
-    } entry = {.address = code->pages.at + elf.entry};
-    atomic_store_explicit(&code->entry, entry.kernel, memory_order_release);
+    code->entry_offset = elf.entry;
     return NEXPR_OK;
 }
 
@@ -161,21 +165,18 @@ static nexpr_status make_code(nx_jit *jit, nx_code *code, product *ret, nexpr_er
     return NEXPR_OK;
 }
 
-/* Tells everybody. A refusal for want of memory says nothing about the segment, and is forgotten. */
-static void settle(nx_jit *jit, nx_code *code, uint64_t start, nexpr_status status, const char *reason) {
+/* What the table has to know. A refusal for want of memory says nothing about the segment, and is forgotten. */
+static void tell_table(nx_jit *jit, nx_code *code, uint64_t cost_ns) {
     nx_code *dropped = NULL;
     nx_compiler_lock(jit);
-    if (status) nx_compiler_refuse(jit, code, status, reason);
-    else publish(code, NX_JIT_READY);
     if (code->is_in_table) {
-        nx_code_table_made(&jit->table, code, code->ready_ns - start);
-        if (status == NEXPR_MEMORY) {
+        nx_code_table_made(&jit->table, code, cost_ns);
+        if (code->status == NEXPR_MEMORY) {
             nx_code_table_remove(&jit->table, code);
             nx_code_unref(jit->allocator, &jit->arena, code);
         }
         dropped = nx_code_table_shrink(&jit->table, jit->table.limit);
     }
-    jit->at_hand = NULL;
     nx_compiler_unlock(jit);
     nx_compiler_drop(jit, dropped);
 }
@@ -186,10 +187,12 @@ static void make(nx_jit *jit, nx_code *code) {
     uint64_t start = nx_jit_now();
     code->source = NX_JIT_FROM_COMPILER;
     nexpr_status status = make_code(jit, code, &made, &err);
-    settle(jit, code, start, status, err.message);
+    if (status) set_reason(jit, code, status, err.message);
+    code->ready_ns = nx_jit_now();
+    tell_table(jit, code, code->ready_ns - start);
+    publish(code, status ? NX_JIT_REFUSED : NX_JIT_READY);
     if (!status && made.object) store(jit, code, &made);
     nx_release(jit->allocator, made.object, 1, made.bytes);
-    nx_code_unref(jit->allocator, &jit->arena, code);
 }
 
 /* --------------------------------------------------------------------------------------------------- the queue -- */
@@ -213,15 +216,16 @@ static nx_code *pop(nx_jit *jit) {
     return code;
 }
 
-/* The next thing to make; NULL: the end. */
+/* The next thing to make, after what is at hand; NULL: the end. */
 static nx_code *next_job(nx_jit *jit) {
     for (;;) {
         uint32_t seen = atomic_load_explicit(&jit->work, memory_order_acquire);
         nx_compiler_lock(jit);
         bool is_stopping = jit->is_stopping;
-        nx_code *code = is_stopping ? NULL : pop(jit);
+        nx_code *code = is_stopping ? NULL : pop(jit), *done = jit->at_hand;
         jit->at_hand = code;
         nx_compiler_unlock(jit);
+        if (done) nx_code_unref(jit->allocator, &jit->arena, done);
         if (code || is_stopping) return code;
         nx_sleep_while(&jit->work, seen);
     }

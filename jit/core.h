@@ -23,7 +23,7 @@ struct nx_jit {
     nx_lock lock;          /* of the rest */
     nx_code_table table;
     nx_code *queue, **queue_end; /* with a reference each; queue_end is not valid if it is empty */
-    nx_code *at_hand;            /* what the thread is making */
+    nx_code *at_hand;            /* what the thread is making, or made last; with a reference */
     pthread_t thread;
     bool has_thread, is_stopping;
 };

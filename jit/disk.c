@@ -65,7 +65,7 @@ static bool is_folder_known(const char *folder, char path[PATH_MAX]) {
     int n = 0;
     if (folder) n = snprintf(path, PATH_MAX, "%s", folder);
     else if (base && *base == '/') n = snprintf(path, PATH_MAX, "%s/nexpr", base);
-    else if (home) n = snprintf(path, PATH_MAX, "%s/.cache/nexpr", home);
+    else if (home && *home == '/') n = snprintf(path, PATH_MAX, "%s/.cache/nexpr", home);
     return n > 0 && n < PATH_MAX && *path == '/';
 }
 

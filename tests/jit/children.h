@@ -40,7 +40,7 @@ static inline int child_exit_code(int (*body)(void *), void *argument) {
     do {                                                                          \
         if (!(condition)) {                                                       \
             fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);       \
-            _exit(1);                                                             \
+            _exit(99);                                                            \
         }                                                                         \
     } while (0)
 
