@@ -228,7 +228,7 @@ static int compile_in_little_space(void *argument) {
 static void the_compiler_is_not_begun_with_little_memory(void **state) {
     (void)state;
     int resources[] = {RLIMIT_AS, RLIMIT_DATA};
-#if !defined __SANITIZE_THREAD__ && !defined __SANITIZE_ADDRESS__
+#ifndef SANITIZED
     for (int i = 0; i < 2; i++) assert_int_equal(child_exit_code(compile_in_little_space, &resources[i]), 0);
 #else
     (void)resources, (void)compile_in_little_space;
@@ -304,7 +304,7 @@ static void ten_thousand_compilations_leave_nothing(void **state) {
         if (i == 999) mappings = read_maps(NULL, NULL).count, resident = resident_pages();
     }
     assert_in_range(read_maps(NULL, NULL).count, 0, mappings + 10);
-#if !defined __SANITIZE_THREAD__ && !defined __SANITIZE_ADDRESS__
+#ifndef SANITIZED
     assert_in_range(resident_pages(), 0, resident + 128);
 #endif
     (void)resident;
