@@ -93,9 +93,8 @@ static value take_apart(emitter *e, nexpr_dtype dtype, vec raw) {
 
 /* The opposite of both; in native order. */
 static vec encode(emitter *e, nexpr_dtype dtype, value v) {
-    const value canonical = canonical_value(e, dtype, v);
-    if (is_complex(dtype)) return interleaved(e, canonical);
-    return dtype == NEXPR_BOOL ? extend_zero(e, canonical.part[0], int_type(e, 8)) : canonical.part[0];
+    if (is_complex(dtype)) return interleaved(e, v);
+    return dtype == NEXPR_BOOL ? extend_zero(e, v.part[0], int_type(e, 8)) : v.part[0];
 }
 
 /* ---- the last few elements ---- */

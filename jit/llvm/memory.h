@@ -20,7 +20,7 @@ void open_operands(emitter *e, vec at, vec stride);
 value load_uniform(emitter *e, const memory *m);
 /* BLOCK and STRIDED inputs, and lanes. */
 value load_elements(emitter *e, const memory *m, place *at);
-/* Stores in canonical form. past_caches: not masked, and the address is aligned to the bytes of stream_alignment. */
+/* Stores what is canonical. past_caches: not masked, and the address is aligned to the bytes of stream_alignment. */
 void store_elements(emitter *e, const memory *m, value v, place *at, bool past_caches);
 /* 0: vectors of this dtype are too short for stores past the caches. */
 unsigned stream_alignment(const emitter *e, nexpr_dtype dtype);

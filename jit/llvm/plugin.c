@@ -126,7 +126,6 @@ static nexpr_status make(const nx_segment *segment, nx_isa isa, nx_jit_product p
     storage *s = calloc(1, sizeof *s);
     const LLVMTargetMachineRef machine = s ? target_machine(isa) : NULL;
     const nexpr_status status = machine ? make_with(machine, segment, isa, product, s, ret, ret_bytes, err) : nx_fail_memory(err);
-    if (machine) LLVMDisposeTargetMachine(machine);
     free(s);
     return status;
 }

@@ -9,24 +9,42 @@
 #include <llvm-c/Target.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TRIPLE "x86_64-unknown-linux-gnu"
 #define CPU "x86-64-v3" /* AVX2, FMA, F16C, BMI */
 
-/* As the isas of the top meson.build. */
+/* As the isas of the top meson.build. Without evex512 LLVM cuts vectors of 64 bytes in two. */
 static const char *const features[NX_ISA_COUNT] = {
     [NX_ISA_AVX2] = "",
-    [NX_ISA_AVX512] = "+avx512f,+avx512dq,+avx512bw,+avx512vl",
+    [NX_ISA_AVX512] = "+avx512f,+avx512dq,+avx512bw,+avx512vl,+evex512",
 };
 
 /* Written once. */
 static struct {
     LLVMTargetRef target;
+    pthread_key_t machines; /* of a thread */
+    bool has_machines;
     char tune[32], name[NX_ISA_COUNT][128];
 } the;
 
+/* By instruction set; made when they are asked for. */
+typedef struct machines {
+    LLVMTargetMachineRef of[NX_ISA_COUNT];
+} machines;
+
+/* A thread ends. */
+static void free_machines(void *memory) {
+    machines *m = memory;
+    for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
+        if (m->of[isa]) LLVMDisposeTargetMachine(m->of[isa]);
+    }
+    free(m);
+}
+
 static void init(void) {
+    the.has_machines = !pthread_key_create(&the.machines, free_machines);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
@@ -53,9 +71,22 @@ const char *target_name(nx_isa isa) {
     return target_init() && features[isa] ? the.name[isa] : NULL;
 }
 
+static machines *machines_of_thread(void) {
+    machines *m = the.has_machines ? pthread_getspecific(the.machines) : NULL;
+    if (m || !the.has_machines) return m;
+    m = calloc(1, sizeof *m);
+    if (!m || !pthread_setspecific(the.machines, m)) return m;
+    free(m);
+    return NULL;
+}
+
 LLVMTargetMachineRef target_machine(nx_isa isa) {
-    return LLVMCreateTargetMachine(the.target, TRIPLE, CPU, features[isa], LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                   LLVMCodeModelSmall);
+    machines *m = machines_of_thread();
+    if (m && !m->of[isa]) {
+        m->of[isa] = LLVMCreateTargetMachine(the.target, TRIPLE, CPU, features[isa], LLVMCodeGenLevelLess, LLVMRelocPIC,
+                                             LLVMCodeModelSmall);
+    }
+    return m ? m->of[isa] : NULL;
 }
 
 static void attribute(LLVMContextRef context, LLVMValueRef function, const char *key, const char *text) {

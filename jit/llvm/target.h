@@ -12,7 +12,8 @@
 bool target_init(void);
 /* See nx_jit_plugin. */
 const char *target_name(nx_isa isa);
-/* For one thread at a time; NULL if there is none. */
+/* The calling thread's own, which lives as long as the thread: making one takes a quarter of a compilation's time. NULL if
+ * memory is short. */
 LLVMTargetMachineRef target_machine(nx_isa isa);
 /* The attributes of a function that say what code is made for. */
 void target_attributes(LLVMContextRef context, LLVMValueRef function, nx_isa isa);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How wide vectors are and how many of them make an iteration; what it computes, in the order of the segment, and stores. All
+ * loads of an iteration come before its stores.
+ */
+#include "jit/llvm/body.h"
+#include "jit/llvm/loop.h"
+
+/* ---- how wide, how often ---- */
+
+static unsigned wider(unsigned widest, nexpr_dtype dtype) {
+    return part_bytes(dtype) > widest ? part_bytes(dtype) : widest;
+}
+
+static bool has_access(const nx_segment *s, nx_access access) {
+    for (int k = 0; k < s->output_count + s->input_count; k++) {
+        if (nx_segment_outputs(s)[k].access == access) return true;
+    }
+    return false;
+}
+
+unsigned lanes_for(const nx_segment *s, nx_isa isa) {
+    unsigned widest = 1;
+    for (int i = 0; i < s->value_count; i++) {
+        const nx_segment_value *v = &nx_segment_values(s)[i];
+        widest = wider(wider(widest, v->dtype), v->loop);
+    }
+    for (int k = 0; k < s->output_count; k++) widest = wider(widest, nx_segment_outputs(s)[k].dtype);
+    const unsigned lanes = (isa == NX_ISA_AVX512 ? 64 : 32) / widest;
+    return lanes > NX_LANES && has_access(s, NX_ACCESS_LANES) ? NX_LANES : lanes;
+}
+
+/* Instructions of a vector's worth of elements, about. */
+static unsigned work_of(const emitter *e) {
+    const nx_segment *s = e->segment;
+    unsigned work = 0;
+    for (int i = 0; i < s->value_count; i++) {
+        const nx_segment_value *v = &nx_segment_values(s)[i];
+        const bool is_complex = nx_dtype_class(v->loop) == NX_CLASS_COMPLEX || nx_dtype_class(v->dtype) == NX_CLASS_COMPLEX;
+        work += e->is_uniform[s->input_count + i] ? 0 : is_complex ? 4 : 1;
+    }
+    for (int k = 0; k < s->input_count; k++) {
+        if (nx_segment_inputs(s)[k].access == NX_ACCESS_STRIDED) work += e->lanes;
+    }
+    return work;
+}
+
+enum { MAX_LANE_VECTORS = 16, MAX_LANE_WORK = 160 };
+
+static unsigned lane_vectors(const emitter *e) {
+    unsigned vectors = 0;
+    for (int k = 0; k < e->segment->output_count; k++) {
+        const nx_segment_operand *out = &outputs_of(e)[k];
+        const unsigned parts = nx_dtype_class(out->dtype) == NX_CLASS_COMPLEX ? 2 : 1;
+        if (out->access == NX_ACCESS_LANES) vectors += parts * (NX_LANES / e->lanes);
+    }
+    return vectors;
+}
+
+shape shape_of(const emitter *e) {
+    const unsigned work = work_of(e), all = NX_LANES / e->lanes;
+    shape s = {.has_lanes = has_access(e->segment, NX_ACCESS_LANES), .has_streams = false};
+    s.unroll = has_access(e->segment, NX_ACCESS_STRIDED) ? 1 : work <= 8 ? 4 : work <= 20 ? 2 : 1;
+    s.lanes_in_registers = s.has_lanes && lane_vectors(e) <= MAX_LANE_VECTORS && work * all <= MAX_LANE_WORK;
+    if (s.lanes_in_registers || (s.has_lanes && s.unroll > all)) s.unroll = all;
+    for (int k = 0; k < e->segment->output_count; k++) {
+        const nx_segment_operand *out = &outputs_of(e)[k];
+        if (out->access == NX_ACCESS_STREAM && stream_alignment(e, out->dtype)) s.has_streams = !s.has_lanes;
+    }
+    s.step = s.unroll * e->lanes;
+    return s;
+}
+
+/* ---- values ---- */
+
+static bool is_input(const emitter *e, unsigned index) {
+    return index < e->segment->input_count;
+}
+
+static value value_at(emitter *e, unsigned index, place *at) {
+    value *v = &e->values[index];
+    if (v->part[0]) return *v;
+    const memory *m = &e->memory[e->segment->output_count + index];
+    return *v = at ? load_elements(e, m, at) : load_uniform(e, m);
+}
+
+static value computed(emitter *e, const nx_segment_value *v, place *at) {
+    value x[NX_MAX_ARITY] = {{{NULL, NULL}}};
+    for (int k = 0; k < v->arity; k++) x[k] = value_at(e, v->arg[k], e->is_uniform[v->arg[k]] ? NULL : at);
+    if (v->kind == NX_NODE_CAST) return cast_value(e, v->loop, v->dtype, x[0]);
+    e->loop = v->loop;
+    if (v->op == NX_OP_power) return integer_power(e, x[0], nx_segment_inputs(e->segment)[v->arg[1]].detail);
+    return find_lowering(v->op, v->loop)(e, x[0], x[1], x[2]);
+}
+
+/* Marks what depends on nothing but scalars. */
+void find_uniform(emitter *e) {
+    const nx_segment *s = e->segment;
+    for (int k = 0; k < s->input_count; k++) {
+        const uint8_t access = nx_segment_inputs(s)[k].access;
+        e->is_uniform[k] = access == NX_ACCESS_SCALAR || access == NX_ACCESS_KNOWN;
+    }
+    for (int i = 0; i < s->value_count; i++) {
+        const nx_segment_value *v = &nx_segment_values(s)[i];
+        bool is_uniform = true;
+        for (int k = 0; k < v->arity; k++) is_uniform &= e->is_uniform[v->arg[k]];
+        e->is_uniform[s->input_count + i] = is_uniform;
+    }
+}
+
+/* Computes what is uniform, once; or what is not, for a place. */
+void write_values(emitter *e, place *at) {
+    const nx_segment *s = e->segment;
+    const unsigned count = s->input_count + s->value_count;
+    for (unsigned i = 0; i < count; i++) {
+        if (!at || !e->is_uniform[i]) e->values[i] = (value){{NULL, NULL}};
+        if (!at && e->is_uniform[i] && is_input(e, i)) value_at(e, i, NULL);
+    }
+    for (unsigned i = s->input_count; i < count; i++) {
+        if (e->is_uniform[i] == !at) e->values[i] = computed(e, &nx_segment_values(s)[i - s->input_count], at);
+    }
+}
+
+value result_of(emitter *e, unsigned output, place *at) {
+    return value_at(e, nx_segment_results(e->segment)[output], at);
+}
+
+/* ---- iterations ---- */
+
+vec hidden_sum(emitter *e, vec x, unsigned y) {
+    LLVMTypeRef index = int_type(e, 64), type = LLVMFunctionType(index, &index, 1, false);
+    const vec barrier = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    vec sum = i_add(e, x, index_constant(e, y));
+    return LLVMBuildCall2(e->builder, type, barrier, &sum, 1, "");
+}
+
+void compute_iteration(emitter *e, const shape *s, vec j, iteration *it) {
+    for (unsigned u = 0; u < s->unroll; u++) {
+        it->at[u] = (place){.index = j, .offset = u * e->lanes};
+        write_values(e, &it->at[u]);
+        for (int k = 0; k < e->segment->output_count; k++) it->results[u][k] = result_of(e, k, &it->at[u]);
+    }
+}
+
+/* ---- what is stored is canonical ---- */
+
+/* The vectors of floats that an iteration stores. */
+typedef struct parts {
+    unsigned count;
+    vec *at[MAX_UNROLL * NX_SEGMENT_OPERANDS * 2];
+} parts;
+
+static bool is_float(nexpr_dtype dtype) {
+    const nx_class class = nx_dtype_class(dtype);
+    return dtype != NEXPR_FLOAT16 && (class == NX_CLASS_REAL || class == NX_CLASS_COMPLEX);
+}
+
+static void collect_parts(const emitter *e, const shape *s, iteration *it, parts *ret) {
+    ret->count = 0;
+    for (unsigned k = 0; k < e->segment->output_count; k++) {
+        const nx_segment_operand *out = &outputs_of(e)[k];
+        if (!is_float(out->dtype) || out->access == NX_ACCESS_LANES) continue;
+        for (unsigned u = 0; u < 2 * s->unroll; u++) {
+            vec *part = &it->results[u / 2][k].part[u % 2];
+            if (*part) ret->at[ret->count++] = part;
+        }
+    }
+}
+
+/* The floats, or all others. */
+static void make_canonical(emitter *e, const shape *s, iteration *it, bool floats) {
+    for (unsigned k = 0; k < e->segment->output_count; k++) {
+        const nx_segment_operand *out = &outputs_of(e)[k];
+        if (out->access == NX_ACCESS_LANES || is_float(out->dtype) != floats) continue;
+        for (unsigned u = 0; u < s->unroll; u++) {
+            it->results[u][k] = canonical_value(e, out->dtype, it->results[u][k]);
+        }
+    }
+}
+
+/* Whether any lane is NaN: a comparison looks at two vectors. */
+static vec find_nan(emitter *e, const parts *p) {
+    vec found = NULL;
+    for (unsigned i = 0; i < p->count; i++) {
+        const bool is_pair = i + 1 < p->count && LLVMTypeOf(*p->at[i]) == LLVMTypeOf(*p->at[i + 1]);
+        const vec one = f_unordered(e, *p->at[i], *p->at[i + is_pair]);
+        found = found ? i_or(e, found, one) : one;
+        i += is_pair;
+    }
+    const LLVMTypeRef bits = int_type(e, e->lanes);
+    return i_ne(e, LLVMBuildBitCast(e->builder, found, bits, ""), LLVMConstNull(bits));
+}
+
+static void mark_unlikely(emitter *e, vec branch) {
+    LLVMMetadataRef list[] = {LLVMMDStringInContext2(e->context, "branch_weights", 14),
+                              LLVMValueAsMetadata(LLVMConstInt(int_type(e, 32), 1, false)),
+                              LLVMValueAsMetadata(LLVMConstInt(int_type(e, 32), 2000, false))};
+    const LLVMMetadataRef node = LLVMMDNodeInContext2(e->context, list, 3);
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(e->context, "prof", 4), LLVMMetadataAsValue(e->context, node));
+}
+
+/* NaN is rare: vectors are looked at together, and a block beside the loop makes them canonical. */
+static void make_canonical_beside(emitter *e, const shape *s, iteration *it) {
+    iteration changed = *it;
+    parts before, after;
+    collect_parts(e, s, it, &before);
+    collect_parts(e, s, &changed, &after);
+    if (before.count == 0) return;
+    const LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder), rare = block(e, "nan"), store = block(e, "store");
+    mark_unlikely(e, LLVMBuildCondBr(e->builder, find_nan(e, &before), rare, store));
+    LLVMPositionBuilderAtEnd(e->builder, rare);
+    make_canonical(e, s, &changed, true);
+    LLVMBuildBr(e->builder, store);
+    LLVMPositionBuilderAtEnd(e->builder, store);
+    for (unsigned i = 0; i < before.count; i++) {
+        const vec phi = LLVMBuildPhi(e->builder, LLVMTypeOf(*before.at[i]), "");
+        add_incoming(phi, *before.at[i], here);
+        add_incoming(phi, *after.at[i], rare);
+        *before.at[i] = phi;
+    }
+}
+
+void store_iteration(emitter *e, const shape *s, iteration *it) {
+    make_canonical(e, s, it, false);
+    if (s->unroll > 1) make_canonical_beside(e, s, it);
+    else make_canonical(e, s, it, true);
+    for (int k = 0; k < e->segment->output_count; k++) {
+        const nx_segment_operand *out = &outputs_of(e)[k];
+        if (out->access == NX_ACCESS_LANES) continue;
+        const bool past_caches = s->has_streams && out->access == NX_ACCESS_STREAM;
+        for (unsigned u = 0; u < s->unroll; u++) store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
+    }
+}

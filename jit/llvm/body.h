@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of a loop: what one iteration computes, and its stores. */
+#ifndef NX_JIT_LLVM_BODY_H
+#define NX_JIT_LLVM_BODY_H
+
+#include "jit/llvm/memory.h"
+
+enum { MAX_UNROLL = 8 };
+
+typedef struct shape {
+    unsigned unroll, step; /* vectors and elements of an iteration */
+    bool has_lanes, lanes_in_registers, has_streams;
+} shape;
+
+/* After find_uniform. */
+shape shape_of(const emitter *e);
+
+/* Marks what depends on nothing but scalars. */
+void find_uniform(emitter *e);
+/* Computes what is uniform, once (at is NULL); or what is not, for a place. */
+void write_values(emitter *e, place *at);
+value result_of(emitter *e, unsigned output, place *at);
+
+/* What one iteration of the main loop stores, from element j on: first all vectors are computed. */
+typedef struct iteration {
+    value results[MAX_UNROLL][NX_SEGMENT_OPERANDS];
+    place at[MAX_UNROLL];
+} iteration;
+
+void compute_iteration(emitter *e, const shape *s, vec j, iteration *it);
+/* All but lanes. */
+void store_iteration(emitter *e, const shape *s, iteration *it);
+
+/* ---- small words of loops ---- */
+
+static inline const nx_segment_operand *outputs_of(const emitter *e) {
+    return nx_segment_outputs(e->segment);
+}
+
+static inline LLVMBasicBlockRef block(emitter *e, const char *name) {
+    return LLVMAppendBasicBlockInContext(e->context, e->function, name);
+}
+
+static inline vec index_phi(emitter *e, const char *name) {
+    return LLVMBuildPhi(e->builder, int_type(e, 64), name);
+}
+
+static inline void add_incoming(vec phi, vec v, LLVMBasicBlockRef from) {
+    LLVMAddIncoming(phi, &v, &from, 1);
+}
+
+/* x + y, of which LLVM does not know that it is. */
+vec hidden_sum(emitter *e, vec x, unsigned y);
+
+#endif
