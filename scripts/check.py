@@ -18,7 +18,8 @@ SANITIZER_ENVIRONMENT = {
     "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0",
 }
 # Tests with several threads, by name: their programs.
-THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads")},
+THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads", "tier")},
+                **{f"jit_{name}": f"tests/jit/jit_{name}_test" for name in ("arena", "disk", "jit", "process")},
                 **{f"io {name}": f"tests/io/io_{name}_test" for name in ("csv", "job")}}
 
 
