@@ -42,8 +42,8 @@ void nx_code_arena_free(nx_code_arena *arena) {
 static nexpr_status fail(nexpr_error *err) {
     if (errno == ENOMEM || errno == EAGAIN) return nx_fail_memory(err);
     return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
-                   "this process may not make memory executable (error %d): PR_SET_MDWE, a seccomp filter or SELinux forbids it",
-                   errno);
+                   "this process may not make memory executable (error %d): PR_SET_MDWE, a seccomp filter or SELinux "
+                   "forbids it", errno);
 }
 
 /* ----------------------------------------------------------------------------------------- giving out pages -- */

@@ -18,6 +18,8 @@
 #include "jit/core.h"
 #include "jit/elf.h"
 
+#define NO_THREAD "a thread for the compiler cannot be started: %s"
+
 enum { STACK_BYTES = 8 << 20 };
 
 /* What LLVM may take before it has made anything; it ends the process when there is no more. */
@@ -80,14 +82,14 @@ static const struct budget {
 
 /* Whether a limit leaves less than the compiler may take. */
 static bool is_short(const struct budget *budget) {
-    unsigned long long pages[6];
+    unsigned long long p[6];
     struct rlimit limit;
     if (getrlimit(budget->resource, &limit) || limit.rlim_cur == RLIM_INFINITY) return false;
     FILE *statm = fopen("/proc/self/statm", "re");
     if (!statm) return false;
-    int read = fscanf(statm, "%llu %llu %llu %llu %llu %llu", &pages[0], &pages[1], &pages[2], &pages[3], &pages[4], &pages[5]);
+    int read = fscanf(statm, "%llu %llu %llu %llu %llu %llu", &p[0], &p[1], &p[2], &p[3], &p[4], &p[5]);
     fclose(statm);
-    uint64_t used = read == 6 ? pages[budget->column] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    uint64_t used = read == 6 ? p[budget->column] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
     return limit.rlim_cur < used || limit.rlim_cur - used < COMPILER_BYTES;
 }
 
@@ -127,8 +129,8 @@ typedef struct product {
 
 static nexpr_status compile(nx_jit *jit, nx_code *code, product *ret, nexpr_error *err) {
     NX_TRY(check_budgets(err));
-    NX_TRY(nx_plugin_make(&jit->plugin, (const nx_segment *)code->segment, code->isa, NX_JIT_OBJECT, &ret->object, &ret->bytes,
-                          err));
+    const nx_segment *segment = (const nx_segment *)code->segment;
+    NX_TRY(nx_plugin_make(&jit->plugin, segment, code->isa, NX_JIT_OBJECT, &ret->object, &ret->bytes, err));
     return load_object(jit, code, ret->object, ret->bytes, err);
 }
 
@@ -258,7 +260,7 @@ static int start_thread(pthread_t *ret, void *(*function)(void *), void *argumen
 nexpr_status nx_compiler_run(void *(*function)(void *), void *argument, nexpr_error *err) {
     pthread_t thread;
     int failed = start_thread(&thread, function, argument);
-    if (failed) return nx_fail(err, NEXPR_MEMORY, NX_NOWHERE, "a thread for the compiler cannot be started: %s", strerror(failed));
+    if (failed) return nx_fail(err, NEXPR_MEMORY, NX_NOWHERE, NO_THREAD, strerror(failed));
     pthread_join(thread, NULL);
     return NEXPR_OK;
 }
@@ -271,7 +273,7 @@ static void need_thread(nx_jit *jit) {
         jit->has_thread = true;
         return;
     }
-    snprintf(reason, sizeof reason, "a thread for the compiler cannot be started: %s", strerror(failed));
+    snprintf(reason, sizeof reason, NO_THREAD, strerror(failed));
     for (nx_code *code; (code = pop(jit));) {
         nx_compiler_refuse(jit, code, NEXPR_MEMORY, reason);
         if (code->is_in_table) {

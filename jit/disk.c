@@ -45,12 +45,15 @@ static const struct leaf {
     {7, 1, EAX | EDX},       {0xD, 0, EAX | EBX},     {0x80000001, 0, ECX | EDX},
 };
 
+/* In a virtual machine each leaf takes some microseconds, so none is asked for twice. All 64-bit CPUs have 0x80000001. */
 nx_cpu_identity nx_cpu_identify(void) {
     nx_cpu_identity cpu = {{0}};
+    uint32_t last = 0;
     size_t count = 0;
     for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
-        unsigned r[4] = {0};
-        if (!__get_cpuid_count(leaves[i].leaf, leaves[i].subleaf, &r[0], &r[1], &r[2], &r[3])) memset(r, 0, sizeof r);
+        uint32_t r[4] = {0}, leaf = leaves[i].leaf;
+        if (leaf <= last || leaf >> 31) __cpuid_count(leaf, leaves[i].subleaf, r[0], r[1], r[2], r[3]);
+        if (leaf == 0) last = r[0];
         for (int k = 0; k < 4; k++) {
             if (leaves[i].registers >> k & 1) cpu.words[count++] = r[k];
         }
@@ -140,7 +143,8 @@ static bool is_what_was_written(const nx_disk_key *key, const nx_segment *segmen
     entry->object = (const char *)entry->bytes + before;
     entry->object_bytes = entry->count - before;
     return !memcmp(head.magic, magic, sizeof magic) && head.format == FORMAT && head.key_bytes == key_bytes &&
-           head.object_bytes == entry->object_bytes && head.checksum == nx_hash(NX_HASH_START, rest, entry->count - sizeof head) &&
+           head.object_bytes == entry->object_bytes &&
+           head.checksum == nx_hash(NX_HASH_START, rest, entry->count - sizeof head) &&
            !memcmp(rest, key, sizeof *key) && !memcmp(rest + sizeof *key, segment, key->segment_bytes);
 }
 

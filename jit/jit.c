@@ -107,7 +107,8 @@ static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa is
     return code;
 }
 
-nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret, nexpr_error *err) {
+nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret,
+                        nexpr_error *err) {
     nx_jit_kernel *kernel = nx_allocate(jit->allocator, 1, sizeof *kernel);
     const char *reason = reason_against(segment, isa);
     if (!kernel) return nx_fail_memory(err);
@@ -171,12 +172,13 @@ typedef struct print_job {
 
 static void *print(void *argument) {
     print_job *job = argument;
-    job->status = nx_plugin_make(&job->jit->plugin, job->segment, job->isa, job->product, job->ret, job->ret_bytes, job->err);
+    nx_plugin_host *plugin = &job->jit->plugin;
+    job->status = nx_plugin_make(plugin, job->segment, job->isa, job->product, job->ret, job->ret_bytes, job->err);
     return NULL;
 }
 
-nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret, size_t *ret_bytes,
-                          nexpr_error *err) {
+nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret,
+                          size_t *ret_bytes, nexpr_error *err) {
     void *bytes;
     nx_jit_product product = what == NX_JIT_IR ? NX_JIT_IR_TEXT : NX_JIT_ASSEMBLY_TEXT;
     print_job job = {jit, segment, isa, product, &bytes, ret_bytes, NEXPR_OK, err};

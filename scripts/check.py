@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = 45
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -137,7 +137,7 @@ def without_address_randomisation():
 
 def thread(tally):
     """Threads, concurrent evaluations and files under ThreadSanitizer, with the pool: libgomp is not made for it."""
-    if compile_or_fail("build-thread", sanitizer_options("thread"), tally, THREAD_TESTS.values(), CC="clang"):
+    if compile_or_fail("build-thread", sanitizer_options("thread"), tally, [*THREAD_TESTS.values(), "jit_fakes"], CC="clang"):
         run_tests("build-thread", tally, *without_address_randomisation(), "--timeout-multiplier", "5", *THREAD_TESTS,
                   NEXPR_THREADING="pool", **SANITIZER_ENVIRONMENT)
 

@@ -175,7 +175,7 @@ static void any_bytes_are_loaded_or_refused(void **state) {
     X(relocation(o, R_X86_64_PC32)->r_info = ELF64_R_INFO(UINT32_MAX, R_X86_64_PC32), "has no symbol")                 \
     X(relocation(o, R_X86_64_PC32)->r_addend = INT64_C(1) << 31, "out of range")                                       \
     X(relocation(o, R_X86_64_PC32)->r_offset = UINT64_MAX - 1, "out of its section")                                   \
-    X(relocation(o, R_X86_64_PC32)->r_offset = find_section(o, SHT_PROGBITS, SHF_EXECINSTR)->sh_size - 3, "out of its section") \
+    X(relocation(o, R_X86_64_PC32)->r_offset = find_section(o, SHT_PROGBITS, SHF_EXECINSTR)->sh_size - 3, "out of its")   \
     X(relocation(o, R_X86_64_64)->r_offset = UINT64_MAX - 3, "out of its section")                                     \
     X(relocation(o, R_X86_64_PC32)->r_info += R_X86_64_32S - R_X86_64_PC32, "out of range")                            \
     X(find_section(o, SHT_RELA, 0)->sh_info = 99, "of no section")                                                     \

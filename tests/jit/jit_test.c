@@ -18,6 +18,10 @@ static nx_jit *jit_of_options(nx_jit_options options) {
     return jit;
 }
 
+static nx_jit *jit_with_room(size_t cache_bytes) {
+    return jit_of_options((nx_jit_options){.cache_bytes = cache_bytes, .disk_cache = "", .plugin = plugin_path("good")});
+}
+
 static nx_jit_source source_of(nx_jit *jit, uint16_t number) {
     nx_jit_kernel *kernel = get(jit, number, true);
     nx_jit_source source = nx_jit_info_of(kernel).source;
@@ -268,8 +272,7 @@ static void freeing_drops_what_was_not_begun(void **state) {
 
 static void the_cache_is_bounded_and_keeps_what_is_used(void **state) {
     (void)state;
-    enum { ROOM = 20 * 5000 };
-    nx_jit *jit = jit_of_options((nx_jit_options){.cache_bytes = ROOM, .disk_cache = "", .plugin = plugin_path("good")});
+    nx_jit *jit = jit_with_room(20 * 5000);
     nx_jit_kernel *held = get(jit, 1, true);
     int before = read_maps(NULL, NULL).count;
     for (uint16_t i = 100; i < 400; i++) {
@@ -286,7 +289,7 @@ static void the_cache_is_bounded_and_keeps_what_is_used(void **state) {
 
 static void code_that_is_used_no_more_grows_old(void **state) {
     (void)state;
-    nx_jit *jit = jit_of_options((nx_jit_options){.cache_bytes = 20 * 5000, .disk_cache = "", .plugin = plugin_path("good")});
+    nx_jit *jit = jit_with_room(20 * 5000);
     source_of(jit, 6); /* the first one took the time to load the plug-in, too */
     for (int k = 0; k < 20; k++) source_of(jit, 7);
     for (uint16_t i = 0; i < 10000; i++) source_of(jit, (uint16_t)(100 + i));
@@ -296,7 +299,7 @@ static void code_that_is_used_no_more_grows_old(void **state) {
 
 static void ten_thousand_compilations_leave_nothing(void **state) {
     (void)state;
-    nx_jit *jit = jit_of_options((nx_jit_options){.cache_bytes = 64 << 10, .disk_cache = "", .plugin = plugin_path("good")});
+    nx_jit *jit = jit_with_room(64 << 10);
     int mappings = 0;
     long resident = 0;
     for (int i = 0; i < 11000; i++) {
@@ -398,7 +401,7 @@ static void *watch_maps(void *argument) {
 static void many_threads_may_ask(void **state) {
     (void)state;
     pthread_t threads[THREADS + 1];
-    crowd c = {.jit = jit_of_options((nx_jit_options){.cache_bytes = 64 << 10, .disk_cache = "", .plugin = plugin_path("good")})};
+    crowd c = {.jit = jit_with_room(64 << 10)};
     assert_int_equal(pthread_create(&threads[THREADS], NULL, watch_maps, &c), 0);
     for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, ask_at_random, &c), 0);
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
