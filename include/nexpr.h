@@ -182,7 +182,7 @@ typedef enum nexpr_thread_backend {
 typedef enum nexpr_backend {
     NEXPR_BACKEND_AUTO, /* the VM at once; machine code, compiled in the background, when it is worth its time */
     NEXPR_BACKEND_VM,   /* nothing is compiled: for hosts that cannot accept that LLVM ends the process when memory is out */
-    NEXPR_BACKEND_JIT,  /* machine code from the start; what cannot be compiled runs on the VM (nexpr_plan_explain) */
+    NEXPR_BACKEND_JIT,  /* machine code from the start; what cannot be compiled runs on the VM (nexpr_report) */
 } nexpr_backend;
 
 /* Takes a text of some lines about the loop nests of an evaluation: their shapes, who computed them and why, and what was

@@ -81,6 +81,7 @@ def check_programs(library, table, backends, seed, programs_wanted):
 
 def check(path, arguments):
     """On one instruction set, in this process. (checks, what was wrong)"""
+    os.environ["XDG_CACHE_HOME"] = os.devnull  # compiled code is not kept, nor found
     library = nexpr.Library(path)
     table = programs.Table(library.ops())
     backends = Backends(library)

@@ -273,5 +273,6 @@ int main(void) {
         cmocka_unit_test(a_forked_child_goes_on),
         cmocka_unit_test(exit_during_a_compilation),
     };
+    setenv("XDG_CACHE_HOME", "/dev/null", 1); /* nothing is kept, and nothing found */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
