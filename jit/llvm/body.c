@@ -127,13 +127,6 @@ value result_of(emitter *e, unsigned output, place *at) {
 
 /* ---- iterations ---- */
 
-vec hidden_sum(emitter *e, vec x, unsigned y) {
-    LLVMTypeRef index = int_type(e, 64), type = LLVMFunctionType(index, &index, 1, false);
-    const vec barrier = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
-    vec sum = i_add(e, x, index_constant(e, y));
-    return LLVMBuildCall2(e->builder, type, barrier, &sum, 1, "");
-}
-
 void compute_iteration(emitter *e, const shape *s, vec j, iteration *it) {
     for (unsigned u = 0; u < s->unroll; u++) {
         it->at[u] = (place){.index = j, .offset = u * e->lanes};
