@@ -42,8 +42,8 @@ void nx_code_arena_free(nx_code_arena *arena) {
 static nexpr_status fail(nexpr_error *err) {
     if (errno == ENOMEM || errno == EAGAIN) return nx_fail_memory(err);
     return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
-                   "this process may not make memory executable (error %d): PR_SET_MDWE, a seccomp filter or SELinux forbids it",
-                   errno);
+                   "this process may not make memory executable (error %d): PR_SET_MDWE, a seccomp filter or SELinux "
+                   "forbids it", errno);
 }
 
 /* ----------------------------------------------------------------------------------------- giving out pages -- */
@@ -58,18 +58,29 @@ static uint64_t find_free(const nx_code_chunk *chunk, size_t pages) {
     return 0;
 }
 
+/* It begins writable because the system counts such memory as promised, and merges only mappings that agree in this: pages
+ * whose rights change and change back become part of the mapping again. */
+static nexpr_status map_chunk(nx_code_chunk *chunk, nexpr_error *err) {
+    size_t bytes = chunk->pages * PAGE;
+    unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return fail(err);
+    if (mprotect(base, bytes, PROT_READ | PROT_EXEC)) {
+        nexpr_status status = fail(err);
+        munmap(base, bytes);
+        return status;
+    }
+    chunk->base = base;
+    return NEXPR_OK;
+}
+
 static nexpr_status add_chunk(nx_code_arena *arena, size_t pages, nexpr_error *err) {
     nx_code_chunk *chunk = nx_allocate(arena->allocator, 1, sizeof *chunk);
     if (!chunk) return nx_fail_memory(err);
     *chunk = (nx_code_chunk){.next = arena->chunks, .pages = pages > CHUNK_PAGES ? pages : CHUNK_PAGES};
-    chunk->base = mmap(NULL, chunk->pages * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (chunk->base == MAP_FAILED) {
-        nexpr_status status = fail(err);
-        nx_release(arena->allocator, chunk, 1, sizeof *chunk);
-        return status;
-    }
-    arena->chunks = chunk;
-    return NEXPR_OK;
+    nexpr_status status = map_chunk(chunk, err);
+    if (status) nx_release(arena->allocator, chunk, 1, sizeof *chunk);
+    else arena->chunks = chunk;
+    return status;
 }
 
 static nexpr_status take_pages(nx_code_arena *arena, size_t pages, nx_code_pages *ret, nexpr_error *err) {

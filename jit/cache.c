@@ -20,6 +20,7 @@ nx_code *nx_code_new(const nexpr_allocator *allocator, uint64_t hash, nx_isa isa
 
 void nx_code_unref(const nexpr_allocator *allocator, nx_code_arena *arena, nx_code *code) {
     if (atomic_fetch_sub_explicit(&code->refs, 1, memory_order_acq_rel) > 1) return;
+    nx_unobserve(allocator, code->observed);
     nx_code_release(arena, &code->pages);
     nx_release(allocator, code->reason, 1, code->reason_bytes);
     nx_release(allocator, code, 1, sizeof *code + code->segment_bytes);
@@ -42,7 +43,13 @@ nx_code *nx_code_table_find(const nx_code_table *table, uint64_t hash, nx_isa is
 }
 
 static void appraise(nx_code_table *table, nx_code *code) {
-    code->worth = table->age + (double)code->uses * (double)code->cost_ns / (double)bytes_of(code);
+    code->worth = table->age + (double)code->uses * (double)code->cost_ns / (double)code->charged;
+}
+
+static void charge(nx_code_table *table, nx_code *code) {
+    table->bytes -= code->charged;
+    code->charged = bytes_of(code);
+    table->bytes += code->charged;
 }
 
 void nx_code_table_add(nx_code_table *table, nx_code *code) {
@@ -51,7 +58,7 @@ void nx_code_table_add(nx_code_table *table, nx_code *code) {
     *bucket = code;
     code->is_in_table = true;
     code->uses = 1;
-    table->bytes += bytes_of(code);
+    charge(table, code);
     appraise(table, code);
 }
 
@@ -61,7 +68,7 @@ void nx_code_table_use(nx_code_table *table, nx_code *code) {
 }
 
 void nx_code_table_made(nx_code_table *table, nx_code *code, uint64_t cost_ns) {
-    table->bytes += code->pages.bytes + code->reason_bytes;
+    charge(table, code);
     code->cost_ns = cost_ns;
     appraise(table, code);
 }
@@ -71,7 +78,7 @@ void nx_code_table_remove(nx_code_table *table, nx_code *code) {
     while (*link != code) link = &(*link)->next;
     *link = code->next;
     code->is_in_table = false;
-    table->bytes -= bytes_of(code);
+    table->bytes -= code->charged;
 }
 
 /* Nobody but the table holds it. Who takes code from the table does so under its lock. */

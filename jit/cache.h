@@ -9,21 +9,25 @@
 
 #include "jit/arena.h"
 #include "jit/jit.h"
+#include "jit/observe.h"
 
 /* Code, or what is to become code: reference counted. What `state` publishes is constant from then on. */
 typedef struct nx_code {
     atomic_size_t refs;
     _Atomic uint32_t state; /* nx_jit_state; a word to sleep on */
     _Atomic(nx_segment_kernel *) entry;
-    nx_jit_source source;   /* published by state, as are the next five */
+    nx_jit_source source;   /* published by state, as are the next nine */
     nexpr_status status;
     char *reason;           /* NULL: none, or no memory for it */
     size_t reason_bytes, code_bytes;
     uint64_t ready_ns;
     nx_code_pages pages;
+    size_t entry_offset;
+    nx_observed *observed;
     struct nx_code *next_queued;
     struct nx_code *next;   /* in the table: under its lock, as is the rest */
     bool is_in_table;
+    size_t charged;         /* what the table counts it with */
     uint64_t uses, cost_ns;
     double worth;
     uint64_t hash;          /* constant, as is the rest: of isa and segment */

@@ -18,6 +18,8 @@
 #include "jit/core.h"
 #include "jit/elf.h"
 
+#define NO_THREAD "a thread for the compiler cannot be started: %s"
+
 enum { STACK_BYTES = 8 << 20 };
 
 /* What LLVM may take before it has made anything; it ends the process when there is no more. */
@@ -36,19 +38,27 @@ void nx_compiler_wait(nx_code *code) {
 }
 
 static void publish(nx_code *code, nx_jit_state state) {
-    code->ready_ns = nx_jit_now();
+    union {
+        void *address;
+        nx_segment_kernel *kernel;
+    } entry = {.address = state == NX_JIT_READY ? code->pages.at + code->entry_offset : NULL};
+    atomic_store_explicit(&code->entry, entry.kernel, memory_order_release);
     atomic_store_explicit(&code->state, state, memory_order_release);
     nx_wake_all(&code->state);
 }
 
-void nx_compiler_refuse(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
+static void set_reason(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
     size_t bytes = strlen(reason) + 1;
     code->status = status;
     code->reason = nx_allocate(jit->allocator, 1, bytes);
-    if (code->reason) {
-        code->reason_bytes = bytes;
-        memcpy(code->reason, reason, bytes);
-    }
+    if (!code->reason) return;
+    code->reason_bytes = bytes;
+    memcpy(code->reason, reason, bytes);
+}
+
+void nx_compiler_refuse(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason) {
+    set_reason(jit, code, status, reason);
+    code->ready_ns = nx_jit_now();
     publish(code, NX_JIT_REFUSED);
 }
 
@@ -72,14 +82,14 @@ static const struct budget {
 
 /* Whether a limit leaves less than the compiler may take. */
 static bool is_short(const struct budget *budget) {
-    unsigned long long pages[6];
+    unsigned long long p[6];
     struct rlimit limit;
     if (getrlimit(budget->resource, &limit) || limit.rlim_cur == RLIM_INFINITY) return false;
     FILE *statm = fopen("/proc/self/statm", "re");
     if (!statm) return false;
-    int read = fscanf(statm, "%llu %llu %llu %llu %llu %llu", &pages[0], &pages[1], &pages[2], &pages[3], &pages[4], &pages[5]);
+    int read = fscanf(statm, "%llu %llu %llu %llu %llu %llu", &p[0], &p[1], &p[2], &p[3], &p[4], &p[5]);
     fclose(statm);
-    uint64_t used = read == 6 ? pages[budget->column] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    uint64_t used = read == 6 ? p[budget->column] * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
     return limit.rlim_cur < used || limit.rlim_cur - used < COMPILER_BYTES;
 }
 
@@ -96,50 +106,95 @@ static nexpr_status write_image(void *user, unsigned char *at, nexpr_error *err)
     return nx_elf_write(user, at, (uintptr_t)at, err);
 }
 
+static void name_code(const nx_jit *jit, nx_code *code, const void *entry, size_t bytes) {
+    code->observed = nx_observe(jit->allocator, code->hash, entry, bytes);
+    if (jit->has_perf_map) nx_perf_map_add(code->hash, entry, bytes);
+}
+
 static nexpr_status load_object(nx_jit *jit, nx_code *code, const void *object, size_t bytes, nexpr_error *err) {
     nx_elf elf;
     NX_TRY(nx_elf_open(object, bytes, &elf, err));
     NX_TRY(nx_code_make(&jit->arena, elf.image_bytes, write_image, &elf, &code->pages, err));
     code->code_bytes = elf.image_bytes;
-    union {
-        void *address;
-        nx_segment_kernel *kernel;
-    } entry = {.address = code->pages.at + elf.entry};
-    atomic_store_explicit(&code->entry, entry.kernel, memory_order_release);
+    name_code(jit, code, code->pages.at + elf.entry, elf.entry_bytes);
+    code->entry_offset = elf.entry;
     return NEXPR_OK;
 }
 
-static nexpr_status compile(nx_jit *jit, nx_code *code, nexpr_error *err) {
-    void *object;
+/* What was made, until it is on disk. */
+typedef struct product {
+    void *object; /* NULL: it came from there */
     size_t bytes;
+} product;
+
+static nexpr_status compile(nx_jit *jit, nx_code *code, product *ret, nexpr_error *err) {
     NX_TRY(check_budgets(err));
-    NX_TRY(nx_plugin_make(&jit->plugin, (const nx_segment *)code->segment, code->isa, NX_JIT_OBJECT, &object, &bytes, err));
-    nexpr_status status = load_object(jit, code, object, bytes, err);
-    nx_release(jit->allocator, object, 1, bytes);
-    return status;
+    const nx_segment *segment = (const nx_segment *)code->segment;
+    NX_TRY(nx_plugin_make(&jit->plugin, segment, code->isa, NX_JIT_OBJECT, &ret->object, &ret->bytes, err));
+    return load_object(jit, code, ret->object, ret->bytes, err);
 }
 
-/* A refusal for want of memory says nothing about the segment, and is forgotten. */
-static void make(nx_jit *jit, nx_code *code) {
-    nexpr_error err = nexpr_error_init();
-    uint64_t start = nx_jit_now();
-    code->source = NX_JIT_FROM_COMPILER;
-    nexpr_status status = nx_code_check(&jit->arena, &err);
-    if (!status) status = compile(jit, code, &err);
+static bool make_key(nx_jit *jit, const nx_code *code, nx_disk_key *ret) {
+    if (!jit->disk.path || !jit->plugin.identity.bytes) return false;
+    if (!jit->knows_cpu) jit->cpu = nx_cpu_identify();
+    jit->knows_cpu = true;
+    *ret = (nx_disk_key){NEXPR_VERSION, NX_JIT_ABI, (uint32_t)code->isa, (uint32_t)code->segment_bytes,
+                         jit->plugin.identity, jit->cpu};
+    return true;
+}
+
+static bool load_from_disk(nx_jit *jit, nx_code *code) {
+    nx_disk_key key;
+    nx_disk_entry entry;
+    if (!make_key(jit, code, &key)) return false;
+    if (!nx_disk_load(&jit->disk, &key, (const nx_segment *)code->segment, &entry)) return false;
+    bool is_loaded = !load_object(jit, code, entry.object, entry.object_bytes, NULL);
+    nx_disk_release(&jit->disk, &entry);
+    return is_loaded;
+}
+
+/* A plug-in that took the place of the one that was found makes code, but nobody knows whose. */
+static void store(nx_jit *jit, const nx_code *code, const product *made) {
+    nx_disk_key key;
+    if (atomic_load_explicit(&jit->plugin.was_replaced, memory_order_relaxed) || !make_key(jit, code, &key)) return;
+    nx_disk_store(&jit->disk, &key, (const nx_segment *)code->segment, made->object, made->bytes);
+}
+
+static nexpr_status make_code(nx_jit *jit, nx_code *code, product *ret, nexpr_error *err) {
+    NX_TRY(nx_code_check(&jit->arena, err));
+    if (!load_from_disk(jit, code)) return compile(jit, code, ret, err);
+    code->source = NX_JIT_FROM_DISK;
+    return NEXPR_OK;
+}
+
+/* What the table has to know. A refusal for want of memory says nothing about the segment, and is forgotten. */
+static void tell_table(nx_jit *jit, nx_code *code, uint64_t cost_ns) {
+    nx_code *dropped = NULL;
     nx_compiler_lock(jit);
-    if (status) nx_compiler_refuse(jit, code, status, err.message);
-    else publish(code, NX_JIT_READY);
-    nx_code *dropped = NULL, *forgotten = NULL;
     if (code->is_in_table) {
-        nx_code_table_made(&jit->table, code, code->ready_ns - start);
-        if (status == NEXPR_MEMORY) nx_code_table_remove(&jit->table, forgotten = code);
+        nx_code_table_made(&jit->table, code, cost_ns);
+        if (code->status == NEXPR_MEMORY) {
+            nx_code_table_remove(&jit->table, code);
+            nx_code_unref(jit->allocator, &jit->arena, code);
+        }
         dropped = nx_code_table_shrink(&jit->table, jit->table.limit);
     }
-    jit->at_hand = NULL;
     nx_compiler_unlock(jit);
     nx_compiler_drop(jit, dropped);
-    if (forgotten) nx_code_unref(jit->allocator, &jit->arena, code);
-    nx_code_unref(jit->allocator, &jit->arena, code);
+}
+
+static void make(nx_jit *jit, nx_code *code) {
+    nexpr_error err = nexpr_error_init();
+    product made = {0};
+    uint64_t start = nx_jit_now();
+    code->source = NX_JIT_FROM_COMPILER;
+    nexpr_status status = make_code(jit, code, &made, &err);
+    if (status) set_reason(jit, code, status, err.message);
+    code->ready_ns = nx_jit_now();
+    tell_table(jit, code, code->ready_ns - start);
+    publish(code, status ? NX_JIT_REFUSED : NX_JIT_READY);
+    if (!status && made.object) store(jit, code, &made);
+    nx_release(jit->allocator, made.object, 1, made.bytes);
 }
 
 /* --------------------------------------------------------------------------------------------------- the queue -- */
@@ -163,15 +218,16 @@ static nx_code *pop(nx_jit *jit) {
     return code;
 }
 
-/* The next thing to make; NULL: the end. */
+/* The next thing to make, after what is at hand; NULL: the end. */
 static nx_code *next_job(nx_jit *jit) {
     for (;;) {
         uint32_t seen = atomic_load_explicit(&jit->work, memory_order_acquire);
         nx_compiler_lock(jit);
         bool is_stopping = jit->is_stopping;
-        nx_code *code = is_stopping ? NULL : pop(jit);
+        nx_code *code = is_stopping ? NULL : pop(jit), *done = jit->at_hand;
         jit->at_hand = code;
         nx_compiler_unlock(jit);
+        if (done) nx_code_unref(jit->allocator, &jit->arena, done);
         if (code || is_stopping) return code;
         nx_sleep_while(&jit->work, seen);
     }
@@ -204,7 +260,7 @@ static int start_thread(pthread_t *ret, void *(*function)(void *), void *argumen
 nexpr_status nx_compiler_run(void *(*function)(void *), void *argument, nexpr_error *err) {
     pthread_t thread;
     int failed = start_thread(&thread, function, argument);
-    if (failed) return nx_fail(err, NEXPR_MEMORY, NX_NOWHERE, "a thread for the compiler cannot be started: %s", strerror(failed));
+    if (failed) return nx_fail(err, NEXPR_MEMORY, NX_NOWHERE, NO_THREAD, strerror(failed));
     pthread_join(thread, NULL);
     return NEXPR_OK;
 }
@@ -217,7 +273,7 @@ static void need_thread(nx_jit *jit) {
         jit->has_thread = true;
         return;
     }
-    snprintf(reason, sizeof reason, "a thread for the compiler cannot be started: %s", strerror(failed));
+    snprintf(reason, sizeof reason, NO_THREAD, strerror(failed));
     for (nx_code *code; (code = pop(jit));) {
         nx_compiler_refuse(jit, code, NEXPR_MEMORY, reason);
         if (code->is_in_table) {

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "jit/cache.h"
+#include "jit/disk.h"
 #include "jit/plugin_host.h"
 
 struct nx_jit {
@@ -14,11 +15,15 @@ struct nx_jit {
     atomic_size_t refs;
     nx_code_arena arena;
     nx_plugin_host plugin;
+    nx_disk disk;           /* this and the next two: of the thread */
+    nx_cpu_identity cpu;
+    bool knows_cpu;
+    bool has_perf_map;
     _Atomic uint32_t work; /* counts what there was to do; the thread sleeps on it */
     nx_lock lock;          /* of the rest */
     nx_code_table table;
     nx_code *queue, **queue_end; /* with a reference each; queue_end is not valid if it is empty */
-    nx_code *at_hand;            /* what the thread is making */
+    nx_code *at_hand;            /* what the thread is making, or made last; with a reference */
     pthread_t thread;
     bool has_thread, is_stopping;
 };

@@ -101,7 +101,8 @@ static nexpr_status place_section(nx_elf *elf, unsigned i, nexpr_error *err) {
     Elf64_Shdr section = section_of(elf, i);
     uint64_t mask = section.sh_addralign ? section.sh_addralign - 1 : 0;
     elf->place[i] = NX_ELF_NOWHERE;
-    if (section.sh_type != SHT_NOBITS && section.sh_type != SHT_NULL && !is_within(elf, section.sh_offset, section.sh_size)) {
+    bool is_in_file = section.sh_type != SHT_NOBITS && section.sh_type != SHT_NULL;
+    if (is_in_file && !is_within(elf, section.sh_offset, section.sh_size)) {
         return refuse(err, "section %u ends behind its %zu bytes", i, elf->count);
     }
     if (!is_loaded(&section)) return NEXPR_OK;
@@ -210,7 +211,9 @@ static nexpr_status relocate(const nx_elf *elf, const symbols *s, unsigned targe
     const struct relocation *how = relocation_of((uint32_t)ELF64_R_TYPE(rela->r_info));
     uint64_t index = ELF64_R_SYM(rela->r_info), size = section_of(elf, target).sh_size, place = 0;
     if (!how) return refuse(err, "a relocation is of type %u", (unsigned)ELF64_R_TYPE(rela->r_info));
-    if (rela->r_offset > size || how->width > size - rela->r_offset) return refuse(err, "a relocation is out of its section");
+    if (rela->r_offset > size || how->width > size - rela->r_offset) {
+        return refuse(err, "a relocation is out of its section");
+    }
     if (!index || index >= s->count) return refuse(err, "a relocation has no symbol");
     Elf64_Sym symbol = symbol_of(elf, s, index);
     NX_TRY(place_symbol(elf, &symbol, &place, err));

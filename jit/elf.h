@@ -11,7 +11,7 @@
 
 enum { NX_ELF_SECTIONS = 64, NX_ELF_ALIGNMENT = 4096 };
 
-/* A checked object. The image is what its sections become in memory, at an address that is a multiple of NX_ELF_ALIGNMENT. */
+/* A checked object. The image is what its sections become in memory, at a multiple of NX_ELF_ALIGNMENT. */
 typedef struct nx_elf {
     const unsigned char *bytes;
     size_t count;

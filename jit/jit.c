@@ -4,11 +4,12 @@
  */
 #include "jit/jit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "jit/core.h"
 
-enum { DEFAULT_CACHE = 16 << 20 };
+enum { DEFAULT_CACHE = 16 << 20, DEFAULT_DISK = 64 << 20 };
 
 struct nx_jit_kernel {
     nx_jit *jit;
@@ -27,7 +28,15 @@ static void unref(nx_jit *jit) {
     nx_release(allocator, jit, 1, sizeof *jit);
 }
 
+static nexpr_status find_files(nx_jit *jit, const nx_jit_options *options, nexpr_error *err) {
+    size_t disk_bytes = options->disk_bytes ? options->disk_bytes : DEFAULT_DISK;
+    jit->table.limit = options->cache_bytes ? options->cache_bytes : DEFAULT_CACHE;
+    NX_TRY(nx_plugin_find(&jit->plugin, jit->allocator, options->plugin, err));
+    return nx_disk_init(&jit->disk, jit->allocator, options->disk_cache, disk_bytes, err);
+}
+
 nexpr_status nx_jit_new(const nexpr_allocator *allocator, const nx_jit_options *options, nx_jit **ret, nexpr_error *err) {
+    static const nx_jit_options defaults = {0};
     nx_jit *jit = nx_allocate(allocator, 1, sizeof *jit);
     if (!jit) return nx_fail_memory(err);
     memset(jit, 0, sizeof *jit);
@@ -35,10 +44,11 @@ nexpr_status nx_jit_new(const nexpr_allocator *allocator, const nx_jit_options *
         jit->copy = *allocator;
         jit->allocator = &jit->copy;
     }
+    const char *perf = secure_getenv("NEXPR_PERF");
+    jit->has_perf_map = perf && !strcmp(perf, "1");
     jit->refs = 1;
-    jit->table.limit = options && options->cache_bytes ? options->cache_bytes : DEFAULT_CACHE;
     nx_code_arena_init(&jit->arena, jit->allocator);
-    nexpr_status status = nx_plugin_find(&jit->plugin, jit->allocator, options ? options->plugin : NULL, err);
+    nexpr_status status = find_files(jit, options ? options : &defaults, err);
     if (status) nx_jit_free(&jit);
     else *ret = jit;
     return status;
@@ -58,6 +68,7 @@ void nx_jit_free(nx_jit **ret_jit) {
     }
     nx_compiler_unlock(jit);
     nx_plugin_forget(&jit->plugin);
+    nx_disk_forget(&jit->disk);
     unref(jit);
 }
 
@@ -77,12 +88,13 @@ static nx_code *refused_code(nx_jit *jit, const nx_segment *segment, nx_isa isa,
     return code;
 }
 
-/* With a reference for the caller. */
-static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa isa) {
+/* With a reference for the caller. *ret_was_ready: it was made before. */
+static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool *ret_was_ready) {
     size_t bytes = nx_segment_bytes(segment);
     uint64_t hash = nx_code_hash(isa, segment, bytes);
     nx_compiler_lock(jit);
     nx_code *code = nx_code_table_find(&jit->table, hash, isa, segment, bytes);
+    *ret_was_ready = code && !nx_jit_is_pending(code);
     if (code) {
         nx_code_table_use(&jit->table, code);
         atomic_fetch_add_explicit(&code->refs, 1, memory_order_relaxed);
@@ -95,18 +107,21 @@ static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa is
     return code;
 }
 
-nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret, nexpr_error *err) {
-    uint64_t asked_ns = nx_jit_now();
-    const char *reason = reason_against(segment, isa);
+nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret,
+                        nexpr_error *err) {
     nx_jit_kernel *kernel = nx_allocate(jit->allocator, 1, sizeof *kernel);
-    nx_code *code = !kernel ? NULL : reason ? refused_code(jit, segment, isa, reason) : find_or_submit(jit, segment, isa);
-    if (!code) {
+    const char *reason = reason_against(segment, isa);
+    if (!kernel) return nx_fail_memory(err);
+    *kernel = (nx_jit_kernel){.jit = jit, .asked_ns = nx_jit_now()};
+    if (reason) kernel->code = refused_code(jit, segment, isa, reason);
+    else kernel->code = find_or_submit(jit, segment, isa, &kernel->was_ready);
+    if (!kernel->code) {
         nx_release(jit->allocator, kernel, 1, sizeof *kernel);
         return nx_fail_memory(err);
     }
     atomic_fetch_add_explicit(&jit->refs, 1, memory_order_relaxed);
-    *kernel = (nx_jit_kernel){jit, code, !nx_jit_is_pending(code) && !reason, asked_ns, nx_jit_now()};
-    if (wait) nx_compiler_wait(code);
+    kernel->found_ns = nx_jit_now();
+    if (wait) nx_compiler_wait(kernel->code);
     *ret = kernel;
     return NEXPR_OK;
 }
@@ -157,12 +172,13 @@ typedef struct print_job {
 
 static void *print(void *argument) {
     print_job *job = argument;
-    job->status = nx_plugin_make(&job->jit->plugin, job->segment, job->isa, job->product, job->ret, job->ret_bytes, job->err);
+    nx_plugin_host *plugin = &job->jit->plugin;
+    job->status = nx_plugin_make(plugin, job->segment, job->isa, job->product, job->ret, job->ret_bytes, job->err);
     return NULL;
 }
 
-nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret, size_t *ret_bytes,
-                          nexpr_error *err) {
+nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret,
+                          size_t *ret_bytes, nexpr_error *err) {
     void *bytes;
     nx_jit_product product = what == NX_JIT_IR ? NX_JIT_IR_TEXT : NX_JIT_ASSEMBLY_TEXT;
     print_job job = {jit, segment, isa, product, &bytes, ret_bytes, NEXPR_OK, err};

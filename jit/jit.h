@@ -17,12 +17,12 @@ typedef struct nx_jit nx_jit;
 
 typedef struct nx_jit_options {
     size_t cache_bytes;     /* of code in memory; 0: a default */
-    const char *disk_cache; /* a folder; NULL: $XDG_CACHE_HOME/nexpr or ~/.cache/nexpr; "": none */
+    const char *disk_cache; /* an absolute path; NULL: $XDG_CACHE_HOME/nexpr or ~/.cache/nexpr; "": none */
     size_t disk_bytes;      /* 0: a default */
-    const char *plugin;     /* a file; NULL: libnexpr-jit.so beside this library */
+    const char *plugin;     /* an absolute path; NULL: that of NEXPR_JIT_PLUGIN, or libnexpr-jit.so beside this library */
 } nx_jit_options;
 
-/* Starts nothing, loads nothing. Errors: MEMORY. */
+/* Starts nothing, loads nothing. NULL options: all defaults. Errors: MEMORY. */
 nexpr_status nx_jit_new(const nexpr_allocator *allocator, const nx_jit_options *options, nx_jit **ret, nexpr_error *err);
 /* Ends the background thread, after the compilation that it is at, and drops the cache. Kernels that somebody still holds
  * stay callable until they are released. */
@@ -41,7 +41,8 @@ typedef struct nx_jit_kernel nx_jit_kernel;
 
 /* The kernel of a segment for an instruction set: at once, or to be compiled in the background. `wait`: until it is ready or
  * refused. A refusal is no error. Errors: MEMORY. */
-nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret, nexpr_error *err);
+nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret,
+                        nexpr_error *err);
 void nx_jit_release(nx_jit_kernel **kernel);
 
 /* The machine code; NULL unless it is ready. An atomic read, wait-free, ordered before what it calls. */
@@ -61,7 +62,7 @@ nx_jit_info nx_jit_info_of(const nx_jit_kernel *kernel);
 /* Text about a segment, made by the plug-in: LLVM IR or assembly. *ret is from the allocator the jit was made with, to be
  * released with its *ret_bytes. Errors: MEMORY, UNSUPPORTED (no plug-in, or it refuses). */
 typedef enum nx_jit_text { NX_JIT_IR, NX_JIT_ASSEMBLY } nx_jit_text;
-nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret, size_t *ret_bytes,
-                          nexpr_error *err);
+nexpr_status nx_jit_print(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_text what, char **ret,
+                          size_t *ret_bytes, nexpr_error *err);
 
 #endif

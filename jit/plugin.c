@@ -101,7 +101,8 @@ static void close_gate(void) {
 
 static nexpr_status enter(nexpr_error *err) {
     if (nx_lock_is_broken(&gate)) {
-        return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, "this process was forked from one that was compiling at that moment");
+        return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
+                       "this process was forked from one that was compiling at that moment");
     }
     nx_lock_take(&gate);
     if (is_ending) {
@@ -132,7 +133,8 @@ static nexpr_status shake_hands(nx_plugin_host *host, void *library, nexpr_error
     const nx_jit_plugin *plugin = open(&self);
     if (!plugin || plugin->abi != NX_JIT_ABI || plugin->size < sizeof *plugin || !plugin->target || !plugin->make ||
         !plugin->release) {
-        return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, "the JIT's plug-in %s is of another version of nexpr", host->path);
+        return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, "the JIT's plug-in %s is of another version of nexpr",
+                       host->path);
     }
     host->loaded = plugin;
     return NEXPR_OK;

@@ -19,8 +19,8 @@ typedef struct nx_jit_host {
 } nx_jit_host;
 
 typedef enum nx_jit_product {
-    NX_JIT_OBJECT,       /* ELF64, relocatable; one function NX_JIT_SYMBOL of type nx_segment_kernel, no undefined symbol, only
-                            PC-relative or absolute 64-bit relocations within it */
+    NX_JIT_OBJECT,       /* ELF64, relocatable; one function NX_JIT_SYMBOL of type nx_segment_kernel, no undefined symbol,
+                            no writable data, only PC-relative or absolute 64-bit relocations within it */
     NX_JIT_IR_TEXT,      /* not terminated */
     NX_JIT_ASSEMBLY_TEXT,
 } nx_jit_product;

@@ -19,7 +19,8 @@ SANITIZER_ENVIRONMENT = {
 }
 # Tests with several threads, by name: their programs.
 THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads")},
-                **{f"io {name}": f"tests/io/io_{name}_test" for name in ("csv", "job")}}
+                **{f"io {name}": f"tests/io/io_{name}_test" for name in ("csv", "job")},
+                **{f"jit_{name}": "jit_tests" for name in ("arena", "disk", "jit", "process")}}
 
 
 class Tally:

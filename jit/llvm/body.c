@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How wide vectors are and how many of them make an iteration; what it computes, in the order of the segment, and stores. All
- * loads of an iteration come before its stores.
+ * How wide vectors are and how many of them make an iteration; what it computes, in the order of the segment, and stores.
+ * All loads of an iteration come before its stores.
  */
 #include "jit/llvm/body.h"
 #include "jit/llvm/loop.h"
@@ -221,6 +221,8 @@ void store_iteration(emitter *e, const shape *s, iteration *it) {
         const nx_segment_operand *out = &outputs_of(e)[k];
         if (out->access == NX_ACCESS_LANES) continue;
         const bool past_caches = s->has_streams && out->access == NX_ACCESS_STREAM;
-        for (unsigned u = 0; u < s->unroll; u++) store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
+        for (unsigned u = 0; u < s->unroll; u++) {
+            store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
+        }
     }
 }

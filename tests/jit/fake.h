@@ -18,7 +18,7 @@ enum {
     FAKE_UNDEFINED,    /* an undefined symbol */
 };
 
-/* The segment's operation that a plug-in takes its time for, and how long. */
-enum { SLOW_MS = 100 };
+/* How long the slow one takes; and how the process ends if it ends while a thread is inside. */
+enum { SLOW_MS = 100, FAKE_INSIDE = 55 };
 
 #endif

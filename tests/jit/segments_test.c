@@ -299,7 +299,8 @@ static void add_random_op(builder *b, uint64_t *seed) {
 }
 
 static void build_random(builder *b, unsigned values, uint64_t *seed) {
-    static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED, NX_ACCESS_KNOWN};
+    static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED,
+                                         NX_ACCESS_KNOWN};
     *b = (builder){.output_count = 0};
     const unsigned inputs = 2 + (unsigned)below(seed, 6), outputs = 1 + (unsigned)below(seed, 4);
     add_input(b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
@@ -312,7 +313,8 @@ static void build_random(builder *b, unsigned values, uint64_t *seed) {
     while (b->value_count < values) add_random_op(b, seed);
     for (unsigned k = 0; k < outputs; k++) {
         const unsigned last = b->input_count + b->value_count - 1;
-        add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last - (unsigned)below(seed, k ? b->value_count : 1));
+        const unsigned behind = (unsigned)below(seed, k ? b->value_count : 1);
+        add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last - behind);
     }
 }
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Code that is run in a child process, because it changes what a process may do or ends it. */
+#ifndef NX_TESTS_JIT_CHILDREN_H
+#define NX_TESTS_JIT_CHILDREN_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATIENCE = 60 /* seconds */, CANNOT = 77 };
+
+/* ThreadSanitizer refuses threads in a child unless it is told that we mean it. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
+    return "die_after_fork=0";
+}
+
+/* gcc 12's dies of a thread that it knows from the parent, clang's does not. */
+#if defined __SANITIZE_THREAD__ && !defined __clang__
+enum { CHILD_MAY_START_THREADS = 0 };
+#else
+enum { CHILD_MAY_START_THREADS = 1 };
+#endif
+
+/* AddressSanitizer's heap stays locked in the child if another thread was inside it at the fork. */
+#ifdef __has_feature
+#define IS_WITH_ASAN __has_feature(address_sanitizer)
+#elif defined __SANITIZE_ADDRESS__
+#define IS_WITH_ASAN 1
+#else
+#define IS_WITH_ASAN 0
+#endif
+
+/* The exit code of a child that runs body; an alarm ends it if it hangs. */
+static inline int child_exit_code(int (*body)(void *), void *argument) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE);
+        _exit(body(argument));
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* In a child: ends it with the number of the line if something is not so. */
+#define REQUIRE(condition)                                                        \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);       \
+            _exit(99);                                                            \
+        }                                                                         \
+    } while (0)
+
+#endif
