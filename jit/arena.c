@@ -58,13 +58,12 @@ static uint64_t find_free(const nx_code_chunk *chunk, size_t pages) {
     return 0;
 }
 
-/* A byte is written because the system keeps one account for the pages of a mapping that was written to. Pages whose rights
- * change and change back then go into the mapping again; with an account each they would remain mappings. */
+/* It begins writable because the system counts such memory as promised, and merges only mappings that agree in this: pages
+ * whose rights change and change back become part of the mapping again. */
 static nexpr_status map_chunk(nx_code_chunk *chunk, nexpr_error *err) {
     size_t bytes = chunk->pages * PAGE;
     unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return fail(err);
-    *(volatile unsigned char *)base = 0;
     if (mprotect(base, bytes, PROT_READ | PROT_EXEC)) {
         nexpr_status status = fail(err);
         munmap(base, bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How wide vectors are and how many of them make an iteration; what it computes, in the order of the segment, and stores. All
- * loads of an iteration come before its stores.
+ * How wide vectors are and how many of them make an iteration; what it computes, in the order of the segment, and stores.
+ * All loads of an iteration come before its stores.
  */
 #include "jit/llvm/body.h"
 #include "jit/llvm/loop.h"
@@ -127,13 +127,6 @@ value result_of(emitter *e, unsigned output, place *at) {
 
 /* ---- iterations ---- */
 
-vec hidden_sum(emitter *e, vec x, unsigned y) {
-    LLVMTypeRef index = int_type(e, 64), type = LLVMFunctionType(index, &index, 1, false);
-    const vec barrier = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
-    vec sum = i_add(e, x, index_constant(e, y));
-    return LLVMBuildCall2(e->builder, type, barrier, &sum, 1, "");
-}
-
 void compute_iteration(emitter *e, const shape *s, vec j, iteration *it) {
     for (unsigned u = 0; u < s->unroll; u++) {
         it->at[u] = (place){.index = j, .offset = u * e->lanes};
@@ -228,6 +221,8 @@ void store_iteration(emitter *e, const shape *s, iteration *it) {
         const nx_segment_operand *out = &outputs_of(e)[k];
         if (out->access == NX_ACCESS_LANES) continue;
         const bool past_caches = s->has_streams && out->access == NX_ACCESS_STREAM;
-        for (unsigned u = 0; u < s->unroll; u++) store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
+        for (unsigned u = 0; u < s->unroll; u++) {
+            store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
+        }
     }
 }

@@ -49,7 +49,4 @@ static inline void add_incoming(vec phi, vec v, LLVMBasicBlockRef from) {
     LLVMAddIncoming(phi, &v, &from, 1);
 }
 
-/* x + y, of which LLVM does not know that it is. */
-vec hidden_sum(emitter *e, vec x, unsigned y);
-
 #endif

@@ -68,8 +68,9 @@ static vec int_from_clamped(emitter *e, nexpr_dtype from, nexpr_dtype to, vec x)
     const vec high = real_constant(e, from, upper_limit(to) - 1), low = real_constant(e, from, lower_limit(to));
     const vec below = choose(e, f_lt(e, high, x), high, x), both = choose(e, f_lt(e, below, low), low, below);
     const vec number = choose(e, f_unordered(e, x, x), zero_like(x), both);
-    if (part_bits(to) < 32) return cut(e, signed_from_real(e, number, int_type(e, 32)), int_type(e, part_bits(to)));
-    return nx_dtype_is_signed(to) ? signed_from_real(e, number, int_type(e, 32)) : unsigned_from_real(e, number, int_type(e, 32));
+    const LLVMTypeRef type = int_type(e, 32);
+    if (part_bits(to) < 32) return cut(e, signed_from_real(e, number, type), int_type(e, part_bits(to)));
+    return nx_dtype_is_signed(to) ? signed_from_real(e, number, type) : unsigned_from_real(e, number, type);
 }
 
 /* What is not between the limits is converted to anything, and replaced. */

@@ -70,6 +70,13 @@ vec intrinsic(emitter *e, const char *name, unsigned count, vec *args) {
     return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->context, id, &type, 1), function, args, count, "");
 }
 
+vec hidden_sum(emitter *e, vec x, unsigned y) {
+    LLVMTypeRef index = int_type(e, 64), type = LLVMFunctionType(index, &index, 1, false);
+    const vec barrier = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    vec sum = i_add(e, x, index_constant(e, y));
+    return LLVMBuildCall2(e->builder, type, barrier, &sum, 1, "");
+}
+
 lowering *find_lowering(nx_op op, nexpr_dtype loop) {
     if (!nx_op_is_inlined(op, loop)) return NULL;
     switch (nx_dtype_class(loop)) {

@@ -146,6 +146,10 @@ static inline vec choose(emitter *e, vec c, vec x, vec y) {
     return LLVMBuildSelect(e->builder, c, x, y, "");
 }
 
+/* x + y, of single i64, of which LLVM does not know that it is one: for the counters of loops, of whose induction it would
+ * make a study. */
+vec hidden_sum(emitter *e, vec x, unsigned y);
+
 /* ---- operations ---- */
 
 /* An operation of the loop dtype e->loop; operands that it has not are empty. */

@@ -8,23 +8,21 @@
  *   main:    while as many elements are left as an iteration takes
  *   masked:  until j = n, in the same code
  *
- * If the outputs cannot be aligned, head is n. The counter of the main loop goes through an empty piece of assembly: LLVM
- * then sees no induction in it, and has nothing to spend time on.
+ * If the outputs cannot be aligned, head is n.
  */
 #include "jit/llvm/loop.h"
 #include "jit/llvm/lanes.h"
 
 /* At most a vector of elements, from j to the end; returns the next j. */
 static vec write_masked(emitter *e, vec j, vec end) {
-    const vec all = index_constant(e, e->lanes);
-    place at = {.index = j, .rest = intrinsic2(e, "llvm.umin", i_sub(e, end, j), all)};
+        place at = {.index = j, .rest = intrinsic2(e, "llvm.umin", i_sub(e, end, j), index_constant(e, e->lanes))};
     write_values(e, &at);
     value results[NX_SEGMENT_OPERANDS];
     for (int k = 0; k < e->segment->output_count; k++) results[k] = result_of(e, k, &at);
     for (int k = 0; k < e->segment->output_count; k++) {
         store_elements(e, &e->memory[k], canonical_value(e, outputs_of(e)[k].dtype, results[k]), &at, false);
     }
-    return i_add(e, j, all);
+    return hidden_sum(e, j, e->lanes);
 }
 
 /* Elements up to which the address of an output is not aligned; n if it never is. */

@@ -166,7 +166,7 @@ static void copy_items(emitter *e, LLVMTypeRef item, vec count, vec to, vec to_s
     const vec k = LLVMBuildPhi(e->builder, int_type(e, 64), "");
     const vec v = load(e, item, bytes_behind(e, from, i_mul(e, k, from_step)), 1);
     store(e, v, bytes_behind(e, to, i_mul(e, k, to_step)), 1);
-    const vec next = i_add(e, k, index_constant(e, 1));
+    const vec next = hidden_sum(e, k, 1);
     LLVMBuildCondBr(e->builder, u_lt(e, next, count), loop, after);
     LLVMAddIncoming(k, (vec[]){index_constant(e, 0), next}, (LLVMBasicBlockRef[]){before, loop}, 2);
     LLVMPositionBuilderAtEnd(e->builder, after);

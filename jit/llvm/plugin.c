@@ -125,7 +125,9 @@ static nexpr_status make(const nx_segment *segment, nx_isa isa, nx_jit_product p
     NX_TRY(refuse_scarcity(segment, err));
     storage *s = calloc(1, sizeof *s);
     const LLVMTargetMachineRef machine = s ? target_machine(isa) : NULL;
-    const nexpr_status status = machine ? make_with(machine, segment, isa, product, s, ret, ret_bytes, err) : nx_fail_memory(err);
+    nexpr_status status = NEXPR_OK;
+    if (machine) status = make_with(machine, segment, isa, product, s, ret, ret_bytes, err);
+    else status = nx_fail_memory(err);
     free(s);
     return status;
 }

@@ -6,17 +6,20 @@
 #define REFUSE(...) return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, __VA_ARGS__)
 
 static nexpr_status refuse_counts(const nx_segment *s, nexpr_error *err) {
-    if (s->output_count < 1 || s->output_count + s->input_count > NX_SEGMENT_OPERANDS || s->value_count > NX_SEGMENT_VALUES) {
+    const int operands = s->output_count + s->input_count;
+    if (s->output_count < 1 || operands > NX_SEGMENT_OPERANDS || s->value_count > NX_SEGMENT_VALUES) {
         REFUSE("a compiled segment has 1 to %d operands and at most %d values", NX_SEGMENT_OPERANDS, NX_SEGMENT_VALUES);
     }
     return NEXPR_OK;
 }
 
 static nexpr_status refuse_operand(const nx_segment_operand *o, bool is_output, nexpr_error *err) {
-    const bool fits = is_output ? o->access == NX_ACCESS_BLOCK || o->access == NX_ACCESS_STREAM || o->access == NX_ACCESS_LANES
-                                : o->access == NX_ACCESS_SCALAR || o->access == NX_ACCESS_BLOCK ||
-                                      o->access == NX_ACCESS_STRIDED || o->access == NX_ACCESS_KNOWN;
-    if (o->dtype >= NEXPR_DTYPE_COUNT || !fits || (is_output && o->is_swapped)) REFUSE("operands of this kind are not compiled");
+    static const bool fits[2][NX_ACCESS_COUNT] = {
+        {[NX_ACCESS_SCALAR] = true, [NX_ACCESS_BLOCK] = true, [NX_ACCESS_STRIDED] = true, [NX_ACCESS_KNOWN] = true},
+        {[NX_ACCESS_BLOCK] = true, [NX_ACCESS_STREAM] = true, [NX_ACCESS_LANES] = true},
+    };
+    const bool is_kind = o->dtype < NEXPR_DTYPE_COUNT && o->access < NX_ACCESS_COUNT && !(is_output && o->is_swapped);
+    if (!is_kind || !fits[is_output][o->access]) REFUSE("operands of this kind are not compiled");
     if (o->access != NX_ACCESS_LANES) return NEXPR_OK;
     if (o->detail >= NX_REDUCER_COUNT) REFUSE("there is no such reducer");
     if (!find_step(o->detail, o->dtype)) {
@@ -60,7 +63,8 @@ static nexpr_status refuse_cast(const nx_segment *s, const nx_segment_value *v, 
 
 static nexpr_status refuse_value(const nx_segment *s, unsigned index, nexpr_error *err) {
     const nx_segment_value *v = &nx_segment_values(s)[index];
-    if (v->dtype >= NEXPR_DTYPE_COUNT || v->loop >= NEXPR_DTYPE_COUNT || v->arity > NX_MAX_ARITY) REFUSE("there is no such dtype");
+    const bool is_kind = v->dtype < NEXPR_DTYPE_COUNT && v->loop < NEXPR_DTYPE_COUNT && v->arity <= NX_MAX_ARITY;
+    if (!is_kind) REFUSE("there is no such dtype");
     for (int k = 0; k < v->arity; k++) {
         if (v->arg[k] >= s->input_count + index) REFUSE("an operand comes after its user");
     }

@@ -110,9 +110,10 @@ static void ten_thousand_pieces_leave_nothing(void **state) {
     enum { WINDOW = 100 };
     nx_code_pages pages[WINDOW] = {{0}};
     nx_code_arena arena;
+    failing_allocator counting;
     int mapped = 0;
     long resident = 0;
-    nx_code_arena_init(&arena, NULL);
+    nx_code_arena_init(&arena, failing_allocator_init(&counting, -1));
     for (int i = 0; i < 11000; i++) {
         nx_code_release(&arena, &pages[i % WINDOW]);
         pages[i % WINDOW] = make(&arena, (size_t)(i * 31 % 3 + (i % 97 == 0 ? 70 : 0)) * PAGE + 1, i);
@@ -121,7 +122,9 @@ static void ten_thousand_pieces_leave_nothing(void **state) {
     assert_in_range(mappings(), 0, mapped + 20);
     assert_in_range(resident_pages(), 0, resident + 256);
     for (int i = 0; i < WINDOW; i++) nx_code_release(&arena, &pages[i]);
+    assert_int_equal(counting.live_blocks, 1); /* a chunk is kept */
     nx_code_arena_free(&arena);
+    assert_int_equal(counting.live_blocks, 0);
 }
 
 static void large_code_has_a_mapping_of_its_own(void **state) {

@@ -47,6 +47,7 @@ static atomic_int inside;
 
 /* As with LLVM's destructors, nobody may be inside. */
 __attribute__((destructor)) static void end(void) {
+    if (FAKE == FAKE_SLOW) usleep(SLOW_MS * 500); /* somebody may come in */
     if (atomic_load(&inside)) _exit(FAKE_INSIDE);
 }
 

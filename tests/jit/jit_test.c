@@ -5,9 +5,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
 
+#include "jit/cache.h"
 #include "tests/jit/children.h"
 #include "tests/jit/maps.h"
 #include "tests/support/failing_allocator.h"
@@ -287,11 +289,34 @@ static void the_cache_is_bounded_and_keeps_what_is_used(void **state) {
     nx_jit_free(&jit);
 }
 
+static void codes_of_one_hash_are_told_apart(void **state) {
+    (void)state;
+    static nx_code_table table = {.limit = 1 << 20};
+    nx_code_arena arena;
+    test_segment s, other;
+    size_t bytes = nx_segment_bytes(segment_adding(&s, 1));
+    segment_adding(&other, 2);
+    nx_code_arena_init(&arena, NULL);
+    nx_code *code = nx_code_new(NULL, 5, NX_ISA_AVX2, &s.head, bytes);
+    nx_code_table_add(&table, code);
+    assert_ptr_equal(nx_code_table_find(&table, 5, NX_ISA_AVX2, &s.head, bytes), code);
+    assert_null(nx_code_table_find(&table, 5, NX_ISA_AVX512, &s.head, bytes));
+    assert_null(nx_code_table_find(&table, 5, NX_ISA_AVX2, &other.head, bytes));
+    assert_null(nx_code_table_find(&table, 5, NX_ISA_AVX2, &s.head, bytes - 1));
+    assert_null(nx_code_table_find(&table, 5 + NX_CODE_BUCKETS, NX_ISA_AVX2, &s.head, bytes));
+    nx_code_table_remove(&table, code);
+    assert_int_equal(table.bytes, 0);
+    nx_code_unref(NULL, &arena, code);
+    nx_code_arena_free(&arena);
+}
+
 static void code_that_is_used_no_more_grows_old(void **state) {
     (void)state;
     nx_jit *jit = jit_with_room(20 * 5000);
     source_of(jit, 6); /* the first one took the time to load the plug-in, too */
-    for (int k = 0; k < 20; k++) source_of(jit, 7);
+    for (int k = 0; k < 40; k++) source_of(jit, 7);
+    for (uint16_t i = 100; i < 140; i++) source_of(jit, i);
+    assert_int_equal(source_of(jit, 7), NX_JIT_FROM_MEMORY); /* for its uses; it is the oldest but one */
     for (uint16_t i = 0; i < 10000; i++) source_of(jit, (uint16_t)(100 + i));
     assert_int_equal(source_of(jit, 7), NX_JIT_FROM_COMPILER);
     nx_jit_free(&jit);
@@ -371,6 +396,34 @@ static void a_thread_that_cannot_start_is_a_reason(void **state) {
 }
 
 /* ----------------------------------------------------------------------------------------------------- threads -- */
+
+typedef struct counter {
+    nx_lock lock;
+    int count;
+} counter;
+
+static void *count_up(void *argument) {
+    counter *c = argument;
+    for (int i = 0; i < 20000; i++) {
+        nx_lock_take(&c->lock);
+        int count = c->count;
+        if (i % 64 == 0) sched_yield();
+        c->count = count + 1;
+        nx_lock_drop(&c->lock);
+    }
+    return NULL;
+}
+
+static void a_lock_is_held_by_one_and_nobody_is_forgotten(void **state) {
+    (void)state;
+    pthread_t threads[8];
+    counter c = {.count = 0};
+    alarm(PATIENCE);
+    for (int i = 0; i < 8; i++) assert_int_equal(pthread_create(&threads[i], NULL, count_up, &c), 0);
+    for (int i = 0; i < 8; i++) pthread_join(threads[i], NULL);
+    alarm(0);
+    assert_int_equal(c.count, 8 * 20000);
+}
 
 enum { THREADS = 6, ROUNDS = 300, NUMBERS = 40 };
 
@@ -481,10 +534,12 @@ int main(void) {
         cmocka_unit_test(kernels_outlive_the_jit_and_the_cache),
         cmocka_unit_test(freeing_drops_what_was_not_begun),
         cmocka_unit_test(the_cache_is_bounded_and_keeps_what_is_used),
+        cmocka_unit_test(codes_of_one_hash_are_told_apart),
         cmocka_unit_test(code_that_is_used_no_more_grows_old),
         cmocka_unit_test(ten_thousand_compilations_leave_nothing),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_thread_that_cannot_start_is_a_reason),
+        cmocka_unit_test(a_lock_is_held_by_one_and_nobody_is_forgotten),
         cmocka_unit_test(many_threads_may_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

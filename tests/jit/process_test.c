@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include "jit/core.h"
 #include "tests/jit/children.h"
 
 enum { FORKS = 40, HELD_NUMBER = 1 };
@@ -81,6 +82,27 @@ static void threads_of_a_child_may_ask_at_once(void **state) {
     (void)state;
     heritage h = make_heritage("good");
     if (CHILD_MAY_START_THREADS) assert_int_equal(child_exit_code(use_by_threads, &h), 0);
+    drop_heritage(&h);
+}
+
+static int use_after_held_lock(void *argument) {
+    heritage *h = argument;
+    REQUIRE(number_of(h->held) == HELD_NUMBER);
+    if (CHILD_MAY_START_THREADS) {
+        nx_jit_kernel *again = get(h->jit, HELD_NUMBER, true);
+        REQUIRE(nx_jit_info_of(again).source == NX_JIT_FROM_COMPILER && is_right(again, HELD_NUMBER));
+    }
+    drop_heritage(h);
+    return 0;
+}
+
+/* The table may be half changed. */
+static void what_was_locked_at_a_fork_is_forgotten(void **state) {
+    (void)state;
+    heritage h = make_heritage("good");
+    nx_compiler_lock(h.jit);
+    assert_int_equal(child_exit_code(use_after_held_lock, &h), 0);
+    nx_compiler_unlock(h.jit);
     drop_heritage(&h);
 }
 
@@ -225,6 +247,7 @@ int main(void) {
         cmocka_unit_test(a_library_that_compiles_is_not_unloaded),
         cmocka_unit_test(a_child_goes_on_where_the_parent_was),
         cmocka_unit_test(threads_of_a_child_may_ask_at_once),
+        cmocka_unit_test(what_was_locked_at_a_fork_is_forgotten),
         cmocka_unit_test(a_child_of_a_compiling_parent_does_not_compile),
         cmocka_unit_test(a_fork_at_any_moment_leaves_a_child_that_works),
     };

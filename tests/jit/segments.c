@@ -38,8 +38,8 @@ unsigned add_cast(builder *b, nexpr_dtype to, unsigned x) {
 }
 
 unsigned add_op(builder *b, nx_op op, nexpr_dtype loop, const unsigned *args) {
-    nx_segment_value v = {NX_NODE_OP, (uint8_t)nx_op_result_dtype(op, loop), (uint8_t)loop, nx_op_rows[op].arity, (uint16_t)op,
-                          {0}};
+    const uint8_t dtype = (uint8_t)nx_op_result_dtype(op, loop);
+    nx_segment_value v = {NX_NODE_OP, dtype, (uint8_t)loop, nx_op_rows[op].arity, (uint16_t)op, {0}};
     for (int k = 0; k < v.arity; k++) v.arg[k] = (uint16_t)args[k];
     return add_value(b, v);
 }
@@ -197,7 +197,8 @@ static char *value_array(unsigned index) {
     static char *all;
     enum { ARRAYS = NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS };
     if (!all) {
-        all = mmap(NULL, (size_t)ARRAYS * MAX_N * ITEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        all = mmap(NULL, (size_t)ARRAYS * MAX_N * ITEM, PROT_READ | PROT_WRITE, flags, -1, 0);
         assert_ptr_not_equal(all, MAP_FAILED);
     }
     return all + (size_t)index * MAX_N * ITEM;
@@ -269,13 +270,14 @@ static void name_result(const builder *b, unsigned output, char *to, size_t capa
     const nx_segment_value *v = index < b->input_count ? NULL : &b->values[index - b->input_count];
     char name[NX_NAME_MAX];
     if (!v) snprintf(to, capacity, "input %u", index);
-    else if (v->kind == NX_NODE_CAST) snprintf(to, capacity, "cast to %s of %s", nexpr_dtype_name(v->dtype), nexpr_dtype_name(v->loop));
-    else snprintf(to, capacity, "%s of %s", nx_op_name(v->op, name), nexpr_dtype_name(v->loop));
+    else if (v->kind == NX_NODE_OP) snprintf(to, capacity, "%s of %s", nx_op_name(v->op, name), nexpr_dtype_name(v->loop));
+    else snprintf(to, capacity, "cast to %s of %s", nexpr_dtype_name(v->dtype), nexpr_dtype_name(v->loop));
 }
 
-static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r, size_t i, const char *actual, const char *wanted) {
-    const size_t size = nexpr_dtype_size(b->outputs[output].dtype);
-    const nx_value is = get_value(b->outputs[output].dtype, actual, i), has_to_be = get_value(b->outputs[output].dtype, wanted, i);
+static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r, size_t i, const char *actual,
+                    const char *wanted) {
+    const nexpr_dtype dtype = b->outputs[output].dtype;
+    const nx_value is = get_value(dtype, actual, i), has_to_be = get_value(dtype, wanted, i);
     char name[64];
     name_result(b, output, name, sizeof name);
     for (unsigned k = 0; k < b->input_count && k < 8; k++) {
@@ -283,9 +285,11 @@ static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r,
         print_message("input %u (access %d): %016llx %016llx\n", k, b->inputs[k].access, (unsigned long long)x.bits[0],
                       (unsigned long long)x.bits[1]);
     }
-    fail_msg("output %u, %s, %s, n %zu, seed %llu, element %zu of %zu bytes: is %llx %llx, has to be %llx %llx", output, name,
-             nx_isa_name(isa), r->n, (unsigned long long)r->seed, i, size, (unsigned long long)is.bits[0],
-             (unsigned long long)is.bits[1], (unsigned long long)has_to_be.bits[0], (unsigned long long)has_to_be.bits[1]);
+    print_message("is         %016llx %016llx\nhas to be  %016llx %016llx\n", (unsigned long long)is.bits[0],
+                  (unsigned long long)is.bits[1], (unsigned long long)has_to_be.bits[0],
+                  (unsigned long long)has_to_be.bits[1]);
+    fail_msg("output %u, %s, %s, n %zu, seed %llu: element %zu", output, name, nx_isa_name(isa), r->n,
+             (unsigned long long)r->seed, i);
 }
 
 static void compare(const builder *b, unsigned output, nx_isa isa, const run *r, const operand *o, const char *lanes) {

@@ -37,9 +37,9 @@ unsigned add_input(builder *b, nexpr_dtype dtype, nx_access access, bool is_swap
 unsigned add_known(builder *b, nexpr_dtype dtype, unsigned known);
 unsigned add_cast(builder *b, nexpr_dtype to, unsigned x);
 unsigned add_op(builder *b, nx_op op, nexpr_dtype loop, const unsigned *args);
-void add_output(builder *b, nx_access access, unsigned value);
-void add_lanes(builder *b, nx_reducer reducer, unsigned value);
-nexpr_dtype dtype_of(const builder *b, unsigned value);
+void add_output(builder *b, nx_access access, unsigned index);
+void add_lanes(builder *b, nx_reducer reducer, unsigned index);
+nexpr_dtype dtype_of(const builder *b, unsigned index);
 /* The bytes, until the next call. */
 const nx_segment *finish(const builder *b);
 

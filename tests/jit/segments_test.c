@@ -3,7 +3,11 @@
  * Compiled segments against the kernels of the VM, bit for bit: every op that is inlined and every cast, on operands of
  * every kind; lanes; stores past the caches; and segments made at random.
  */
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/jit/segments.h"
 
@@ -295,7 +299,8 @@ static void add_random_op(builder *b, uint64_t *seed) {
 }
 
 static void build_random(builder *b, unsigned values, uint64_t *seed) {
-    static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED, NX_ACCESS_KNOWN};
+    static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED,
+                                         NX_ACCESS_KNOWN};
     *b = (builder){.output_count = 0};
     const unsigned inputs = 2 + (unsigned)below(seed, 6), outputs = 1 + (unsigned)below(seed, 4);
     add_input(b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
@@ -308,7 +313,8 @@ static void build_random(builder *b, unsigned values, uint64_t *seed) {
     while (b->value_count < values) add_random_op(b, seed);
     for (unsigned k = 0; k < outputs; k++) {
         const unsigned last = b->input_count + b->value_count - 1;
-        add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last - (unsigned)below(seed, k ? b->value_count : 1));
+        const unsigned behind = (unsigned)below(seed, k ? b->value_count : 1);
+        add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last - behind);
     }
 }
 
@@ -349,13 +355,14 @@ static void what_is_not_inlined_is_refused(void **state) {
 
 /* ---- products ---- */
 
+/* Whole vectors, and stores past the caches that are not cut in pieces. */
 static void texts_tell_ir_and_code(void **state) {
     (void)state;
     builder b = {.output_count = 0};
     const unsigned x = add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false), args[] = {x, x};
-    add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_add, NEXPR_FLOAT64, args));
+    add_output(&b, NX_ACCESS_STREAM, add_op(&b, NX_OP_add, NEXPR_FLOAT64, args));
     static const struct { nx_jit_product product; const char *wanted; } texts[] = {
-        {NX_JIT_IR_TEXT, "fadd <8 x double>"}, {NX_JIT_ASSEMBLY_TEXT, "%zmm"}};
+        {NX_JIT_IR_TEXT, "fadd <8 x double>"}, {NX_JIT_ASSEMBLY_TEXT, "vmovntpd\t%zmm"}};
     for (int i = 0; i < 2; i++) {
         void *bytes = NULL;
         size_t count = 0;
@@ -381,6 +388,76 @@ static void the_same_segment_gives_the_same_bytes(void **state) {
     }
 }
 
+/* ---- the process ---- */
+
+typedef struct product {
+    const nx_segment *segment;
+    void *bytes;
+    size_t count;
+} product;
+
+static void *make_often(void *state) {
+    product *p = state;
+    for (int i = 0; i < 20; i++) {
+        plugin()->release(p->bytes);
+        p->bytes = NULL;
+        if (plugin()->make(p->segment, NX_ISA_AVX2, NX_JIT_OBJECT, &p->bytes, &p->count, NULL)) return NULL;
+    }
+    return p;
+}
+
+static void threads_make_the_same_at_once(void **state) {
+    (void)state;
+    enum { THREADS = 4, ROOM = 1024 };
+    static _Alignas(8) char segments[THREADS][ROOM];
+    static builder b;
+    product made[THREADS], alone;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        build_casts(&b, NEXPR_INT8 + i, NX_ACCESS_BLOCK, false);
+        memcpy(segments[i], finish(&b), nx_segment_bytes(finish(&b)));
+        made[i] = (product){.segment = (const nx_segment *)segments[i]};
+        assert_int_equal(pthread_create(&threads[i], NULL, make_often, &made[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *done = NULL;
+        pthread_join(threads[i], &done);
+        assert_non_null(done);
+        alone = (product){.segment = made[i].segment};
+        assert_non_null(make_often(&alone));
+        assert_int_equal(alone.count, made[i].count);
+        assert_memory_equal(alone.bytes, made[i].bytes, alone.count);
+        plugin()->release(alone.bytes);
+        plugin()->release(made[i].bytes);
+    }
+}
+
+/* In a process of its own: 0 if it was refused for want of memory. */
+static int make_with_little_memory(const nx_segment *segment) {
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%llu", &pages) != 1) return 2;
+    fclose(file);
+    const struct rlimit limit = {pages * 4096 + (32 << 20), RLIM_INFINITY};
+    if (setrlimit(RLIMIT_AS, &limit)) return 3;
+    nexpr_error err = nexpr_error_init();
+    void *bytes = NULL;
+    size_t count = 0;
+    if (plugin()->make(segment, NX_ISA_AVX2, NX_JIT_OBJECT, &bytes, &count, &err) != NEXPR_UNSUPPORTED) return 4;
+    return strstr(err.message, "of memory are left") ? 0 : 5;
+}
+
+static void scarce_memory_is_a_refusal(void **state) {
+    (void)state;
+    builder b = {.output_count = 0};
+    add_output(&b, NX_ACCESS_BLOCK, add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false));
+    const pid_t child = fork();
+    if (child == 0) _exit(make_with_little_memory(finish(&b)));
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_op_gives_the_bits_of_its_kernel),
@@ -396,6 +473,8 @@ int main(void) {
         cmocka_unit_test(what_is_not_inlined_is_refused),
         cmocka_unit_test(texts_tell_ir_and_code),
         cmocka_unit_test(the_same_segment_gives_the_same_bytes),
+        cmocka_unit_test(threads_make_the_same_at_once),
+        cmocka_unit_test(scarce_memory_is_a_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
