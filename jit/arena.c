@@ -58,12 +58,13 @@ static uint64_t find_free(const nx_code_chunk *chunk, size_t pages) {
     return 0;
 }
 
-/* It begins writable because the system counts such memory as promised, and merges only mappings that agree in this: pages
- * whose rights change and change back become part of the mapping again. */
+/* It begins writable and is written to because the system merges only mappings that agree in both: pages whose rights change
+ * and change back become part of the mapping again. */
 static nexpr_status map_chunk(nx_code_chunk *chunk, nexpr_error *err) {
     size_t bytes = chunk->pages * PAGE;
     unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return fail(err);
+    *(volatile unsigned char *)base = 0;
     if (mprotect(base, bytes, PROT_READ | PROT_EXEC)) {
         nexpr_status status = fail(err);
         munmap(base, bytes);

@@ -97,7 +97,7 @@ static void pieces_do_not_touch_each_other(void **state) {
             pages[i] = make(&arena, (size_t)(i * 7919 % 5) * PAGE + 1, i);
         }
         for (int i = 0; i < COUNT; i++) assert_int_equal(call(&pages[i]), i);
-        assert_in_range(mappings() - before, 0, COUNT / 10); /* 64 pages are one mapping */
+        assert_in_range(mappings() - before, 0, 55); /* 64 pages, of 3000, are one mapping or less */
         for (int i = 1; i < COUNT; i += 2) nx_code_release(&arena, &pages[i]);
     }
     for (int i = 0; i < COUNT; i += 2) nx_code_release(&arena, &pages[i]);

@@ -310,16 +310,64 @@ static void codes_of_one_hash_are_told_apart(void **state) {
     nx_code_arena_free(&arena);
 }
 
+/* Code of the table that took so long to make. */
+static nx_code *add_code(nx_code_table *table, uint16_t number, uint64_t cost_ns) {
+    test_segment s;
+    size_t bytes = nx_segment_bytes(segment_adding(&s, number));
+    nx_code *code = nx_code_new(NULL, number, NX_ISA_AVX2, &s.head, bytes);
+    nx_code_table_add(table, code);
+    nx_code_table_made(table, code, cost_ns);
+    return code;
+}
+
+static bool is_there(const nx_code_table *table, uint16_t number) {
+    test_segment s;
+    size_t bytes = nx_segment_bytes(segment_adding(&s, number));
+    return nx_code_table_find(table, number, NX_ISA_AVX2, &s.head, bytes);
+}
+
+static void shrink(nx_code_table *table, size_t limit) {
+    nx_code_arena arena;
+    nx_code_arena_init(&arena, NULL);
+    for (nx_code *code = nx_code_table_shrink(table, limit), *next; code; code = next) {
+        next = code->next;
+        nx_code_unref(NULL, &arena, code);
+    }
+    nx_code_arena_free(&arena);
+}
+
+static void what_is_worth_least_goes_first(void **state) {
+    (void)state;
+    static nx_code_table table;
+    nx_code *used = add_code(&table, 1, 1000);
+    size_t each = table.bytes;
+    add_code(&table, 2, 1000);
+    add_code(&table, 3, 9000);
+    for (int i = 0; i < 4; i++) nx_code_table_use(&table, used);
+    shrink(&table, 3 * each);
+    assert_int_equal(table.bytes, 3 * each);
+    shrink(&table, 3 * each - 1);
+    assert_true(is_there(&table, 1) && !is_there(&table, 2) && is_there(&table, 3));
+    shrink(&table, each);
+    assert_true(!is_there(&table, 1) && is_there(&table, 3));
+    shrink(&table, 0);
+    assert_int_equal(table.bytes, 0);
+}
+
 static void code_that_is_used_no_more_grows_old(void **state) {
     (void)state;
-    nx_jit *jit = jit_with_room(20 * 5000);
-    source_of(jit, 6); /* the first one took the time to load the plug-in, too */
-    for (int k = 0; k < 40; k++) source_of(jit, 7);
-    for (uint16_t i = 100; i < 140; i++) source_of(jit, i);
-    assert_int_equal(source_of(jit, 7), NX_JIT_FROM_MEMORY); /* for its uses; it is the oldest but one */
-    for (uint16_t i = 0; i < 10000; i++) source_of(jit, (uint16_t)(100 + i));
-    assert_int_equal(source_of(jit, 7), NX_JIT_FROM_COMPILER);
-    nx_jit_free(&jit);
+    static nx_code_table table;
+    nx_code *used = add_code(&table, 0, 1000);
+    size_t each = table.bytes;
+    for (int i = 1; i < 10; i++) nx_code_table_use(&table, used);
+    for (uint16_t i = 1; i < 200; i++) {
+        add_code(&table, i, 1000);
+        shrink(&table, 4 * each);
+        if (i == 20) assert_true(is_there(&table, 0));
+    }
+    assert_false(is_there(&table, 0));
+    assert_true(is_there(&table, 199));
+    shrink(&table, 0);
 }
 
 static void ten_thousand_compilations_leave_nothing(void **state) {
@@ -535,6 +583,7 @@ int main(void) {
         cmocka_unit_test(freeing_drops_what_was_not_begun),
         cmocka_unit_test(the_cache_is_bounded_and_keeps_what_is_used),
         cmocka_unit_test(codes_of_one_hash_are_told_apart),
+        cmocka_unit_test(what_is_worth_least_goes_first),
         cmocka_unit_test(code_that_is_used_no_more_grows_old),
         cmocka_unit_test(ten_thousand_compilations_leave_nothing),
         cmocka_unit_test(every_allocation_may_fail),
