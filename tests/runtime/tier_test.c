@@ -253,6 +253,8 @@ static void exit_during_a_compilation(void **state) {
             arrays x = arrays_of(N);
             nexpr *e = compile(i & 1 ? "sqrt(" LONG ")/(1+sqrt(a*a+b*b))" : LONG, F64, F64, F64);
             evaluate_into(e, NULL, &x, x.r);
+            nexpr_free(&e);
+            arrays_free(&x);
             if (i & 2) nexpr_context_free_default();
             exit(0);
         }
