@@ -60,7 +60,7 @@ static unsigned lane_vectors(const emitter *e) {
 shape shape_of(const emitter *e) {
     const unsigned work = work_of(e), all = NX_LANES / e->lanes;
     shape s = {.has_lanes = has_access(e->segment, NX_ACCESS_LANES), .has_streams = false};
-    s.unroll = has_access(e->segment, NX_ACCESS_STRIDED) ? 1 : work <= 8 ? 4 : work <= 20 ? 2 : 1;
+    s.unroll = has_access(e->segment, NX_ACCESS_STRIDED) ? 1 : work <= 8 ? 4 : work <= 48 ? 2 : 1;
     s.lanes_in_registers = s.has_lanes && lane_vectors(e) <= MAX_LANE_VECTORS && work * all <= MAX_LANE_WORK;
     if (s.lanes_in_registers || (s.has_lanes && s.unroll > all)) s.unroll = all;
     for (int k = 0; k < e->segment->output_count; k++) {

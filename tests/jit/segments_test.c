@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "jit/jit.h"
 #include "tests/jit/segments.h"
 
 #define EACH_ISA(isa) for (nx_isa isa = NX_ISA_AVX2; isa <= NX_ISA_AVX512; isa++)
@@ -447,6 +448,25 @@ static int make_with_little_memory(const nx_segment *segment) {
     return strstr(err.message, "of memory are left") ? 0 : 5;
 }
 
+/* By the library that loads it, from the file that is installed. */
+static void the_plugin_serves_the_library(void **state) {
+    (void)state;
+    nexpr_error err = nexpr_error_init();
+    nx_jit *jit = NULL;
+    nx_jit_kernel *kernel = NULL;
+    builder b = {.output_count = 0};
+    const unsigned x = add_input(&b, NEXPR_INT32, NX_ACCESS_BLOCK, false), args[] = {x, x};
+    add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_multiply, NEXPR_INT32, args));
+    assert_int_equal(nx_jit_new(NULL, &(nx_jit_options){.disk_cache = "", .plugin = PLUGIN}, &jit, &err), NEXPR_OK);
+    assert_int_equal(nx_jit_get(jit, finish(&b), NX_ISA_AVX2, true, &kernel, &err), NEXPR_OK);
+    if (!nx_jit_entry(kernel)) fail_msg("%s", nx_jit_info_of(kernel).reason);
+    int32_t elements[] = {1, -2, 3, 4, 5, 6, 7, 8, 9, 46341}, squares[10];
+    nx_jit_entry(kernel)(10, (char *[]){(char *)squares, (char *)elements}, NULL);
+    for (int i = 0; i < 10; i++) assert_int_equal(squares[i], (int32_t)((uint32_t)elements[i] * (uint32_t)elements[i]));
+    nx_jit_release(&kernel);
+    nx_jit_free(&jit);
+}
+
 static void scarce_memory_is_a_refusal(void **state) {
     (void)state;
     builder b = {.output_count = 0};
@@ -475,6 +495,7 @@ int main(void) {
         cmocka_unit_test(the_same_segment_gives_the_same_bytes),
         cmocka_unit_test(threads_make_the_same_at_once),
         cmocka_unit_test(scarce_memory_is_a_refusal),
+        cmocka_unit_test(the_plugin_serves_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
