@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to compile a segment, and to move bytes from and to memory, in nanoseconds; below which a run is not
- * measured, but estimated; and after which time a rate is one. */
+/* What it takes to compile a segment, and, unless some run took less, to move a byte from or to memory, in nanoseconds; below
+ * which a run is not measured, but estimated; and after which time a rate is one. */
 #define COMPILE_NS 3e6
-#define MEMORY_NS_PER_BYTE 0.05
+#define MEMORY_NS_PER_BYTE 0.03
 #define MEASURED_NS 20e3
 #define WARM_SECONDS 1e-3
 
@@ -32,11 +32,33 @@ static double bill(const nx_nest *nest) {
     return 2 * COMPILE_NS * (nest->tier ? nest->tier->count : 1);
 }
 
-/* Nanoseconds per element of machine code, with so many threads at it. */
-static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest) {
-    const double work = nx_vm_compiled_ns_per_item(nest->code) / plan->worker_count;
-    const double memory = nx_nest_bytes_per_item(nest) * MEMORY_NS_PER_BYTE / (plan->worker_count > 1 ? 2 : 1);
-    return work > memory ? work : memory;
+/* What was measured of the bandwidth so far: by one thread, or by several. */
+static _Atomic int64_t *bandwidth_of(const nexpr_plan *plan) {
+    return &plan->context->memory_ns_per_gib[plan->worker_count > 1];
+}
+
+/* Nanoseconds that the bytes of an element that come from memory take at the best bandwidth that is known. */
+static double memory_rate(const nexpr_plan *plan, const nx_nest *nest) {
+    const int64_t measured = atomic_load_explicit(bandwidth_of(plan), memory_order_relaxed);
+    const double assumed = MEMORY_NS_PER_BYTE / (plan->worker_count > 1 ? 2 : 1), best = (double)measured * 0x1p-30;
+    return nx_nest_bytes_per_item(nest) * (measured && best < assumed ? best : assumed);
+}
+
+static void note_bandwidth(const nexpr_plan *plan, const nx_nest *nest, double ns) {
+    const double bytes = nx_nest_bytes_per_item(nest) * (double)nest->count;
+    if (bytes <= 0) return;
+    const int64_t now = (int64_t)(ns / bytes * 0x1p30) + 1;
+    int64_t best = atomic_load_explicit(bandwidth_of(plan), memory_order_relaxed);
+    while ((!best || now < best) && !atomic_compare_exchange_weak(bandwidth_of(plan), &best, now)) continue;
+}
+
+/* Nanoseconds per element of machine code, where the VM takes `rate`. In memory it goes at the speed of that, or of the
+ * operations; in a cache by what both are estimated to take. */
+static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest, double rate) {
+    const double compiled = nx_vm_compiled_ns_per_item(nest->code), share = compiled / nx_vm_ns_per_item(nest->code);
+    const double memory = memory_rate(plan, nest), work = compiled / plan->worker_count;
+    if (memory > 0) return work > memory ? work : memory;
+    return share < 1 ? share * rate : rate;
 }
 
 static int64_t gain_of(const nexpr_plan *plan) {
@@ -56,22 +78,23 @@ void nx_choose_before(nexpr_plan *plan, nx_nest *nest) {
 
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds) {
     const double rate = seconds * 1e9 / (double)done, left = (double)(nest->count - done);
-    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest)) <= bill(nest)) return;
+    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest, rate)) <= bill(nest)) return;
     nx_tier_request(nest->tier, plan->context->jit, false);
 }
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
-    return plan->backend == NEXPR_BACKEND_AUTO && !nx_tier_code(nest->tier) && nx_nest_estimate(nest) > MEASURED_NS;
+    return plan->backend == NEXPR_BACKEND_AUTO && nx_nest_estimate(nest) > MEASURED_NS;
 }
 
 void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds) {
-    if (plan->backend != NEXPR_BACKEND_AUTO || (nest->tier && nx_tier_code(nest->tier))) return;
-    const double ns = seconds < 0 ? nx_nest_estimate(nest) : seconds * 1e9;
-    const double gain = ns - (double)nest->count * compiled_rate(plan, nest);
+    if (seconds > 0) note_bandwidth(plan, nest, seconds * 1e9);
+    if (plan->backend != NEXPR_BACKEND_AUTO || nx_tier_code(nest->tier)) return;
+    const double ns = seconds < 0 ? nx_nest_estimate(nest) : seconds * 1e9, count = (double)nest->count;
+    const double gain = ns - count * compiled_rate(plan, nest, ns / count);
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
 }
 
 nx_choice nx_choose_explain(const nexpr_plan *plan, const nx_nest *nest) {
-    const double memory = nx_nest_bytes_per_item(nest) * MEMORY_NS_PER_BYTE;
-    return (nx_choice){(double)gain_of(plan) * 1e-6, bill(nest) * 1e-6, memory > nx_vm_compiled_ns_per_item(nest->code)};
+    const double work = nx_vm_compiled_ns_per_item(nest->code) / plan->worker_count;
+    return (nx_choice){(double)gain_of(plan) * 1e-6, bill(nest) * 1e-6, memory_rate(plan, nest) > work};
 }

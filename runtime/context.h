@@ -37,6 +37,7 @@ struct nexpr_context {
     nx_jit *jit;
     nexpr_backend backend;
     nx_report report;
+    _Atomic int64_t memory_ns_per_gib[2]; /* of the fastest run over memory so far, by one thread and by several; 0: none */
 };
 
 /* The context itself, or the default one for NULL. Thread-safe. */
