@@ -506,7 +506,9 @@ static double moved_bytes(const linker *l) {
     for (uint32_t i = 0; i < l->program->input_count; i++) {
         if (l->inputs[i].phase == NX_PHASE_BLOCK) bytes += l->inputs[i].size;
     }
-    for (uint32_t r = 0; r < l->program->result_count; r++) bytes += (double)nexpr_dtype_size(l->layout->outputs[r].dtype);
+    for (uint32_t r = 0; r < l->program->result_count; r++) {
+        if (!l->layout->outputs[r].is_folded) bytes += (double)nexpr_dtype_size(l->layout->outputs[r].dtype);
+    }
     return bytes;
 }
 
