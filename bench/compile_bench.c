@@ -6,6 +6,9 @@
  * before. Where there is a limit it is printed beside the figure.
  *
  *   compile_bench [--quick] [--json FILE]
+ *   compile_bench --soak COUNT
+ *
+ * The second compiles and drops so many kernels, and fails if the process has grown from the first half to the second.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -177,6 +180,60 @@ static void measure_cold(report *r, int ops, int turns, unsigned seed) {
     tell(r, "cold process, kernel on disk", ops, median_us(on_disk, turns), 0);
 }
 
+/* ---------------------------------------------------------------------------------------------------------- soak -- */
+
+enum { KERNELS_PER_CONTEXT = 50, SOAK_OPS = 8, MOST_MAPPINGS = 4, MOST_KIB = 2048 };
+
+/* What the process has. */
+typedef struct extent {
+    int mappings;
+    long kib;
+} extent;
+
+static extent measure_extent(void) {
+    extent e = {0};
+    long pages = 0;
+    FILE *maps = fopen("/proc/self/maps", "re"), *memory = fopen("/proc/self/statm", "re");
+    if (!maps || !memory || fscanf(memory, "%*d %ld", &pages) != 1) die("/proc/self", "cannot be read");
+    for (int byte; (byte = getc(maps)) != EOF;) e.mappings += byte == '\n';
+    fclose(maps);
+    fclose(memory);
+    e.kib = pages * (sysconf(_SC_PAGESIZE) / 1024);
+    return e;
+}
+
+static extent tell_extent(const char *when, int count) {
+    const extent e = measure_extent();
+    printf("%-6s %6d kernels  %4d mappings  %7ld KiB resident\n", when, count, e.mappings, e.kib);
+    fflush(stdout);
+    return e;
+}
+
+/* Kernels first to last - 1, those that differ in their text. */
+static void compile_kernels(int first, int last) {
+    char text[MAX_TEXT];
+    while (first < last) {
+        nexpr_context *context = make_context(NEXPR_BACKEND_JIT);
+        for (int i = 0; i < KERNELS_PER_CONTEXT && first < last; i++, first++) {
+            draw_text(SOAK_OPS, (unsigned)first * 2654435761u + 1, text);
+            call_first(context, text);
+        }
+        nexpr_context_free(&context);
+    }
+}
+
+/* What a process takes for the first kernels is for good, so the halves are compared. */
+static void soak(int count) {
+    const int half = count / 2;
+    tell_extent("start", 0);
+    compile_kernels(0, half);
+    const extent before = tell_extent("half", half);
+    compile_kernels(half, count);
+    const extent after = tell_extent("end", count);
+    if (after.mappings > before.mappings + MOST_MAPPINGS) die("soak", "mappings are left behind");
+    if (after.kib > before.kib + MOST_KIB) die("soak", "memory is left behind");
+}
+
 /* A folder of its own for the kernels on disk. */
 static void move_cache(char *folder) {
     if (!mkdtemp(folder) || setenv("XDG_CACHE_HOME", folder, 1)) die(folder, strerror(errno));
@@ -191,17 +248,20 @@ static void remove_cache(const char *folder) {
 int main(int argc, char **argv) {
     if (argc == 5 && !strcmp(argv[1], "--once")) return call_once(argv[2], argv[3], argv[4]);
     bool quick = false;
+    int soak_count = 0;
     report r = {0};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick")) quick = true;
         else if (!strcmp(argv[i], "--json") && i + 1 < argc) r.json = fopen(argv[++i], "w");
-        else die(argv[i], "usage: compile_bench [--quick] [--json FILE]");
+        else if (!strcmp(argv[i], "--soak") && i + 1 < argc) soak_count = atoi(argv[++i]);
+        else die(argv[i], "usage: compile_bench [--quick] [--json FILE] [--soak COUNT]");
     }
     char folder[] = "/tmp/compile_bench.XXXXXX";
     move_cache(folder);
     for (int i = 0; i < ITEMS; i++) a[i] = 1 + i * 1e-4, b[i] = 1 - i * 1e-4, c[i] = i * 1e-4;
     if (r.json) fprintf(r.json, "[");
-    for (int s = 0; s < SIZES; s++) {
+    if (soak_count) soak(soak_count);
+    for (int s = 0; s < SIZES && !soak_count; s++) {
         measure_vm(&r, sizes[s], quick ? 3 : MOST_TURNS);
         measure_warm(&r, sizes[s], quick ? 2 : MOST_TURNS, 5000);
         measure_cold(&r, sizes[s], quick ? 1 : COLD_TURNS, 9000);

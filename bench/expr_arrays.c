@@ -178,6 +178,7 @@ static bool is_matrix(bench_layout layout) {
 static void choose_results(bench_arrays *arrays) {
     switch (arrays->row->layout) {
     case LAYOUT_TOTAL: arrays->results = (size_t)arrays->row->results; break;
+    case LAYOUT_PAIR: arrays->results = 2 * arrays->n; break;
     case LAYOUT_COLUMN_TOTALS: arrays->results = arrays->columns; break;
     case LAYOUT_ROW_TOTALS: arrays->results = arrays->rows; break;
     case LAYOUT_INNER: arrays->results = (arrays->rows - 2) * (arrays->columns - 2); break;
@@ -204,12 +205,13 @@ static bool choose_shape(bench_arrays *arrays, size_t n) {
     return arrays->results > 0;
 }
 
-/* Whatever the result's length, its memory has room for n elements and one more. */
+/* Whatever the result's length, its memory has room for n elements of each and one more. */
 static void shape_output(bench_arrays *arrays) {
     bench_operand *output = &arrays->output;
     output->shape[0] = (int64_t)arrays->results;
     switch (arrays->row->layout) {
     case LAYOUT_TOTAL: output->array.ndim = 0; break;
+    case LAYOUT_PAIR: output->shape[0] = (int64_t)arrays->n; break;
     case LAYOUT_COLUMN_TOTALS:
     case LAYOUT_ROW_TOTALS: break;
     case LAYOUT_INNER: set_matrix(output, arrays->rows - 2, arrays->columns - 2); break;
@@ -221,7 +223,7 @@ static void shape_output(bench_arrays *arrays) {
 bool bench_arrays_make(bench_arrays *arrays, const bench_row *row, size_t n, bool stagger) {
     *arrays = (bench_arrays){.row = row};
     if (!choose_shape(arrays, n)) return false;
-    make_operand(arrays, &arrays->output, row->result, arrays->n + 1, BENCH_MAX_INPUTS, stagger);
+    make_operand(arrays, &arrays->output, row->result, arrays->n * (size_t)row->results + 1, BENCH_MAX_INPUTS, stagger);
     shape_output(arrays);
     for (int k = 0; k < BENCH_MAX_INPUTS && row->inputs[k] != dtype_none; k++) {
         size_t count = count_elements(arrays, k), read = row->layout == LAYOUT_STRIDED ? arrays->n : count;

@@ -15,7 +15,7 @@ typedef struct bench_operand {
 typedef struct bench_arrays {
     const bench_row *row;
     size_t rows, columns, n; /* n = rows * columns */
-    size_t results;          /* elements of the result, or numbers */
+    size_t results;          /* elements of all results, or numbers */
     int input_count;
     bench_operand input[BENCH_MAX_INPUTS], output;
     bench_operand plain;                  /* LAYOUT_TRANSPOSED_PLAIN: the first input in C order */

@@ -26,6 +26,9 @@ enum { HAS_PLAIN, HAS_MATH64, HAS_MATH32, HAS_INLINED64, HAS_INLINED32 };
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula)                                    \
     {#name, text, note, LAYOUT_##layout, columns, HAS_##kind, dtype_##result, {dtype_##a, dtype_##b, dtype_##c}, \
      bench_strict_##name, bench_fast_##name, 1, 0},
+#define PAIR_ROW(name, text, note, p_is, q_is, first, second)                                                          \
+    {#name, text, note, LAYOUT_PAIR, 0, HAS_MATH64, dtype_f64, {dtype_f64, dtype_f64, dtype_f64}, bench_strict_##name, \
+     bench_fast_##name, 2, 0},
 #define REDUCE_ROW(name, text, note, layout, results, result, a, b, bound)                           \
     {#name, text, note, LAYOUT_##layout, 0, false, dtype_##result, {dtype_##a, dtype_##b, dtype_none}, \
      bench_strict_##name, bench_fast_##name, results, bound},
@@ -118,7 +121,8 @@ static void run_plan(void *user) {
     measurement *m = user;
     nexpr_error err = nexpr_error_init();
     const nexpr_array *output = &m->arrays.output.array;
-    char *first = output->data, *second = first + nexpr_dtype_size(output->dtype);
+    const size_t each = m->arrays.results / (size_t)m->row->results;
+    char *first = output->data, *second = first + each * nexpr_dtype_size(output->dtype);
     void *const outputs[BENCH_MAX_RESULTS] = {first, second};
     if (nexpr_plan_run(m->plan, m->arrays.data, outputs, &err)) die(m->row->text, err.message);
 }

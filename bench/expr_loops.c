@@ -116,6 +116,33 @@ enum { TILE_ROWS = 32, TILE_COLUMNS = 8 };
 #define LOOPS_INLINED32(...)
 #endif
 
+#if CAT(IS_, BENCH_BUILD, )
+#define PAIR_LOOP(pragma, p_is, q_is, first, second) \
+    typedef double row_item;                         \
+    pragma for (size_t i = 0; i < n; i++) {          \
+        const double x = a[i], y = b[i], z = c[i];   \
+        const double p = p_is, q = q_is;             \
+        r[i] = first;                                \
+        s[i] = second;                               \
+    }
+#define PAIR_ARGUMENTS                                                                                    \
+    size_t n, double *restrict r, double *restrict s, const double *restrict a, const double *restrict b, \
+        const double *restrict c
+#define PAIR_ROW(name, text, note, p_is, q_is, first, second)                                                 \
+    static void name##_serial(PAIR_ARGUMENTS) {                                                               \
+        PAIR_LOOP(, p_is, q_is, first, second)                                                                \
+    }                                                                                                         \
+    static void name##_parallel(PAIR_ARGUMENTS) {                                                             \
+        PAIR_LOOP(PARALLEL_ELEMENTS, p_is, q_is, first, second)                                               \
+    }                                                                                                         \
+    void LOOP_NAME(name)(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) {    \
+        const size_t n = rows * columns;                                                                      \
+        (parallel ? name##_parallel : name##_serial)(n, r, (double *)r + n, inputs[0], inputs[1], inputs[2]); \
+    }
+#else
+#define PAIR_ROW(...)
+#endif
+
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula) \
     LOOPS_##kind(name, layout, item_##result, item_##a, item_##b, item_##c, (formula))
 #include "bench/expr_rows.def"

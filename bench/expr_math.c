@@ -37,7 +37,7 @@ typedef enum how { CALLED, INLINED } how;
 #define PARTS_1(is_usual, part, rare) ~, (*usual &= is_usual(v), part(v))
 #define PARTS_2(is_usual, part, rare) ~, (*usual &= is_usual(v, w), part(v, w))
 #define FUNCTION_1(op)                                                                                \
-    static __attribute__((noinline, unused)) element_vector called_##op(element_vector x) {           \
+    static __attribute__((noinline, unused, const)) element_vector called_##op(element_vector x) {           \
         return NARROW(real_##op(WIDE(x)));                                                            \
     }                                                                                                 \
     VEC_FN element_vector apply_##op(element_vector x, how in, __attribute__((unused)) bool *usual) { \
@@ -57,6 +57,7 @@ FUNCTION_1(cos)
 FUNCTION_1(log)
 FUNCTION_1(exp)
 FUNCTION_1(tanh)
+FUNCTION_1(erf)
 FUNCTION_2(arctan2)
 FUNCTION_2(power)
 
@@ -67,6 +68,8 @@ FUNCTION_2(power)
 #define log(x) apply_log(x, in, usual)
 #define exp(x) apply_exp(x, in, usual)
 #define tanh(x) apply_tanh(x, in, usual)
+#define erf(x) apply_erf(x, in, usual)
+#define sqrt(x) v_sqrt(x)
 #define atan2(x, y) apply_arctan2(x, y, in, usual)
 #define pow(x, y) apply_power(x, y, in, usual)
 
@@ -107,6 +110,44 @@ VEC_FN void compute_tail(row_formula *f, size_t n, T *r, const T *a, const T *b)
         (parallel ? name##_parallel : name##_serial)(n, whole, r, inputs[0], inputs[1]);                              \
     }
 
+/* Two results of three inputs, always with calls. */
+#define PAIR_LOOP(pragma, name)                                                                         \
+    pragma for (size_t i = 0; i < whole; i += STEP) {                                                   \
+        name##_formula(load_elements(a + i), load_elements(b + i), load_elements(c + i), r + i, s + i); \
+    }                                                                                                   \
+    if (whole < n) name##_tail(n - whole, r + whole, s + whole, a + whole, b + whole, c + whole);
+
+#define PAIR_ARGUMENTS T *restrict r, T *restrict s, const T *restrict a, const T *restrict b, const T *restrict c
+#define PAIR_LOOPS(name, p_is, q_is, first, second)                                                            \
+    VEC_FN void name##_formula(element_vector x, element_vector y, element_vector z, T *r, T *s) {             \
+        const how in = CALLED;                                                                                 \
+        bool *const usual = NULL;                                                                              \
+        const element_vector p = p_is, q = q_is;                                                               \
+        const element_vector one = first, two = second;                                                        \
+        memcpy(r, &one, sizeof one);                                                                           \
+        memcpy(s, &two, sizeof two);                                                                           \
+    }                                                                                                          \
+    static __attribute__((noinline)) void name##_tail(size_t n, PAIR_ARGUMENTS) {                              \
+        T x[STEP], y[STEP], z[STEP], one[STEP], two[STEP];                                                     \
+        pad(x, a, n, STEP);                                                                                    \
+        pad(y, b, n, STEP);                                                                                    \
+        pad(z, c, n, STEP);                                                                                    \
+        name##_formula(load_elements(x), load_elements(y), load_elements(z), one, two);                        \
+        memcpy(r, one, n * sizeof(T));                                                                         \
+        memcpy(s, two, n * sizeof(T));                                                                         \
+    }                                                                                                          \
+    static void name##_serial(size_t n, size_t whole, PAIR_ARGUMENTS) {                                        \
+        PAIR_LOOP(, name)                                                                                      \
+    }                                                                                                          \
+    static void name##_parallel(size_t n, size_t whole, PAIR_ARGUMENTS) {                                      \
+        PAIR_LOOP(_Pragma("omp parallel for"), name)                                                           \
+    }                                                                                                          \
+    void bench_strict_##name(bool parallel, size_t rows, size_t columns, void *r, const void *const *inputs) { \
+        const size_t n = rows * columns, whole = n - n % STEP;                                                 \
+        T *const s = (T *)r + n;                                                                               \
+        (parallel ? name##_parallel : name##_serial)(n, whole, r, s, inputs[0], inputs[1], inputs[2]);         \
+    }
+
 #define LOOPS_PLAIN(...)
 #define LOOPS_CALLED(name, formula) LOOPS(name, CALLED, formula)
 #define LOOPS_INLINED(name, formula) LOOPS(name, INLINED, formula)
@@ -115,7 +156,9 @@ VEC_FN void compute_tail(row_formula *f, size_t n, T *r, const T *a, const T *b)
 #define LOOPS_INLINED32 LOOPS_INLINED
 #define LOOPS_MATH64(...)
 #define LOOPS_INLINED64(...)
+#define PAIR_ROW(...)
 #else
+#define PAIR_ROW(name, text, note, p_is, q_is, first, second) PAIR_LOOPS(name, p_is, q_is, first, second)
 #define LOOPS_MATH32(...)
 #define LOOPS_INLINED32(...)
 #define LOOPS_MATH64 LOOPS_CALLED

@@ -45,6 +45,7 @@ typedef enum bench_layout {
     LAYOUT_FRESH,            /* a new output for every call, freed behind it; in C from malloc */
     LAYOUT_FRESH_REUSED,     /* the same; the loops in C write to one output again and again */
     LAYOUT_FRESH_CACHED,     /* the same with nexpr's cache of buffers */
+    LAYOUT_PAIR,             /* two results, one behind the other */
     /* Those of reduce_rows.def. A matrix is a square, as nearly as may be. */
     LAYOUT_TOTAL,            /* the result is a number, or two of them */
     LAYOUT_COLUMN_TOTALS,    /* of a matrix: one number per column */
@@ -71,11 +72,12 @@ typedef struct bench_row {
     bool has_math;
     int result, inputs[BENCH_MAX_INPUTS]; /* dtypes, dtype_none for no input */
     bench_loop *strict, *fast;
-    int results;  /* numbers that the text gives; else 1 */
+    int results;  /* numbers or arrays that the text gives */
     double bound; /* how far the strict loop's answer may be from nexpr's, relative; 0: not at all */
 } bench_row;
 
 #define ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
+#define PAIR_ROW ROW
 #include "bench/expr_rows.def"
 #define REDUCE_ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
 #include "bench/reduce_rows.def"
