@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to compile a segment, and to move bytes from and to memory, in nanoseconds; below which a run is not
- * measured, but estimated; and after which time a rate is one. */
+/* What it takes to compile a segment, and to move bytes from and to memory, in nanoseconds; to run no elements, and to look
+ * at the clock; from which on each run is looked at, not one of so many; and after which time a rate is one. */
 #define COMPILE_NS 3e6
 #define MEMORY_NS_PER_BYTE 0.05
-#define MEASURED_NS 20e3
+#define RUN_NS 75
+#define LONG_NS 20e3
+#define SHORT_RUNS 16
 #define WARM_SECONDS 1e-3
 
 static nexpr_backend find_backend(void) {
@@ -26,6 +28,16 @@ static nexpr_backend find_backend(void) {
 nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend asked) {
     if (asked == NEXPR_BACKEND_AUTO) asked = context->backend;
     return asked == NEXPR_BACKEND_AUTO ? find_backend() : asked;
+}
+
+void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
+    const bool is_first = nest->runs == 0;
+    if (plan->backend != NEXPR_BACKEND_AUTO || is_first || nest->is_long) {
+        nest->runs = 1;
+        nest->weight = plan->backend != NEXPR_BACKEND_VM;
+        return;
+    }
+    nest->weight = nest->runs++ % SHORT_RUNS ? 0 : SHORT_RUNS;
 }
 
 static double bill(const nx_nest *nest) {
@@ -61,13 +73,17 @@ void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done,
 }
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
-    return plan->backend == NEXPR_BACKEND_AUTO && !nx_tier_code(nest->tier) && nx_nest_estimate(nest) > MEASURED_NS;
+    return plan->backend == NEXPR_BACKEND_AUTO && !nx_tier_code(nest->tier);
 }
 
-void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds) {
-    if (plan->backend != NEXPR_BACKEND_AUTO || (nest->tier && nx_tier_code(nest->tier))) return;
-    const double ns = seconds < 0 ? nx_nest_estimate(nest) : seconds * 1e9;
-    const double gain = ns - (double)nest->count * compiled_rate(plan, nest);
+/* A short run that took unlikely long was interrupted. */
+void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
+    if (nest->tier && nx_tier_code(nest->tier)) return;
+    const double estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
+    double ns = seconds * 1e9;
+    nest->is_long = estimate > LONG_NS;
+    if (nest->weight > 1 && ns > most) ns = most;
+    const double gain = (ns - RUN_NS - (double)nest->count * compiled_rate(plan, nest)) * nest->weight;
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
 }
 
