@@ -11,6 +11,13 @@
 #define RUN_NS 75
 #define LONG_NS 20e3
 #define SHORT_RUNS 16
+
+/* After so many measured runs of machine code it is left if the VM was faster by more than this. */
+#define TRIALS 8
+#define SLOWER 1.03
+
+/* A run that takes so long at most has its elements in the first cache, where machine code is twice as fast. */
+#define NEAR_NS 400
 #define WARM_SECONDS 1e-3
 
 static nexpr_backend find_backend(void) {
@@ -46,7 +53,8 @@ static double bill(const nx_nest *nest) {
 
 /* Nanoseconds per element of machine code, with so many threads at it. */
 static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest) {
-    const double work = nx_vm_compiled_ns_per_item(nest->code) / plan->worker_count;
+    const double one = nx_vm_compiled_ns_per_item(nest->code);
+    const double work = ((double)nest->count * one < NEAR_NS ? one / 2 : one) / plan->worker_count;
     const double memory = nx_nest_bytes_per_item(nest) * MEMORY_NS_PER_BYTE / (plan->worker_count > 1 ? 2 : 1);
     return work > memory ? work : memory;
 }
@@ -73,14 +81,29 @@ void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done,
 }
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
-    return plan->backend == NEXPR_BACKEND_AUTO && !nx_tier_code(nest->tier);
+    if (plan->backend != NEXPR_BACKEND_AUTO) return false;
+    return nest->compiled_runs < TRIALS || !nx_tier_code(nest->tier);
+}
+
+static void note_least(double *least, double ns) {
+    if (*least == 0 || ns < *least) *least = ns;
+}
+
+static void try_out(nx_nest *nest, double ns) {
+    note_least(&nest->compiled_ns, ns);
+    if (++nest->compiled_runs < TRIALS || nest->vm_ns == 0) return;
+    if (nest->compiled_ns > SLOWER * nest->vm_ns) nx_tier_leave(nest->tier);
 }
 
 /* A short run that took unlikely long was interrupted. */
 void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
-    if (nest->tier && nx_tier_code(nest->tier)) return;
-    const double estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
     double ns = seconds * 1e9;
+    if (nx_tier_code(nest->tier)) {
+        try_out(nest, ns);
+        return;
+    }
+    const double estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
+    note_least(&nest->vm_ns, ns);
     nest->is_long = estimate > LONG_NS;
     if (nest->weight > 1 && ns > most) ns = most;
     const double gain = (ns - RUN_NS - (double)nest->count * compiled_rate(plan, nest)) * nest->weight;
