@@ -28,7 +28,8 @@ static const struct {
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
 #define ROW(name, text, note, layout, columns, kind, result, a, b, c, formula)                                  \
-    {#name, text, note, LAYOUT_##layout, columns, false, dtype_##result, {dtype_##a, dtype_##b, dtype_##c}, NULL, NULL, 1, 0},
+    {#name, text, note, LAYOUT_##layout, columns, false, dtype_##result, {dtype_##a, dtype_##b, dtype_##c},     \
+     NULL, NULL, 1, 0},
 #define PAIR_ROW(name, text, note, p_is, q_is, first, second) \
     {#name, text, note, LAYOUT_PAIR, 0, true, dtype_f64, {dtype_f64, dtype_f64, dtype_f64}, NULL, NULL, 2, 0},
 static const bench_row rows[] = {
@@ -217,7 +218,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(argv[i], "--all")) o.all = true;
-        else if (!value) die(argv[i], "usage: auto_bench [--rows PATTERN] [--sizes N,...] [--work MS,...] [--threads N] [--all]");
+        else if (!value) die(argv[i], "usage: auto_bench [--rows TEXT] [--sizes N,...] [--work MS,...] [--threads N] [--all]");
         else if (!strcmp(argv[i], "--rows")) o.rows = argv[++i];
         else if (!strcmp(argv[i], "--sizes")) o.sizes = parse_numbers(argv[++i]);
         else if (!strcmp(argv[i], "--work")) o.work_ms = parse_numbers(argv[++i]);

@@ -146,6 +146,10 @@ nx_jit_state nx_jit_state_of(const nx_jit_kernel *kernel) {
     return (nx_jit_state)atomic_load_explicit(&kernel->code->state, memory_order_acquire);
 }
 
+bool nx_jit_has_compiled(void) {
+    return nx_plugin_was_used();
+}
+
 nx_jit_info nx_jit_info_of(const nx_jit_kernel *kernel) {
     const nx_code *code = kernel->code;
     nx_jit_info info = {.state = nx_jit_state_of(kernel), .reason = ""};

@@ -49,6 +49,9 @@ void nx_jit_release(nx_jit_kernel **kernel);
 nx_segment_kernel *nx_jit_entry(const nx_jit_kernel *kernel);
 nx_jit_state nx_jit_state_of(const nx_jit_kernel *kernel);
 
+/* Whether the plug-in has made something in this process: the first time takes much longer. Any thread. */
+bool nx_jit_has_compiled(void);
+
 /* What became of a request, for introspection. `reason` lives as long as the kernel; "" if there is none. */
 typedef struct nx_jit_info {
     nx_jit_state state;

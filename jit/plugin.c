@@ -88,7 +88,7 @@ void nx_plugin_forget(nx_plugin_host *host) {
 /* Of the process, as LLVM's state is. The rest is for who holds the gate. */
 static nx_lock gate;
 static bool is_ending;
-static uint32_t visits;
+static _Atomic uint32_t visits;
 static _Thread_local bool is_inside;
 
 /* A process that ends waits for the compilation at hand: the plug-in's destructors come next. */
@@ -116,10 +116,14 @@ static nexpr_status enter(nexpr_error *err) {
 /* What ends first at exit is what was registered last, and the plug-in may register more the more it does: so the door is
  * closed again and again, after 1, 2, 4, 8 ... visits. */
 static void leave(void) {
-    visits++;
-    if ((visits & (visits - 1)) == 0) atexit(close_gate);
+    const uint32_t now = atomic_fetch_add_explicit(&visits, 1, memory_order_relaxed) + 1;
+    if ((now & (now - 1)) == 0) atexit(close_gate);
     is_inside = false;
     nx_lock_drop(&gate);
+}
+
+bool nx_plugin_was_used(void) {
+    return atomic_load_explicit(&visits, memory_order_relaxed) > 0;
 }
 
 static nexpr_status shake_hands(nx_plugin_host *host, void *library, nexpr_error *err) {

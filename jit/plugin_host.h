@@ -35,6 +35,8 @@ typedef struct nx_plugin_host {
 /* Looks at the file, without loading it. `path` (NULL: that of NEXPR_JIT_PLUGIN, or libnexpr-jit.so beside this library)
  * has to be absolute; whatever is wrong with it is told by nx_plugin_make. Errors: MEMORY. */
 nexpr_status nx_plugin_find(nx_plugin_host *host, const nexpr_allocator *allocator, const char *path, nexpr_error *err);
+/* Whether somebody was inside the plug-in, in this process. */
+bool nx_plugin_was_used(void);
 void nx_plugin_forget(nx_plugin_host *host);
 
 /* What the plug-in makes of a segment, from the host's allocator. Needs a stack of 8 MiB. Errors: MEMORY, UNSUPPORTED. */

@@ -4,12 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to compile a segment, and, unless some run took less, to move a byte from or to memory, in nanoseconds; below
- * which a run is not measured, but estimated; and after which time a rate is one. */
+/* What it takes to compile a segment, the first one of a process, when LLVM is loaded, and, unless some run took less, to move
+ * a byte from or to memory; to run no elements, and to look at the clock: in nanoseconds. */
 #define COMPILE_NS 3e6
+#define LOAD_NS 20e6
 #define MEMORY_NS_PER_BYTE 0.03
-#define MEASURED_NS 20e3
+#define RUN_NS 75
+
+/* From which on each run is looked at, not one of so many; after which time a rate is one. */
+#define LONG_NS 20e3
+#define SHORT_RUNS 64
 #define WARM_SECONDS 1e-3
+
+/* After so many measured runs of machine code it is left if the VM was faster by more than this. */
+#define TRIALS 8
+#define SLOWER 1.03
+
+/* A run that takes so long at most has its elements in the first cache, where machine code is twice as fast. */
+#define NEAR_NS 400
 
 static nexpr_backend find_backend(void) {
     static _Atomic int from_environment = -1;
@@ -28,8 +40,20 @@ nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend aske
     return asked == NEXPR_BACKEND_AUTO ? find_backend() : asked;
 }
 
+void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
+    const bool is_first = nest->runs == 0;
+    if (plan->backend != NEXPR_BACKEND_AUTO || is_first || nest->is_long) {
+        nest->runs = 1;
+        nest->weight = plan->backend != NEXPR_BACKEND_VM;
+        return;
+    }
+    nest->weight = nest->runs++ % SHORT_RUNS ? 0 : SHORT_RUNS;
+}
+
+/* Twice what compiling takes. */
 static double bill(const nx_nest *nest) {
-    return 2 * COMPILE_NS * (nest->tier ? nest->tier->count : 1);
+    const double load = nx_jit_has_compiled() ? 0 : LOAD_NS;
+    return 2 * (load + COMPILE_NS * (nest->tier ? nest->tier->count : 1));
 }
 
 /* What was measured of the bandwidth so far: by one thread, or by several. */
@@ -52,13 +76,11 @@ static void note_bandwidth(const nexpr_plan *plan, const nx_nest *nest, double n
     while ((!best || now < best) && !atomic_compare_exchange_weak(bandwidth_of(plan), &best, now)) continue;
 }
 
-/* Nanoseconds per element of machine code, where the VM takes `rate`. In memory it goes at the speed of that, or of the
- * operations; in a cache by what both are estimated to take. */
-static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest, double rate) {
-    const double compiled = nx_vm_compiled_ns_per_item(nest->code), share = compiled / nx_vm_ns_per_item(nest->code);
-    const double memory = memory_rate(plan, nest), work = compiled / plan->worker_count;
-    if (memory > 0) return work > memory ? work : memory;
-    return share < 1 ? share * rate : rate;
+/* Nanoseconds per element of machine code, by what it is estimated to take in a cache, but not less than memory allows. */
+static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest) {
+    const double one = nx_vm_compiled_ns_per_item(nest->code), memory = memory_rate(plan, nest);
+    const double work = ((double)nest->count * one < NEAR_NS ? one / 2 : one) / plan->worker_count;
+    return work > memory ? work : memory;
 }
 
 static int64_t gain_of(const nexpr_plan *plan) {
@@ -78,19 +100,39 @@ void nx_choose_before(nexpr_plan *plan, nx_nest *nest) {
 
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds) {
     const double rate = seconds * 1e9 / (double)done, left = (double)(nest->count - done);
-    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest, rate)) <= bill(nest)) return;
+    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest)) <= bill(nest)) return;
     nx_tier_request(nest->tier, plan->context->jit, false);
 }
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
-    return plan->backend == NEXPR_BACKEND_AUTO && nx_nest_estimate(nest) > MEASURED_NS;
+    if (plan->backend != NEXPR_BACKEND_AUTO) return false;
+    return nest->compiled_runs < TRIALS || !nx_tier_code(nest->tier);
 }
 
-void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds) {
-    if (seconds > 0) note_bandwidth(plan, nest, seconds * 1e9);
-    if (plan->backend != NEXPR_BACKEND_AUTO || nx_tier_code(nest->tier)) return;
-    const double ns = seconds < 0 ? nx_nest_estimate(nest) : seconds * 1e9, count = (double)nest->count;
-    const double gain = ns - count * compiled_rate(plan, nest, ns / count);
+static void note_least(double *least, double ns) {
+    if (*least == 0 || ns < *least) *least = ns;
+}
+
+static void try_out(nx_nest *nest, double ns) {
+    note_least(&nest->compiled_ns, ns);
+    if (++nest->compiled_runs < TRIALS || nest->vm_ns == 0) return;
+    if (nest->compiled_ns > SLOWER * nest->vm_ns) nx_tier_leave(nest->tier);
+}
+
+/* A short run that took unlikely long was interrupted. */
+void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
+    double ns = seconds * 1e9;
+    note_bandwidth(plan, nest, ns);
+    if (nx_tier_code(nest->tier)) {
+        try_out(nest, ns);
+        return;
+    }
+    const double count = (double)nest->count, estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
+    note_least(&nest->vm_ns, ns);
+    nest->is_long = estimate > LONG_NS;
+    if (nest->weight > 1 && ns > most) ns = most;
+    if (nest->weight > 1) ns -= RUN_NS;
+    const double gain = (ns - count * compiled_rate(plan, nest)) * nest->weight;
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
 }
 

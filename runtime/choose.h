@@ -12,14 +12,17 @@
 /* The backend that is meant by what a run asks for, in a context. */
 nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend asked);
 
+/* At the beginning of a run: nest->weight becomes the number of runs that this one stands for in what follows; 0: nothing of
+ * it is done. Looking costs as much as a run of a few elements, so of short runs one in some is looked at. */
+void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest);
 /* Before the nest is linked for a run: whether it shall have the second tier, which it has not. */
 bool nx_choose_tier(const nexpr_plan *plan, const nx_nest *nest);
 /* After that: asks for the kernels, if that is due before the run; for JIT it waits. */
 void nx_choose_before(nexpr_plan *plan, nx_nest *nest);
 /* During the run, of any task: `done` of the nest's elements were computed in `seconds`. */
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds);
-/* After it, with the time that it took, or a negative one if it was not measured. */
-void nx_choose_after(const nexpr_plan *plan, const nx_nest *nest, double seconds);
+/* After a measured run. */
+void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds);
 /* Whether a run of the nest is to be measured. */
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest);
 

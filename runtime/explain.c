@@ -66,6 +66,7 @@ static void put_reason(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
     if (plan->backend == NEXPR_BACKEND_VM) put_format(w, "  why: the backend is vm\n");
     else if (!nest->tier && nest->has_tier) put_format(w, "  why: nothing in it can be compiled\n");
     else if (plan->backend == NEXPR_BACKEND_JIT) put_format(w, "  why: the backend is jit\n");
+    else if (nx_tier_is_left(nest->tier)) put_format(w, "  why: machine code was tried, and is no faster\n");
     else {
         const nx_choice choice = nx_choose_explain(plan, nest);
         put_format(w, "  why: machine code would have saved %.3g ms so far, and is asked for from %.3g ms on%s\n", choice.gain_ms,

@@ -45,6 +45,10 @@ typedef struct nx_nest {
     int block_items;
     nx_vm_code *code;
     bool has_tier; /* it is to be linked for both tiers */
+    bool is_long;  /* each run is looked at; else one in many: runtime/choose.h */
+    uint32_t runs, weight;
+    double vm_ns, compiled_ns; /* the least that a run took; 0: none was measured */
+    uint32_t compiled_runs;    /* that were measured */
     nx_tier *tier; /* NULL: there is only the VM */
     _Atomic int64_t *tasks_run; /* [2], by tier; NULL: nobody asks */
     size_t worker_bytes;

@@ -369,7 +369,7 @@ static bool is_misaligned(const nx_nest_operand *x, const void *data) {
 static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, const bool *spooled,
                                nexpr_error *err) {
     bool changed = !nest->code;
-    if (nx_choose_tier(plan, nest)) nest->has_tier = changed = true;
+    if (nest->weight && nx_choose_tier(plan, nest)) nest->has_tier = changed = true;
     for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
         nx_nest_operand *x = &nest->operands[k];
         bool is_output = k >= nest->input_count;
@@ -465,13 +465,13 @@ static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const 
         plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
     }
     run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers, plan->run.cancel};
-    run.is_measured = nx_choose_measures(plan, nest);
+    run.is_measured = nest->weight && nx_choose_measures(plan, nest);
     if (run.is_measured) run.start = seconds_now();
     nexpr_status status = is_worth_dividing(plan, nest)
         ? nx_threads_run(plan->context->threads, plan->worker_count, nest->task_count, run_task, &run, plan->run.cancel, err)
         : run_alone(&run, err);
     *done += nest->count;
-    if (!status) nx_choose_after(plan, nest, run.is_measured ? seconds_now() - run.start : -1);
+    if (!status && run.is_measured) nx_choose_after(plan, nest, seconds_now() - run.start);
     if (!status && nest->reduce && nx_is_cancelled(plan->run.cancel)) return fail_cancelled(err);
     return status;
 }
@@ -494,8 +494,9 @@ static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const
     plan->has_run = true;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         nx_nest *nest = &plan->nests[i];
+        nx_choose_weight(plan, nest);
         if (nest->count) NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
-        nx_choose_before(plan, nest);
+        if (nest->weight) nx_choose_before(plan, nest);
         if (nest->reduce) nx_reduce_begin(nest, out);
         if (nest->count) NX_TRY(run_nest(plan, nest, in, out, &done, err));
         if (nest->reduce) nx_reduce_end(nest, out);

@@ -43,6 +43,11 @@ void nx_tier_request(nx_tier *tier, nx_jit *jit, bool wait) {
     atomic_store_explicit(&tier->state, status ? NX_TIER_REFUSED : NX_TIER_PENDING, memory_order_release);
 }
 
+void nx_tier_leave(nx_tier *tier) {
+    int ready = NX_TIER_READY;
+    atomic_compare_exchange_strong(&tier->state, &ready, NX_TIER_SLOWER);
+}
+
 /* READY if all kernels are, REFUSED if one is, else PENDING. */
 static nx_tier_state look(const nx_tier *tier) {
     nx_tier_state state = NX_TIER_READY;

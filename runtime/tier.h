@@ -16,6 +16,7 @@ typedef enum nx_tier_state {
     NX_TIER_INSTALLING, /* a thread does it */
     NX_TIER_READY,
     NX_TIER_REFUSED,    /* one of them was */
+    NX_TIER_SLOWER,     /* than the VM, as was found out */
 } nx_tier_state;
 
 typedef struct nx_tier {
@@ -32,6 +33,11 @@ nexpr_status nx_tier_new(const nx_vm_program *program, const nexpr_allocator *al
 void nx_tier_free(nx_tier **tier);
 /* Asks for the kernels, unless it has been done; `wait`: until they are there or refused. Any thread, at any time. */
 void nx_tier_request(nx_tier *tier, nx_jit *jit, bool wait);
+/* Back to the VM, for good. Any thread, at any time. */
+void nx_tier_leave(nx_tier *tier);
+static inline bool nx_tier_is_left(nx_tier *tier) {
+    return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_SLOWER;
+}
 /* Whether there is one whose kernels have not been asked for. */
 static inline bool nx_tier_is_idle(nx_tier *tier) {
     return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_LINKED;

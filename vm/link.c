@@ -16,6 +16,9 @@
 /* Where something is while registers and slots are still counted: which part of the table, and the index there. */
 enum { IN_CONSTANTS, IN_MOVING, IN_SLOTS, IN_REGISTERS, PART_COUNT, PART_SHIFT = 30 };
 
+/* What a load costs: an element of a block is written, and read again. */
+#define NS_PER_MOVED_BYTE 0.02
+
 static uint32_t place(uint32_t part, uint32_t index) {
     return part << PART_SHIFT | index;
 }
@@ -168,6 +171,7 @@ static void load_input(linker *l, uint32_t i) {
                                        : nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped);
     input->at = dst;
     input->is_placed = true;
+    if (!nx_phase_is_scalar((nx_phase)input->phase)) l->code->ns_per_item += NS_PER_MOVED_BYTE * input->size;
 }
 
 /* Inputs that vary from block to block are loaded where they are first used, all others at the start of their phase. */
