@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(argv[i], "--all")) o.all = true;
-        else if (!value) die(argv[i], "usage: auto_bench [--rows TEXT] [--sizes N,...] [--work MS,...] [--threads N] [--all]");
+        else if (!value) die(argv[i], "usage: auto_bench [--rows TEXT] [--sizes N,..] [--work MS,..] [--threads N] [--all]");
         else if (!strcmp(argv[i], "--rows")) o.rows = argv[++i];
         else if (!strcmp(argv[i], "--sizes")) o.sizes = parse_numbers(argv[++i]);
         else if (!strcmp(argv[i], "--work")) o.work_ms = parse_numbers(argv[++i]);

@@ -80,7 +80,8 @@ static first_call call_first(nexpr_context *context, const char *text) {
     nexpr_plan *plan;
     const double start = bench_now_ns();
     if (nexpr_parse(context, text, SIZE_MAX, NULL, &program, &err) ||
-        nexpr_compile(context, program, (const nexpr_input *[]){&inputs[0], &inputs[1], &inputs[2]}, 3, NULL, NULL, &expr, &err) ||
+        nexpr_compile(context, program, (const nexpr_input *[]){&inputs[0], &inputs[1], &inputs[2]}, 3, NULL, NULL, &expr,
+                      &err) ||
         nexpr_plan_new(expr, context, (const nexpr_array *[]){&x, &y, &z}, (const nexpr_array *[]){&r}, NULL, &plan, &err)) {
         die(text, err.message);
     }

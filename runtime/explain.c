@@ -69,8 +69,8 @@ static void put_reason(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
     else if (nx_tier_is_left(nest->tier)) put_format(w, "  why: machine code was tried, and is no faster\n");
     else {
         const nx_choice choice = nx_choose_explain(plan, nest);
-        put_format(w, "  why: machine code would have saved %.3g ms so far, and is asked for from %.3g ms on%s\n", choice.gain_ms,
-                   choice.bill_ms, choice.is_memory_bound ? "; memory limits it" : "");
+        put_format(w, "  why: machine code would have saved %.3g ms so far, and is asked for from %.3g ms on%s\n",
+                   choice.gain_ms, choice.bill_ms, choice.is_memory_bound ? "; memory limits it" : "");
     }
 }
 

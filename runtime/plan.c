@@ -265,7 +265,8 @@ nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexp
     nexpr_plan *plan = nx_allocate(context->memory.use, 1, sizeof *plan);
     if (!plan) return nx_fail_memory(err);
     *plan = (nexpr_plan){.expr = nx_expr_ref(expr), .context = context, .run = *run,
-                         .backend = nx_choose_backend(context, run->backend), .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
+                         .backend = nx_choose_backend(context, run->backend), .input_count = expr->ir.input_count,
+                         .output_count = expr->ir.result_count};
     nx_memory_init(&plan->memory, context->memory.use);
     nx_arena_init(&plan->arena, plan->memory.use);
     *ret = plan;

@@ -483,7 +483,8 @@ static nx_vm_code *allocate_code(linker *l, const nexpr_allocator *allocator) {
                    count_lookups(program) * sizeof(nx_site);
     nx_vm_code *code = nx_allocate(allocator, bytes, 1);
     if (!code) return NULL;
-    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .compiled_ns_per_item = 0.01, .is_cold = l->layout->is_cold, .isa = nx_isa_current(),
+    *code = (nx_vm_code){.bytes = bytes, .ns_per_item = 0.01, .compiled_ns_per_item = 0.01, .is_cold = l->layout->is_cold,
+                         .isa = nx_isa_current(),
                          .constant_count = program->constant_count,
                          .moving_count = (uint32_t)moving_count};
     code->constants = (nx_value *)(code + 1);

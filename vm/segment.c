@@ -26,7 +26,8 @@ static int known_exponent(const linker *l, const nx_vm_instruction *instruction)
 bool nx_vm_is_inlined(linker *l, uint32_t i) {
     const nx_vm_instruction *instruction = &l->instructions[i];
     if (l->values[i].phase != NX_PHASE_BLOCK) return false;
-    if (instruction->kind == NX_NODE_CAST || instruction->kind == KIND_FUSED || known_exponent(l, instruction) >= 0) return true;
+    if (instruction->kind == NX_NODE_CAST || instruction->kind == KIND_FUSED) return true;
+    if (known_exponent(l, instruction) >= 0) return true;
     return instruction->kind == NX_NODE_OP && nx_op_is_inlined((nx_op)instruction->op, (nexpr_dtype)instruction->loop);
 }
 
@@ -82,7 +83,8 @@ static void renumber(linker *l, const uint32_t *to, nx_vm_instruction *instructi
         values[to[i]] = l->values[i];
         values[to[i]].last = to[i];
         for (int k = 0; k < instruction->arity; k++) {
-            if (instruction->arg[k].kind == NX_VM_VALUE) instruction->arg[k].index = to[instruction->arg[k].index] & NX_VM_MAX_INDEX;
+            nx_vm_ref *arg = &instruction->arg[k];
+            if (arg->kind == NX_VM_VALUE) arg->index = to[arg->index] & NX_VM_MAX_INDEX;
         }
     }
     for (uint32_t r = 0; r < l->program->result_count; r++) l->results[r].value = to[l->results[r].value];
@@ -121,6 +123,10 @@ typedef struct builder {
     uint32_t outputs[NX_SEGMENT_OPERANDS];
 } builder;
 
+static bool is_same(nx_vm_ref x, nx_vm_ref y) {
+    return x.kind == y.kind && x.index == y.index;
+}
+
 static bool is_inside(const builder *b, nx_vm_ref ref) {
     return ref.kind == NX_VM_VALUE && ref.index >= b->first && ref.index < b->end;
 }
@@ -128,7 +134,7 @@ static bool is_inside(const builder *b, nx_vm_ref ref) {
 /* The input's number, or input_count. Few enough to be searched. */
 static uint32_t find_input(const builder *b, nx_vm_ref ref, bool known) {
     uint32_t k = 0;
-    while (k < b->input_count && (b->inputs[k].kind != ref.kind || b->inputs[k].index != ref.index || b->is_known[k] != known)) k++;
+    while (k < b->input_count && (!is_same(b->inputs[k], ref) || b->is_known[k] != known)) k++;
     return k;
 }
 
@@ -148,7 +154,7 @@ static bool add_value(builder *b, uint32_t *live) {
         const bool known = is_exponent(b, instruction, k);
         if (is_inside(b, ref)) {
             bool is_again = false;
-            for (int j = 0; j < k; j++) is_again |= instruction->arg[j].kind == ref.kind && instruction->arg[j].index == ref.index;
+            for (int j = 0; j < k; j++) is_again |= is_same(instruction->arg[j], ref);
             ending += !is_again && l->values[ref.index].last == i && l->values[ref.index].result == NX_VM_NONE;
         } else if (find_input(b, ref, known) == b->input_count) {
             b->inputs[b->input_count] = ref;
@@ -167,7 +173,8 @@ static bool add_value(builder *b, uint32_t *live) {
 static void collect(builder *b) {
     linker *l = b->l;
     uint32_t live = 0;
-    while (b->end < l->value_count && b->end - b->first < NX_SEGMENT_VALUES && nx_vm_is_inlined(l, b->end) && add_value(b, &live)) continue;
+    const uint32_t most = l->value_count - b->first < NX_SEGMENT_VALUES ? l->value_count - b->first : NX_SEGMENT_VALUES;
+    while (b->end - b->first < most && nx_vm_is_inlined(l, b->end) && add_value(b, &live)) continue;
     for (uint32_t i = b->first; i < b->end; i++) {
         if (l->values[i].result != NX_VM_NONE || l->values[i].last >= b->end) b->outputs[b->output_count++] = i;
     }
@@ -291,8 +298,8 @@ bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end) {
     *s = head;
     linked->segment = s;
     nx_segment_operand *to = (nx_segment_operand *)(s + 1);
-    for (uint32_t k = 0; k < b.input_count; k++) {
-        to[b.output_count + k] = place_input(&b, k, &linked->operand[b.output_count + k], &linked->stride[b.output_count + k]);
+    for (uint32_t k = 0, at = b.output_count; k < b.input_count; k++, at++) {
+        to[at] = place_input(&b, k, &linked->operand[at], &linked->stride[at]);
     }
     for (uint32_t k = 0; k < b.output_count; k++) to[k] = place_output(&b, b.outputs[k], &linked->operand[k]);
     write_values(&b, (nx_segment_value *)(to + operands), (uint16_t *)nx_segment_results(s));

@@ -2,7 +2,8 @@
 /*
  * Fuzzes parser, compiler and VM: the first bytes choose the dtypes, layouts and options of the inputs a, b, c and x, the
  * rest is the text. Whatever compiles is evaluated three ways, which have to agree to the bit: at once, in small blocks on
- * two threads (some as machine code), and into an output that lies over an input. Crashes and undefined behaviour are the sanitizers' part.
+ * two threads (some as machine code), and into an output that lies over an input. Crashes and undefined behaviour are the
+ * sanitizers' part.
  */
 #include "nexpr.h"
 

@@ -30,8 +30,8 @@ static nx_vm_code *link_for(builder *b, int64_t rows, int64_t cols, const layout
     return link_as(b, rows, cols, inputs, output, non_temporal, false);
 }
 
-/* The kinds of the steps, a letter each, with a bar between phases: compute, load, fill, store, non-temporal store, lookup, gather,
- * select, segment. */
+/* The kinds of the steps, a letter each, with a bar between phases: compute, load, fill, store, non-temporal store, lookup,
+ * gather, select, segment. */
 static void assert_steps(nx_vm_code *code, const char *expected) {
     char text[100];
     size_t n = 0;
@@ -256,7 +256,8 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
     nx_ref x = input(&b, "a", NEXPR_FLOAT64), y = input(&b, "b", NEXPR_FLOAT64);
     add_result(&b, op2(&b, NX_OP_multiply, op2(&b, NX_OP_subtract, x, y), y));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        nx_vm_code *code = link_as(&b, 9, 1000, (layout_kind[]){cases[i].layout, LAYOUT_CONTIGUOUS}, LAYOUT_CONTIGUOUS, false, true);
+        const layout_kind inputs[] = {cases[i].layout, LAYOUT_CONTIGUOUS};
+        nx_vm_code *code = link_as(&b, 9, 1000, inputs, LAYOUT_CONTIGUOUS, false, true);
         const nx_segment_operand *operand = nx_segment_inputs(nx_vm_segment(code, 0));
         assert_int_equal(operand->access, cases[i].access);
         assert_int_equal(operand->is_swapped, cases[i].is_swapped);
