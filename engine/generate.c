@@ -102,11 +102,14 @@ static nexpr_status calculate(const nx_compose *x, nx_op op, nx_operand first, n
     return NEXPR_OK;
 }
 
+static bool is_length(const nx_array_call *c, const nx_operand *x) {
+    return !x->literal && x->is_weak && nx_operand_dtype(c->x.b, x) == NEXPR_INT64;
+}
+
 static nexpr_status read_bound(const nx_array_call *c, const char *param, nx_operand *ret) {
     if (!nx_is_given(c, param)) return NEXPR_OK;
     NX_TRY(nx_arg_operand(c, param, ret));
-    const bool is_length = !ret->literal && ret->is_weak && nx_operand_dtype(c->x.b, ret) == NEXPR_INT64;
-    if (is_length || (ret->literal && ret->literal->kind != NX_LITERAL_COMPLEX)) return NEXPR_OK;
+    if (is_length(c, ret) || (ret->literal && ret->literal->kind != NX_LITERAL_COMPLEX)) return NEXPR_OK;
     return nx_fail(c->x.err, NEXPR_TYPE, ret->span,
                    "'%s' of 'arange' has to be a real number, or an integer made of lengths", param);
 }
@@ -268,10 +271,40 @@ nexpr_status nx_expand_arange(const nx_array_call *c, nx_operand *ret) {
 /* ----------------------------------------------------------------------------------------------------- linspace -- */
 
 typedef struct line {
-    nx_operand start, stop, delta, step; /* of dtype */
-    nexpr_dtype dtype;                   /* inexact */
-    int64_t num, div;
+    nx_operand start, stop, delta, step, div; /* of dtype */
+    nexpr_dtype dtype;                        /* inexact */
+    nx_view shape;
+    nx_operand steps; /* an integer: those from start to stop, but at least one; div is the same */
 } line;
+
+static nexpr_status read_number(const nx_array_call *c, bool has_end, line *ret) {
+    int64_t num = 50;
+    NX_TRY(nx_arg_integer(c, "num", &num));
+    if (num < 0 || num > (int64_t)1 << 53) {
+        return nx_fail(c->x.err, NEXPR_VALUE, nx_arg_span(c, "num"), "'num' of 'linspace' has to be from 0 to 2**53");
+    }
+    const int64_t div = num - has_end;
+    NX_TRY(nx_view_of_number(c, NX_VIEW_broadcast_to, num, c->x.span, &ret->shape));
+    return nx_compose_number(&c->x, div < 1 ? 1 : (double)div, true, &ret->steps);
+}
+
+/* How many there are is a number, or made of lengths. */
+static nexpr_status read_count(const nx_array_call *c, bool has_end, line *ret) {
+    const nx_compose *x = &c->x;
+    nx_operand num, one;
+    if (!nx_is_given(c, "num")) return read_number(c, has_end, ret);
+    NX_TRY(nx_arg_operand(c, "num", &num));
+    if (num.literal && is_int(num)) return read_number(c, has_end, ret);
+    if (!is_length(c, &num)) {
+        return nx_fail(x->err, NEXPR_TYPE, num.span,
+                       "'num' of 'linspace' has to be an integer, written as a number or made of lengths");
+    }
+    NX_TRY(nx_view_of_operand(c, NX_VIEW_broadcast_to, num, &ret->shape));
+    NX_TRY(nx_compose_number(x, 1, true, &one));
+    ret->steps = num;
+    if (has_end) NX_TRY(nx_compose2(x, NX_OP_subtract, num, one, &ret->steps));
+    return nx_compose2(x, NX_OP_maximum, ret->steps, one, &ret->steps);
+}
 
 /* A bound of its own dtype, or a literal, which takes the other one's. */
 static nexpr_status read_line(const nx_array_call *c, line *ret) {
@@ -289,50 +322,41 @@ static nexpr_status read_line(const nx_array_call *c, line *ret) {
 /* i*step, or i/div*delta where the step is too small for a float. */
 static nexpr_status scale_index(const nx_array_call *c, const line *l, nx_operand index, nx_operand *ret) {
     const nx_compose *x = &c->x;
-    nx_operand div, zero, is_zero, quotient;
-    if (l->div <= 0) return nx_compose2(x, NX_OP_multiply, index, l->delta, ret);
-    NX_TRY(nx_compose_number(x, (double)l->div, true, &div));
+    nx_operand zero, is_zero, quotient;
     NX_TRY(nx_compose_number(x, 0, true, &zero));
     NX_TRY(nx_compose2(x, NX_OP_multiply, index, l->step, ret));
     NX_TRY(nx_compose2(x, NX_OP_equal, l->step, zero, &is_zero));
     const bool is_known = x->b->ir->nodes[is_zero.node].kind == NX_NODE_CONST;
     if (is_known && !nx_ir_value(x->b->ir, is_zero.node)->b) return NEXPR_OK;
-    NX_TRY(nx_compose2(x, NX_OP_divide, index, div, &quotient));
+    NX_TRY(nx_compose2(x, NX_OP_divide, index, l->div, &quotient));
     NX_TRY(nx_compose2(x, NX_OP_multiply, quotient, l->delta, &quotient));
     return nx_compose_where(x, is_zero, quotient, *ret, ret);
 }
 
 static nexpr_status fill_line(const nx_array_call *c, line *l, bool has_end, nx_operand *ret) {
     const nx_compose *x = &c->x;
-    nx_operand index, div, last, is_last;
-    nx_view shape;
-    NX_TRY(nx_view_of_number(c, NX_VIEW_broadcast_to, l->num, x->span, &shape));
-    NX_TRY(count_up(c, &shape, l->dtype, &index));
-    NX_TRY(nx_compose_number(x, (double)l->div, true, &div));
-    NX_TRY(nx_compose2(x, NX_OP_divide, l->delta, div, &l->step));
+    nx_operand index, is_last;
+    NX_TRY(count_up(c, &l->shape, l->dtype, &index));
+    NX_TRY(nx_compose_cast(x, l->steps, l->dtype, &l->div));
+    NX_TRY(nx_compose2(x, NX_OP_divide, l->delta, l->div, &l->step));
     NX_TRY(scale_index(c, l, index, ret));
     NX_TRY(nx_compose2(x, NX_OP_add, *ret, l->start, ret));
-    if (!has_end || l->num < 2) return NEXPR_OK;
-    NX_TRY(count_up(c, &shape, NEXPR_INT64, &index));
-    NX_TRY(nx_compose_number(x, (double)(l->num - 1), true, &last));
-    NX_TRY(nx_compose2(x, NX_OP_equal, index, last, &is_last));
+    if (!has_end) return NEXPR_OK;
+    NX_TRY(count_up(c, &l->shape, NEXPR_INT64, &index)); /* of a single element, which is start, none is the last */
+    NX_TRY(nx_compose2(x, NX_OP_equal, index, l->steps, &is_last));
     return nx_compose_where(x, is_last, l->stop, *ret, ret);
 }
 
 nexpr_status nx_expand_linspace(const nx_array_call *c, nx_operand *ret) {
-    line l = {.num = 50};
+    line l;
     bool has_end = true, returns_step = false;
-    NX_TRY(nx_arg_integer(c, "num", &l.num));
     NX_TRY(nx_arg_switch(c, "endpoint", &has_end));
     NX_TRY(nx_arg_switch(c, "retstep", &returns_step));
     if (returns_step) {
         return nx_fail(c->x.err, NEXPR_TYPE, nx_arg_span(c, "retstep"), "'linspace' gives one result, not the step");
     }
-    if (l.num < 0 || l.num > (int64_t)1 << 53) {
-        return nx_fail(c->x.err, NEXPR_VALUE, nx_arg_span(c, "num"), "'num' of 'linspace' has to be from 0 to 2**53");
-    }
+    NX_TRY(read_count(c, has_end, &l));
     NX_TRY(read_line(c, &l));
-    l.div = has_end ? l.num - 1 : l.num;
     NX_TRY(fill_line(c, &l, has_end, ret));
     nexpr_dtype dtype = l.dtype;
     NX_TRY(nx_arg_dtype(c, &dtype));

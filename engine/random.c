@@ -53,8 +53,13 @@ static nexpr_status read_bounds(const nx_array_call *c, int64_t *ret_low, uint64
     NX_TRY(nx_arg_integer(c, "high", &high));
     *ret_count = (uint64_t)high - (uint64_t)*ret_low;
     if (high > *ret_low) return NEXPR_OK;
-    return nx_fail(c->x.err, NEXPR_VALUE, nx_arg_span(c, "low"), "there is no integer from %lld to %lld", (long long)*ret_low,
-                   (long long)high - 1);
+    if (!nx_is_given(c, "high")) {
+        return nx_fail(c->x.err, NEXPR_VALUE, nx_arg_span(c, "low"),
+                       "a single bound of 'integers' has to be at least 1, as the numbers are from 0 to less than it");
+    }
+    return nx_fail(c->x.err, NEXPR_VALUE, nx_arg_span(c, "high"),
+                   "'high' of 'integers' has to be greater than 'low': %lld is not greater than %lld", (long long)high,
+                   (long long)*ret_low);
 }
 
 nexpr_status nx_expand_integers(const nx_array_call *c, nx_operand *ret) {

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { ELEMENTS, MASK }; /* the nest's outputs */
-
 static int64_t *group_counts(const nx_reduce *r) {
     return (int64_t *)(void *)r->parts[0].value;
 }
@@ -17,7 +15,7 @@ static int64_t *group_counts(const nx_reduce *r) {
 void nx_compress_run(const nx_nest_args *args, int64_t task, int worker) {
     const nx_reduce_work w = nx_reduce_work_of(args, worker);
     const nx_reduce *r = w.r;
-    const size_t item = nexpr_dtype_size(w.nest->operands[w.nest->input_count + ELEMENTS].dtype);
+    const size_t item = nexpr_dtype_size(w.nest->operands[w.nest->input_count + NX_COMPRESS_ELEMENTS].dtype);
     const int64_t group_items = r->group_leaves * r->leaf_items;
     const int64_t first = task * group_items, end = nx_min_i64(r->reduced.count, first + group_items);
     char *to = (char *)args->outputs[0];
@@ -26,12 +24,12 @@ void nx_compress_run(const nx_nest_args *args, int64_t task, int worker) {
     for (int64_t at = first; at < end && !nx_reduce_is_cancelled(&w); at += r->capacity) {
         const size_t items = (size_t)nx_min_i64(end - at, r->capacity);
         nx_reduce_fill(&w, 0, at, (int64_t)items);
-        const uint8_t *mask = (const uint8_t *)nx_reduce_buffer(&w, MASK);
+        const uint8_t *mask = (const uint8_t *)nx_reduce_buffer(&w, r->is_prefix ? 0 : NX_COMPRESS_MASK);
         if (r->is_prefix) {
             count += nx_vm_count(items, mask);
             continue;
         }
-        char *x = nx_reduce_buffer(&w, ELEMENTS);
+        char *x = nx_reduce_buffer(&w, NX_COMPRESS_ELEMENTS);
         const size_t bytes = nx_vm_compress(nx_isa_current(), item, items, x, mask) * item;
         memcpy(to, x, bytes);
         to += bytes;

@@ -5,6 +5,7 @@
  */
 #include "runtime/passes.h"
 
+#include "runtime/compress.h"
 #include "runtime/reduce.h"
 #include "vm/kernels.h"
 
@@ -188,13 +189,23 @@ static nexpr_status start_compressing_nest(nexpr_plan *plan, const nx_pass *pass
     return NEXPR_OK;
 }
 
+/* The pass without the elements; its program reads only what the mask is made of, its nest is arranged as the other
+ * one, so that their groups are the same. */
+static nexpr_status start_counting_nest(nexpr_plan *plan, const nx_pass *pass, nx_nest **ret, nexpr_error *err) {
+    nx_pass mask = *pass;
+    mask.ir.results += NX_COMPRESS_MASK;
+    mask.ir.result_count = 1;
+    NX_TRY(start_compressing_nest(plan, &mask, ret, err));
+    (*ret)->reduce->is_prefix = true;
+    return NEXPR_OK;
+}
+
 /* Two nests, if threads share the work: the first one counts what comes before each group of leaves. */
 static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
     const bool may_share = nx_plan_threads(plan) > 1;
     nx_nest *nest;
-    NX_TRY(start_compressing_nest(plan, pass, &nest, err));
+    NX_TRY(start_counting_nest(plan, pass, &nest, err));
     nx_reduce *prefix = nest->reduce;
-    prefix->is_prefix = true;
     NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
     if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
     NX_TRY(start_compressing_nest(plan, pass, &nest, err));

@@ -6,7 +6,6 @@
 #include "vm/compress.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 typedef struct pair {
     uint64_t low, high;
@@ -75,12 +74,13 @@ size_t nx_vm_compress(nx_isa isa, size_t item_size, size_t n, void *x, const uin
 }
 
 size_t nx_vm_count(size_t n, const uint8_t *mask) {
-    size_t count = 0, i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, mask + i, sizeof word);
-        count += word * 0x0101010101010101u >> 56;
+    __m128i sums = _mm_setzero_si128(); /* of the lower and the upper eight bytes */
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(mask + i));
+        sums = _mm_add_epi64(sums, _mm_sad_epu8(bytes, _mm_setzero_si128()));
     }
+    size_t count = (size_t)_mm_cvtsi128_si64(sums) + (size_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums));
     for (; i < n; i++) count += mask[i];
     return count;
 }

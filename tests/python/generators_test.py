@@ -96,6 +96,18 @@ def lines_have_numpys_bits(library, r):
 
 
 @check
+def lines_of_lengths(library, r):
+    for size in (0, 1, 2, 3, 50, 4097):
+        for dtype in 'int8 float16 float32 float64 complex64'.split():
+            arrays = {'x': np.array([1, 7, 3], dtype), 'a': np.zeros((size, 2))}
+            for num in ('a.shape[0]', 'a.size', 'a.size + 1', 'a.shape[0]//3'):
+                for ends in ('0, 1', '2, -0.3', '0, 5e-324', '1, 1', 'x[0], 9', 'x[1], x[2]'):
+                    text = f'linspace({ends}, {num}{r.choice(["", ", endpoint=False"])})'
+                    want, got = numpys(text, arrays), evaluate(library, text, arrays)
+                    assert same(got, want), (text, size, dtype, got, want)
+
+
+@check
 def one_value_everywhere(library, r):
     for shape in ('0', '3', '(2, 3)', '()', '(0, 4)', '(1, 2, 3)'):
         for call in ('zeros({})', 'ones({})', 'full({}, 7)', 'full({}, 1.5)', 'full({}, True)', 'full({}, 1j)'):

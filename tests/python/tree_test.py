@@ -155,6 +155,10 @@ def check_masks(tally, library, contexts):
                 for threads in (1, 2, 5):
                     found = library.evaluate("a[m]", {"a": a, "m": mask}, context=contexts[threads])[0]
                     tally.check(found.shape == expected.shape and found.tobytes() == expected.tobytes(), "a[m]", shape, dtype)
+    a, b, c = rng.standard_normal((3, 200000))
+    for threads in THREADS:  # the mask and the elements have inputs of their own
+        found = library.evaluate("(a*b)[(c > 1) & (b < 2)]", {"a": a, "b": b, "c": c}, context=contexts[threads])[0]
+        tally.check(found.tobytes() == (a * b)[(c > 1) & (b < 2)].tobytes(), "(a*b)[(c > 1) & (b < 2)]", threads)
     a = rng.standard_normal(10000)
     for text, expected in [("a[a > 0]*2 + a[a > 0]", a[a > 0] * 3), ("a[a > mean(a[a > 0])]", a[a > a[a > 0].mean()]),
                            ("a[a > 0][::-1]", a[a > 0][::-1]), ("sum(a[a > 0])", a[a > 0].sum()), ("std(a[a > 0])", a[a > 0].std()),
