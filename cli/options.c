@@ -109,6 +109,14 @@ static int read_backend(settings *o, const char *text) {
     return report_use("--backend is auto, vm or jit, not '%s'", text);
 }
 
+/* There is something to show only if it is compiled. */
+static int show_code(settings *o, unsigned detail) {
+    o->explain = true;
+    o->report_detail |= detail;
+    if (o->backend == NEXPR_BACKEND_AUTO) o->backend = NEXPR_BACKEND_JIT;
+    return EXIT_OK;
+}
+
 static int read_size(const char *word, const char *text, size_t *ret) {
     return size_read(text, ret) ? EXIT_OK : report_use("--%s needs a size such as 256M or 2G, not '%s'", word, text);
 }
@@ -139,8 +147,8 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_OPS: o->ops = true; return EXIT_OK;
     case OPTION_BYTECODE: o->bytecode = true; return EXIT_OK;
     case OPTION_EXPLAIN: o->explain = true; return EXIT_OK;
-    case OPTION_IR: o->explain = true; o->report_detail |= NEXPR_REPORT_IR; return EXIT_OK;
-    case OPTION_ASM: o->explain = true; o->report_detail |= NEXPR_REPORT_ASSEMBLY; return EXIT_OK;
+    case OPTION_IR: return show_code(o, NEXPR_REPORT_IR);
+    case OPTION_ASM: return show_code(o, NEXPR_REPORT_ASSEMBLY);
     case OPTION_VERSION: o->version = true; return EXIT_OK;
     case OPTION_HELP: o->help = true; return EXIT_OK;
     case OPTION_COUNT: break;

@@ -798,5 +798,35 @@ class Printing(InFolder):
         self.assertEqual(run_on_terminal('1/3', '--precision', '3')[1], '0.333\n')
 
 
+class Backends(InFolder):
+    """Nothing that is compiled here is kept."""
+
+    def explain(self, *arguments):
+        done = run(*arguments, env={**os.environ, 'XDG_CACHE_HOME': os.devnull})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_all_give_the_same(self):
+        for backend in ('auto', 'vm', 'jit'):
+            self.assertEqual(self.explain('2*arange(3.) + 1', '--backend', backend), ('1.0\n3.0\n5.0\n', ''))
+        self.fails(2, '1', '--backend', 'fast', says="--backend is auto, vm or jit, not 'fast'")
+
+    def test_explain(self):
+        output, told = self.explain('2*arange(9.)', '--explain', '--backend', 'vm')
+        self.assertEqual(output.count('\n'), 9)
+        for text in ('nest 1 of 1, elementwise: 9 elements', 'ran: 1 task on the VM, 0 as machine code', 'the backend is vm'):
+            self.assertIn(text, told)
+        self.assertIn('reducing: 1000 elements', self.explain('sum(arange(1000.)*3)', '--explain')[1])
+
+    def test_code_is_shown(self):
+        for option, heading, word in (('--ir', 'IR', 'define'), ('--asm', 'assembly', 'nexpr_segment:')):
+            output, told = self.explain('2*arange(9.)', option)
+            self.assertEqual(output.count('\n'), 9)
+            if 'refused' not in told:  # built without the JIT, or on a machine without AVX2
+                self.assertIn('ran: 0 tasks on the VM, 1 as machine code', told)
+                self.assertIn(f'segment 1, {heading}:', told)
+                self.assertIn(word, told)
+
+
 if __name__ == '__main__':
     unittest.main()
