@@ -213,6 +213,17 @@ static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, 
     return ret;
 }
 
+/* Whether stores past the caches would rarely write part of a cache line, which costs as much as many lines: blocks begin on
+ * lines, or are long. */
+static bool fills_lines(const linker *l, uint32_t r) {
+    enum { LONG_BYTES = 8192 };
+    const nx_blocks *blocks = &l->code->blocks;
+    const int64_t size = (int64_t)nexpr_dtype_size(l->layout->outputs[r].dtype);
+    const int64_t bytes = (blocks->is_tiled ? blocks->rows * blocks->cols : blocks->count[1]) * size;
+    if (blocks->count[0] <= 1 || bytes >= LONG_BYTES) return true;
+    return (blocks->is_tiled ? bytes : l->layout->outputs[r].stride[0]) % NX_LINE == 0;
+}
+
 /* How a result that nothing else reads gets to its output without a register, if not as a block: past the caches, or into
  * lanes. */
 static nx_access direct_access(const builder *b, uint32_t i) {
@@ -220,7 +231,8 @@ static nx_access direct_access(const builder *b, uint32_t i) {
     const uint32_t r = l->values[i].result;
     if (r == NX_VM_NONE || l->results[r].next != NX_VM_NONE || l->values[i].last >= b->end) return NX_ACCESS_BLOCK;
     if (l->layout->outputs[r].is_folded) return NX_ACCESS_LANES;
-    return l->results[r].is_plain && l->layout->outputs[r].non_temporal ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK;
+    const bool streams = l->results[r].is_plain && l->layout->outputs[r].non_temporal && fills_lines(l, r);
+    return streams ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK;
 }
 
 static nx_segment_operand place_output(builder *b, uint32_t i, uint32_t *ret_at) {
