@@ -109,8 +109,8 @@ def check_errors(c):
     c.refuse("random(a, key=2**128)", a, "VALUE", "2**128", "2**128")
     c.refuse("random(a, key=1.5)", a, "VALUE", "1.5", "integer literal")
     c.refuse("random(a)", a, "TYPE", "random(a)", "argument")
-    c.refuse("integers(a, 3, 3, key=1)", a, "VALUE", "3", "no integer")
-    c.refuse("integers(a, 0, key=1)", a, "VALUE", "0", "no integer")
+    c.refuse("integers(a, 4, 3, key=1)", a, "VALUE", "3", "has to be greater than")
+    c.refuse("integers(a, 0, key=1)", a, "VALUE", "0", "at least 1")
     c.refuse("integers(a, 1.5, key=1)", a, "TYPE", "1.5", "integer")
     c.refuse("integers(a, 3, 5)", a, "TYPE", "integers(a, 3, 5)", "key")
 
