@@ -161,6 +161,7 @@ static void run_scenario(const scenario *s) {
     alarm(PATIENCE);
     if (!s->text) return;
     options.threads = s->threads;
+    options.run_backend = NEXPR_BACKEND_VM; /* LLVM, once it is loaded, has some 60 MiB of its own */
     require(!nexpr_context_new(&options, &context, &err), s, err.message);
     nexpr_array a = make_input(s->a, s->dtype_a, 3), b = make_input(s->b, s->dtype_b, 2);
     nexpr *expr = compile_scenario(s);
