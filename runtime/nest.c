@@ -343,7 +343,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     nx_vm_code *code = NULL;
     nx_tier *tier = NULL;
     nexpr_status status = nx_vm_link(nest->program, allocator, &layout, &code, err);
-    if (!status && nest->has_tier) status = nx_tier_new(nest->program, allocator, &layout, &tier, err);
+    if (!status && nest->has_tier) nx_tier_new(nest->program, allocator, &layout, &tier, NULL); /* else the VM runs alone */
     nx_release(allocator, operands, n, sizeof *operands);
     if (status) {
         nx_vm_code_free(allocator, code);

@@ -313,7 +313,7 @@ class Files(InFolder):
             code = ('import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);'
                     'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)')
             done = subprocess.run([sys.executable, '-c', code, NEXPR, '2*x', '-i', 'x.npy', '-o', 'y.npy', '--force',
-                                   '--max-memory', limit], check=True, capture_output=True, text=True)
+                                   '--max-memory', limit, '--backend', 'vm'], check=True, capture_output=True, text=True)
             peaks.append(int(done.stdout)/1024)
             self.assertEqual(np.load('y.npy', mmap_mode='r')[-1], 6)
         self.assertLess(peaks[1] - peaks[0], 8 + 4)

@@ -136,7 +136,7 @@ static void repeated_runs_are_compiled(void **state) {
     nexpr_context *context = context_for(NEXPR_BACKEND_AUTO, 1, &s);
     nexpr *e = compile(LONG, F64, F64, F64);
     for (int i = 0; i < 200000 && !s.compiled; i++) evaluate_into(e, context, &x, x.r);
-    assert_true(s.compiled > 0 && s.vm > 100);
+    assert_true(s.compiled > 0 && s.vm > 0);
     nexpr_free(&e);
     nexpr_context_free(&context);
     arrays_free(&x);
