@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FUZZ_SECONDS = 45
+FUZZ_SECONDS = 30
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -166,7 +166,7 @@ def finish_fuzzer(tally, name, log, process):
 
 
 def fuzz(tally):
-    """Every fuzzer for a minute on a CPU of its own, from the corpus that is kept."""
+    """Every fuzzer for half a minute on a CPU of its own, from the corpus that is kept."""
     if not build_with_clang(tally):
         return
     programs = [path for path in sorted((ROOT / "build-sanitize" / "tests" / "fuzz").glob("fuzz_*"))
