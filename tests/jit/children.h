@@ -8,20 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/forks.h"
+
 enum { PATIENCE = 60 /* seconds */, CANNOT = 77 };
-
-/* ThreadSanitizer refuses threads in a child unless it is told that we mean it. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) {
-    return "die_after_fork=0";
-}
-
-/* gcc 12's dies of a thread that it knows from the parent, clang's does not. */
-#if defined __SANITIZE_THREAD__ && !defined __clang__
-enum { CHILD_MAY_START_THREADS = 0 };
-#else
-enum { CHILD_MAY_START_THREADS = 1 };
-#endif
 
 /* AddressSanitizer's heap stays locked in the child if another thread was inside it at the fork. */
 #ifdef __has_feature

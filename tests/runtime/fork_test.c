@@ -15,21 +15,9 @@
 
 #include "runtime/buffers.h"
 #include "runtime/threads.h"
+#include "tests/support/forks.h"
 
 enum { PATIENCE = 30 /* seconds */, FORKS = 40 };
-
-/* ThreadSanitizer refuses threads in a child unless it is told that we mean it. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) {
-    return "die_after_fork=0";
-}
-
-/* gcc 12's dies of a thread that it knows from the parent ("dup thread with used id"), clang's does not. */
-#if defined __SANITIZE_THREAD__ && !defined __clang__
-enum { CHILD_MAY_START_THREADS = 0 };
-#else
-enum { CHILD_MAY_START_THREADS = 1 };
-#endif
 
 static nx_threads *make(int threads) {
     nx_threads *t = NULL;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What ThreadSanitizer has to know of tests that fork, and what they have to know of it. For one file of a program. */
+#ifndef NX_TESTS_SUPPORT_FORKS_H
+#define NX_TESTS_SUPPORT_FORKS_H
+
+/* ThreadSanitizer refuses threads in a child unless it is told that we mean it. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
+    return "die_after_fork=0";
+}
+
+/* gcc 12's dies of a thread that it knows from the parent ("dup thread with used id"), clang's does not. */
+#if defined __SANITIZE_THREAD__ && !defined __clang__
+enum { CHILD_MAY_START_THREADS = 0 };
+#else
+enum { CHILD_MAY_START_THREADS = 1 };
+#endif
+
+#endif
