@@ -367,7 +367,8 @@ NEXPR_API nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context,
                                       const nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_plan **ret_plan,
                                       nexpr_error *err);
 /* Evaluates on data of the planned layout: one address per input and per output. Calls no malloc unless an output
- * overlaps an input or data is less aligned than its elements. Errors: MEMORY, CANCELLED, ARGUMENT, OVERLAP. */
+ * overlaps an input, data is less aligned than its elements, or, with the backend AUTO, it is the run from which on machine
+ * code is asked for. Errors: MEMORY, CANCELLED, ARGUMENT, OVERLAP. */
 NEXPR_API nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data,
                                       nexpr_error *err);
 NEXPR_API void nexpr_plan_free(nexpr_plan **plan);
