@@ -50,6 +50,12 @@ void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
     nest->weight = nest->runs++ % SHORT_RUNS ? 0 : SHORT_RUNS;
 }
 
+const nx_vm_code *nx_choose_at_once(const nexpr_plan *plan, const nx_nest *nest) {
+    const bool is_open = plan->backend == NEXPR_BACKEND_AUTO;
+    if (is_open && (nest->is_long || nest->runs % SHORT_RUNS == 0)) return NULL;
+    return is_open || !nx_tier_is_idle(nest->tier) ? nx_tier_settled(nest->tier, nest->code) : NULL;
+}
+
 /* Twice what compiling takes. */
 static double bill(const nx_nest *nest) {
     const double load = nx_jit_has_compiled() ? 0 : LOAD_NS;

@@ -15,6 +15,9 @@ nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend aske
 /* At the beginning of a run: nest->weight becomes the number of runs that this one stands for in what follows; 0: nothing of
  * it is done. Looking costs as much as a run of a few elements, so of short runs one in some is looked at. */
 void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest);
+/* The code of a run at whose beginning, and after which, nothing is to be decided or measured; NULL: it is not such a run.
+ * nest->runs is to be counted up if it is done. */
+const nx_vm_code *nx_choose_at_once(const nexpr_plan *plan, const nx_nest *nest);
 /* Before the nest is linked for a run: whether it shall have the second tier, which it has not. */
 bool nx_choose_tier(const nexpr_plan *plan, const nx_nest *nest);
 /* After that: asks for the kernels, if that is due before the run; for JIT it waits. */

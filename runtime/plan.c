@@ -6,6 +6,7 @@
 #include "runtime/plan.h"
 
 #include "runtime/choose.h"
+#include "runtime/direct.h"
 #include "runtime/explain.h"
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
@@ -257,7 +258,9 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
 
 nexpr_status nx_plan_finish(nexpr_plan *plan, nexpr_error *err) {
     NX_TRY(make_tables(plan, err));
-    return make_workers(plan, err);
+    NX_TRY(make_workers(plan, err));
+    nx_direct_prepare(plan);
+    return NEXPR_OK;
 }
 
 nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexpr_run_options *run, nexpr_plan **ret,
@@ -382,8 +385,11 @@ static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *cons
         x->state = state;
     }
     if (!changed) return NEXPR_OK;
+    plan->is_direct = false;
     NX_TRY(nx_nest_link(nest, err));
-    return make_workers(plan, err);
+    NX_TRY(make_workers(plan, err));
+    nx_direct_prepare(plan);
+    return NEXPR_OK;
 }
 
 /* ---------------------------------------------------------------------------------------------------- running -- */
@@ -583,6 +589,7 @@ static nexpr_status run_plan(nexpr_plan *plan, const void *const *in, void *cons
 }
 
 nexpr_status nexpr_plan_run(nexpr_plan *plan, const void *const *input_data, void *const *output_data, nexpr_error *err) {
+    if (nx_direct_run(plan, input_data, output_data)) return NEXPR_OK;
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = run_plan(plan, input_data, output_data, err);
     nx_fpenv_leave(saved);

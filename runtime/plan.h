@@ -10,6 +10,7 @@ typedef struct nx_plan_operand {
     nexpr_array array;
     bool is_used;
     intptr_t low, high; /* extent in bytes relative to data; equal if empty */
+    int8_t like_output; /* of an input, whether it lies as the only output does: 1, -1, or 0 for not known (runtime/direct.h) */
 } nx_plan_operand;
 
 struct nexpr_plan {
@@ -36,6 +37,7 @@ struct nexpr_plan {
     int worker_count;
     int64_t total; /* elements of all nests */
     bool has_run;
+    bool is_direct; /* runtime/direct.h */
 };
 
 /* A plan without operands and nests, and what comes when it has them; between the two the caller is to blame for it. */

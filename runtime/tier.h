@@ -42,6 +42,12 @@ static inline bool nx_tier_is_left(nx_tier *tier) {
 static inline bool nx_tier_is_idle(nx_tier *tier) {
     return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_LINKED;
 }
+/* The code that runs, its own or that of the VM, if that is settled for now; else NULL. */
+static inline const nx_vm_code *nx_tier_settled(nx_tier *tier, const nx_vm_code *vm) {
+    const int state = tier ? atomic_load_explicit(&tier->state, memory_order_acquire) : NX_TIER_LINKED;
+    if (state == NX_TIER_READY) return tier->code;
+    return state == NX_TIER_ASKING || state == NX_TIER_PENDING || state == NX_TIER_INSTALLING ? NULL : vm;
+}
 /* The tier's code once all kernels are there, else NULL. Any thread, at any time; tier may be NULL. */
 const nx_vm_code *nx_tier_code(nx_tier *tier);
 

@@ -242,11 +242,48 @@ static void run_rows(worker *w, const int64_t first[2], const int64_t count[2], 
     }
 }
 
+/* ------------------------------------------------------------------------------------------------ a single step -- */
+
+/* Whether the rectangle is one block of one step, whose operands are constants or in the caller's memory. */
+static inline bool is_single(const nx_vm_code *code, const int64_t count[2]) {
+    return code->phase_end[NX_PHASE_BLOCK] == 1 && code->phase_end[NX_PHASE_BLOCK - 1] == 0 && !code->panel_count &&
+           (code->steps->kind == NX_STEP_SEGMENT || code->steps->kind == NX_STEP_COMPUTE) &&
+           count[1] <= code->blocks.run_cols && count[0] <= (count[1] == code->blocks.count[1] ? code->blocks.rows : 1);
+}
+
+static inline char *find_operand(const nx_vm_args *args, const nx_vm_code *code, uint32_t i, const int64_t first[2]) {
+    if (i < code->constant_count) return (char *)&code->constants[i];
+    const nx_moving *m = &code->moving[i - code->constant_count];
+    const char *base = m->is_output ? args->outputs[m->index] : args->inputs[m->index];
+    return (char *)base + first[0] * m->stride[0] + first[1] * m->stride[1];
+}
+
+/* Without a table of addresses. */
+static void run_single(const nx_vm_args *args, const nx_vm_code *code, const int64_t first[2], size_t n) {
+    const nx_step *s = code->steps;
+    if (s->kind == NX_STEP_COMPUTE) {
+        const void *x[NX_MAX_OPERANDS];
+        for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = find_operand(args, code, s->src[k], first);
+        s->kernel.compute(n, find_operand(args, code, s->dst, first), x);
+        return;
+    }
+    const nx_linked_segment *linked = &code->segments[s->site];
+    const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
+    char *at[NX_SEGMENT_OPERANDS];
+    for (uint32_t k = 0; k < operands; k++) at[k] = find_operand(args, code, linked->operand[k], first);
+    linked->kernel(n, at, linked->stride);
+}
+
 void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
     const nx_vm_code *code = args->code;
     const nx_blocks *blocks = &code->blocks;
     worker w = {.args = args, .code = code, .at = args->scratch};
     if (count[0] <= 0 || count[1] <= 0) return;
+    if (is_single(code, count)) {
+        run_single(args, code, first, (size_t)(count[0] * count[1]));
+        if (code->is_non_temporal) __builtin_ia32_sfence();
+        return;
+    }
     /* Parts of short rows are not contiguous beyond a row. */
     int64_t block_rows = count[1] == blocks->count[1] ? blocks->rows : 1;
     place_fixed(code, w.at, args);

@@ -36,6 +36,68 @@ static void runs_a_plan_many_times_on_other_data(void **state) {
     nexpr_plan_free(&plan);
 }
 
+/* A plan of one or two results, runs on addresses of all kinds, one after another, in both directions. */
+enum { SHORT_ITEMS = 20, POOL_BYTES = 1024 };
+typedef struct places {
+    int a, b, r, s; /* bytes from the beginning of the pool; -1: NULL */
+    nexpr_status one, two; /* what a plan of one result says, and of two */
+} places;
+
+static void run_at(nexpr_plan *plan, const places *at, int results) {
+    static char pool[POOL_BYTES] __attribute__((aligned(64))), before[POOL_BYTES];
+    nexpr_error err = nexpr_error_init();
+    const nexpr_status expected = results == 1 ? at->one : at->two;
+    for (int i = 0; i < POOL_BYTES; i++) pool[i] = i % 8 == 7 ? 0x3f : (char)(i * 37); /* no NaN, wherever one begins */
+    memcpy(before, pool, sizeof pool);
+    const void *in[] = {at->a < 0 ? NULL : pool + at->a, at->b < 0 ? NULL : pool + at->b};
+    void *out[] = {at->r < 0 ? NULL : pool + at->r, pool + at->s};
+    assert_int_equal(nexpr_plan_run(plan, in, out, &err), expected);
+    for (int k = 0; k < results && !expected; k++) {
+        for (size_t i = 0; i < SHORT_ITEMS; i++) {
+            double a, b, r;
+            memcpy(&a, before + at->a + i * sizeof a, sizeof a);
+            memcpy(&b, before + at->b + i * sizeof b, sizeof b);
+            memcpy(&r, pool + (k ? at->s : at->r) + i * sizeof r, sizeof r);
+            assert_true(r == (k ? a - b : a + b));
+        }
+    }
+}
+
+static void addresses_may_change_from_run_to_run(void **state) {
+    (void)state;
+    static const places table[] = {
+        {0, 192, 384, 640, 0, 0},
+        {0, 0, 384, 640, 0, 0},
+        {3, 192, 384, 640, 0, 0},                                   /* not aligned */
+        {0, 192, 388, 640, 0, 0},
+        {0, 192, 0, 640, 0, 0},                                     /* in place */
+        {0, 192, 192, 0, 0, 0},                                     /* each on the other */
+        {0, 192, 8, 640, 0, 0},                                     /* not quite in place */
+        {64, 192, 100, 640, 0, 0},
+        {-1, 192, 384, 640, NEXPR_ARGUMENT, NEXPR_ARGUMENT},
+        {0, 192, -1, 640, NEXPR_ARGUMENT, NEXPR_ARGUMENT},
+        {0, 192, 384, 392, 0, NEXPR_OVERLAP},                       /* one result on the other */
+    };
+    nexpr_error err = nexpr_error_init();
+    const nexpr_array x = array_of(NULL, F64, 1, DIMS(SHORT_ITEMS), NULL);
+    for (int results = 1; results <= 2; results++) {
+        nexpr *e = compile(results == 1 ? "a + b" : "a + b, a - b", F64, F64, NONE);
+        for (int backend = NEXPR_BACKEND_AUTO; backend <= NEXPR_BACKEND_JIT; backend++) {
+            nexpr_run_options run = nexpr_run_options_init();
+            nexpr_plan *plan;
+            run.backend = (nexpr_backend)backend;
+            assert_ok(nexpr_plan_new(e, NULL, (const nexpr_array *[]){&x, &x}, (const nexpr_array *[]){&x, &x}, &run, &plan,
+                                     &err), &err);
+            for (int i = 0; i < LENGTH(table) * LENGTH(table); i++) {
+                run_at(plan, &table[i % LENGTH(table)], results);
+                run_at(plan, &table[i / LENGTH(table)], results);
+            }
+            nexpr_plan_free(&plan);
+        }
+        nexpr_free(&e);
+    }
+}
+
 typedef struct counting {
     size_t live, calls;
 } counting;
@@ -416,6 +478,7 @@ static void arrays_and_expressions_outlive_their_context(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_a_plan_many_times_on_other_data),
+        cmocka_unit_test(addresses_may_change_from_run_to_run),
         cmocka_unit_test(a_prepared_run_allocates_nothing),
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
         cmocka_unit_test(reports_progress_and_is_cancelled),
