@@ -27,6 +27,7 @@ typedef struct nx_code {
     struct nx_code *next_queued;
     struct nx_code *next;   /* in the table: under its lock, as is the rest */
     bool is_in_table;
+    bool is_wanted;         /* whatever it takes; else it is only looked for */
     size_t charged;         /* what the table counts it with */
     uint64_t uses, cost_ns;
     double worth;

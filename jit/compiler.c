@@ -134,8 +134,12 @@ static nexpr_status compile(nx_jit *jit, nx_code *code, product *ret, nexpr_erro
     return load_object(jit, code, ret->object, ret->bytes, err);
 }
 
+static bool has_disk(const nx_jit *jit) {
+    return jit->disk.path && jit->plugin.identity.bytes;
+}
+
 static bool make_key(nx_jit *jit, const nx_code *code, nx_disk_key *ret) {
-    if (!jit->disk.path || !jit->plugin.identity.bytes) return false;
+    if (!has_disk(jit)) return false;
     if (!jit->knows_cpu) jit->cpu = nx_cpu_identify();
     jit->knows_cpu = true;
     *ret = (nx_disk_key){NEXPR_VERSION, NX_JIT_ABI, (uint32_t)code->isa, (uint32_t)code->segment_bytes,
@@ -160,11 +164,23 @@ static void store(nx_jit *jit, const nx_code *code, const product *made) {
     nx_disk_store(&jit->disk, &key, (const nx_segment *)code->segment, made->object, made->bytes);
 }
 
-static nexpr_status make_code(nx_jit *jit, nx_code *code, product *ret, nexpr_error *err) {
+/* Whether nobody wants more of it than that it is looked for; it is then not pending any more. */
+static bool let_be(nx_jit *jit, nx_code *code) {
+    nx_compiler_lock(jit);
+    const bool is_wanted = code->is_wanted;
+    if (!is_wanted) publish(code, NX_JIT_ABSENT);
+    nx_compiler_unlock(jit);
+    return !is_wanted;
+}
+
+static nexpr_status make_code(nx_jit *jit, nx_code *code, product *ret, bool *ret_is_absent, nexpr_error *err) {
     NX_TRY(nx_code_check(&jit->arena, err));
-    if (!load_from_disk(jit, code)) return compile(jit, code, ret, err);
-    code->source = NX_JIT_FROM_DISK;
-    return NEXPR_OK;
+    if (load_from_disk(jit, code)) {
+        code->source = NX_JIT_FROM_DISK;
+        return NEXPR_OK;
+    }
+    *ret_is_absent = let_be(jit, code);
+    return *ret_is_absent ? NEXPR_OK : compile(jit, code, ret, err);
 }
 
 /* What the table has to know. A refusal for want of memory says nothing about the segment, and is forgotten. */
@@ -186,9 +202,11 @@ static void tell_table(nx_jit *jit, nx_code *code, uint64_t cost_ns) {
 static void make(nx_jit *jit, nx_code *code) {
     nexpr_error err = nexpr_error_init();
     product made = {0};
+    bool is_absent = false;
     uint64_t start = nx_jit_now();
     code->source = NX_JIT_FROM_COMPILER;
-    nexpr_status status = make_code(jit, code, &made, &err);
+    nexpr_status status = make_code(jit, code, &made, &is_absent, &err);
+    if (is_absent) return; /* it may be in the queue again */
     if (status) set_reason(jit, code, status, err.message);
     code->ready_ns = nx_jit_now();
     tell_table(jit, code, code->ready_ns - start);
@@ -285,11 +303,22 @@ static void need_thread(nx_jit *jit) {
 }
 
 void nx_compiler_submit(nx_jit *jit, nx_code *code) {
+    if (!code->is_wanted && !has_disk(jit)) {
+        publish(code, NX_JIT_ABSENT);
+        return;
+    }
     atomic_fetch_add_explicit(&code->refs, 1, memory_order_relaxed);
     push_back(jit, code);
     need_thread(jit);
     atomic_fetch_add_explicit(&jit->work, 1, memory_order_release);
     nx_wake_all(&jit->work);
+}
+
+void nx_compiler_want(nx_jit *jit, nx_code *code) {
+    code->is_wanted = true;
+    if (atomic_load_explicit(&code->state, memory_order_relaxed) != NX_JIT_ABSENT) return;
+    atomic_store_explicit(&code->state, NX_JIT_PENDING, memory_order_release);
+    nx_compiler_submit(jit, code);
 }
 
 void nx_compiler_stop(nx_jit *jit) {
@@ -317,11 +346,19 @@ static void forget(nx_jit *jit) {
     jit->queue = jit->at_hand = NULL;
 }
 
+/* What was absent and then wanted is, while it is still at hand. */
+static bool is_queued(const nx_jit *jit, const nx_code *code) {
+    const nx_code *other = jit->queue;
+    while (other && other != code) other = other->next_queued;
+    return other;
+}
+
 void nx_compiler_lock(nx_jit *jit) {
     nx_lock_state state = nx_lock_take(&jit->lock);
     if (state == NX_LOCK_OWN) return;
     if (state == NX_LOCK_BROKEN) forget(jit);
-    if (jit->at_hand && nx_jit_is_pending(jit->at_hand)) push_front(jit, jit->at_hand);
+    nx_code *code = jit->at_hand;
+    if (code && nx_jit_is_pending(code) && !is_queued(jit, code)) push_front(jit, code);
     jit->at_hand = NULL;
     jit->has_thread = false;
     if (jit->queue) need_thread(jit);

@@ -37,6 +37,8 @@ void nx_compiler_lock(nx_jit *jit);
 void nx_compiler_unlock(nx_jit *jit);
 /* Has new code of the table made; it may be refused at once. Under the lock. */
 void nx_compiler_submit(nx_jit *jit, nx_code *code);
+/* Code of the table is to be compiled if it is not found. Under the lock. */
+void nx_compiler_want(nx_jit *jit, nx_code *code);
 /* Refuses code that nobody waits for. Under the lock if it is in the table. */
 void nx_compiler_refuse(nx_jit *jit, nx_code *code, nexpr_status status, const char *reason);
 /* Waits until it is not pending. */

@@ -89,17 +89,20 @@ static nx_code *refused_code(nx_jit *jit, const nx_segment *segment, nx_isa isa,
 }
 
 /* With a reference for the caller. *ret_was_ready: it was made before. */
-static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool *ret_was_ready) {
+static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool is_wanted, bool *ret_was_ready) {
     size_t bytes = nx_segment_bytes(segment);
     uint64_t hash = nx_code_hash(isa, segment, bytes);
     nx_compiler_lock(jit);
     nx_code *code = nx_code_table_find(&jit->table, hash, isa, segment, bytes);
-    *ret_was_ready = code && !nx_jit_is_pending(code);
+    *ret_was_ready = false;
     if (code) {
         nx_code_table_use(&jit->table, code);
         atomic_fetch_add_explicit(&code->refs, 1, memory_order_relaxed);
+        if (is_wanted) nx_compiler_want(jit, code);
+        *ret_was_ready = !nx_jit_is_pending(code);
     } else if ((code = nx_code_new(jit->allocator, hash, isa, segment, bytes))) {
         atomic_fetch_add_explicit(&code->refs, 1, memory_order_relaxed);
+        code->is_wanted = is_wanted;
         nx_code_table_add(&jit->table, code);
         nx_compiler_submit(jit, code);
     }
@@ -107,21 +110,21 @@ static nx_code *find_or_submit(nx_jit *jit, const nx_segment *segment, nx_isa is
     return code;
 }
 
-nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret,
+nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_effort effort, nx_jit_kernel **ret,
                         nexpr_error *err) {
     nx_jit_kernel *kernel = nx_allocate(jit->allocator, 1, sizeof *kernel);
     const char *reason = reason_against(segment, isa);
     if (!kernel) return nx_fail_memory(err);
     *kernel = (nx_jit_kernel){.jit = jit, .asked_ns = nx_jit_now()};
     if (reason) kernel->code = refused_code(jit, segment, isa, reason);
-    else kernel->code = find_or_submit(jit, segment, isa, &kernel->was_ready);
+    else kernel->code = find_or_submit(jit, segment, isa, effort != NX_JIT_LOOK, &kernel->was_ready);
     if (!kernel->code) {
         nx_release(jit->allocator, kernel, 1, sizeof *kernel);
         return nx_fail_memory(err);
     }
     atomic_fetch_add_explicit(&jit->refs, 1, memory_order_relaxed);
     kernel->found_ns = nx_jit_now();
-    if (wait) nx_compiler_wait(kernel->code);
+    if (effort == NX_JIT_WAIT) nx_compiler_wait(kernel->code);
     *ret = kernel;
     return NEXPR_OK;
 }
@@ -146,6 +149,10 @@ nx_jit_state nx_jit_state_of(const nx_jit_kernel *kernel) {
     return (nx_jit_state)atomic_load_explicit(&kernel->code->state, memory_order_acquire);
 }
 
+bool nx_jit_has_looked(const nx_jit *jit) {
+    return atomic_load_explicit(&jit->work, memory_order_relaxed) > 0;
+}
+
 bool nx_jit_has_compiled(void) {
     return nx_plugin_was_used();
 }
@@ -153,7 +160,7 @@ bool nx_jit_has_compiled(void) {
 nx_jit_info nx_jit_info_of(const nx_jit_kernel *kernel) {
     const nx_code *code = kernel->code;
     nx_jit_info info = {.state = nx_jit_state_of(kernel), .reason = ""};
-    if (info.state == NX_JIT_PENDING) return info;
+    if (info.state == NX_JIT_PENDING || info.state == NX_JIT_ABSENT) return info;
     info.source = kernel->was_ready ? NX_JIT_FROM_MEMORY : code->source;
     info.seconds = (double)((kernel->was_ready ? kernel->found_ns : code->ready_ns) - kernel->asked_ns) * 1e-9;
     info.code_bytes = code->code_bytes;

@@ -32,16 +32,21 @@ typedef enum nx_jit_state {
     NX_JIT_PENDING,
     NX_JIT_READY,
     NX_JIT_REFUSED, /* for the reason in nx_jit_info */
+    NX_JIT_ABSENT,  /* from memory and disk, and nobody has asked for more; until somebody does */
 } nx_jit_state;
+
+/* How far a request goes. LOOK: what is in memory or on disk; the plug-in is not loaded. COMPILE: it is made if it has to be.
+ * WAIT: that, and the call waits until it is ready or refused. */
+typedef enum nx_jit_effort { NX_JIT_LOOK, NX_JIT_COMPILE, NX_JIT_WAIT } nx_jit_effort;
 
 typedef enum nx_jit_source { NX_JIT_FROM_COMPILER, NX_JIT_FROM_MEMORY, NX_JIT_FROM_DISK } nx_jit_source;
 
 /* A kernel that was asked for; reference counted. */
 typedef struct nx_jit_kernel nx_jit_kernel;
 
-/* The kernel of a segment for an instruction set: at once, or to be compiled in the background. `wait`: until it is ready or
- * refused. A refusal is no error. Errors: MEMORY. */
-nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, bool wait, nx_jit_kernel **ret,
+/* The kernel of a segment for an instruction set: at once, or later, from the background. A refusal is no error.
+ * Errors: MEMORY. */
+nexpr_status nx_jit_get(nx_jit *jit, const nx_segment *segment, nx_isa isa, nx_jit_effort effort, nx_jit_kernel **ret,
                         nexpr_error *err);
 void nx_jit_release(nx_jit_kernel **kernel);
 
@@ -49,6 +54,8 @@ void nx_jit_release(nx_jit_kernel **kernel);
 nx_segment_kernel *nx_jit_entry(const nx_jit_kernel *kernel);
 nx_jit_state nx_jit_state_of(const nx_jit_kernel *kernel);
 
+/* Whether something was asked for that was not in memory: the first time takes longer. Any thread. */
+bool nx_jit_has_looked(const nx_jit *jit);
 /* Whether the plug-in has made something in this process: the first time takes much longer. Any thread. */
 bool nx_jit_has_compiled(void);
 

@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to compile a segment, the first one of a process, when LLVM is loaded, and, unless some run took less, to move
- * a byte from or to memory; to run no elements, and to look at the clock: in nanoseconds. */
+/* What it takes to compile a segment, the first one of a process, when LLVM is loaded; to look for one on disk, the first one
+ * of a context, when a thread is started; to link a nest for the second tier; and, unless some run took less, to move a byte
+ * from or to memory; to run no elements, and to look at the clock: in nanoseconds. */
 #define COMPILE_NS 3e6
 #define LOAD_NS 20e6
+#define LOOK_NS 25e3
+#define FIRST_LOOK_NS 150e3
+#define LINK_NS 5e3
 #define MEMORY_NS_PER_BYTE 0.03
 #define RUN_NS 75
 
@@ -53,13 +57,23 @@ void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
 const nx_vm_code *nx_choose_at_once(const nexpr_plan *plan, const nx_nest *nest) {
     const bool is_open = plan->backend == NEXPR_BACKEND_AUTO;
     if (is_open && (nest->is_long || nest->runs % SHORT_RUNS == 0)) return NULL;
-    return is_open || !nx_tier_is_idle(nest->tier) ? nx_tier_settled(nest->tier, nest->code) : NULL;
+    return is_open || !nx_tier_is_linked(nest->tier) ? nx_tier_settled(nest->tier, nest->code) : NULL;
+}
+
+static double segment_count(const nx_nest *nest) {
+    return nest->tier ? nest->tier->count : 1;
 }
 
 /* Twice what compiling takes. */
 static double bill(const nx_nest *nest) {
     const double load = nx_jit_has_compiled() ? 0 : LOAD_NS;
-    return 2 * (load + COMPILE_NS * (nest->tier ? nest->tier->count : 1));
+    return 2 * (load + COMPILE_NS * segment_count(nest));
+}
+
+/* Twice what looking on disk takes. */
+static double small_bill(const nexpr_plan *plan, const nx_nest *nest) {
+    const double start = nx_jit_has_looked(plan->context->jit) ? 0 : FIRST_LOOK_NS;
+    return 2 * (start + LOOK_NS * segment_count(nest));
 }
 
 /* What was measured of the bandwidth so far: by one thread, or by several. */
@@ -93,21 +107,38 @@ static int64_t gain_of(const nexpr_plan *plan) {
     return atomic_load_explicit(&plan->expr->gain, memory_order_relaxed);
 }
 
+/* What machine code is estimated to gain in a run, while the VM's code is linked. */
+static double gain_of_run(const nexpr_plan *plan, const nx_nest *nest) {
+    return nx_nest_estimate(nest) / plan->worker_count - (double)nest->count * compiled_rate(plan, nest);
+}
+
+/* A plan's first run may be its only one. */
 bool nx_choose_tier(const nexpr_plan *plan, const nx_nest *nest) {
     if (nest->has_tier || plan->backend == NEXPR_BACKEND_VM) return false;
     if (plan->backend == NEXPR_BACKEND_JIT) return true;
-    return (double)gain_of(plan) > bill(nest) || (nest->code && nx_nest_estimate(nest) > bill(nest));
+    if (!nest->code || plan->worker_count == 0) return false;
+    const double due = small_bill(plan, nest), run = gain_of_run(plan, nest);
+    if (run > due || nx_nest_estimate(nest) > bill(nest)) return true;
+    return (double)gain_of(plan) > due && (nest->runs > 1 || run > LINK_NS);
+}
+
+/* Asks for the kernels, if so much gain pays for looking on disk, or even for compiling. */
+static void ask_for(const nexpr_plan *plan, const nx_nest *nest, double to_look, double to_compile) {
+    if (to_compile > bill(nest)) nx_tier_request(nest->tier, plan->context->jit, NX_JIT_COMPILE);
+    else if (to_look > small_bill(plan, nest)) nx_tier_request(nest->tier, plan->context->jit, NX_JIT_LOOK);
 }
 
 void nx_choose_before(nexpr_plan *plan, nx_nest *nest) {
-    const bool forced = plan->backend == NEXPR_BACKEND_JIT;
-    if (forced || (double)gain_of(plan) > bill(nest)) nx_tier_request(nest->tier, plan->context->jit, forced);
+    if (plan->backend == NEXPR_BACKEND_JIT) nx_tier_request(nest->tier, plan->context->jit, NX_JIT_WAIT);
+    if (!nx_tier_is_idle(nest->tier)) return;
+    const double gain = (double)gain_of(plan);
+    ask_for(plan, nest, gain + gain_of_run(plan, nest), gain);
 }
 
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds) {
     const double rate = seconds * 1e9 / (double)done, left = (double)(nest->count - done);
-    if (seconds < WARM_SECONDS || left * (rate - compiled_rate(plan, nest)) <= bill(nest)) return;
-    nx_tier_request(nest->tier, plan->context->jit, false);
+    const double gain = left * (rate - compiled_rate(plan, nest));
+    if (seconds >= WARM_SECONDS) ask_for(plan, nest, gain, gain);
 }
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {

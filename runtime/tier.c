@@ -23,22 +23,33 @@ nexpr_status nx_tier_new(const nx_vm_program *program, const nexpr_allocator *al
     return status;
 }
 
+/* For who asks, or has found them absent. */
+static void drop_kernels(nx_tier *tier) {
+    for (uint32_t i = 0; tier->kernels && i < tier->count; i++) nx_jit_release(&tier->kernels[i]);
+}
+
 void nx_tier_free(nx_tier **ret_tier) {
     nx_tier *tier = *ret_tier;
     *ret_tier = NULL;
     if (!tier) return;
-    for (uint32_t i = 0; tier->kernels && i < tier->count; i++) nx_jit_release(&tier->kernels[i]);
+    drop_kernels(tier);
     nx_release(tier->allocator, tier->kernels, tier->count, sizeof *tier->kernels);
     if (tier->code) nx_vm_code_free(tier->allocator, tier->code);
     nx_release(tier->allocator, tier, 1, sizeof *tier);
 }
 
-void nx_tier_request(nx_tier *tier, nx_jit *jit, bool wait) {
-    int linked = NX_TIER_LINKED;
-    if (!tier || !atomic_compare_exchange_strong(&tier->state, &linked, NX_TIER_ASKING)) return;
+/* Who finds the tier idle has it to itself. */
+static bool begin_request(nx_tier *tier, nx_jit_effort effort) {
+    int linked = NX_TIER_LINKED, absent = NX_TIER_ABSENT;
+    if (atomic_compare_exchange_strong(&tier->state, &linked, NX_TIER_ASKING)) return true;
+    return effort != NX_JIT_LOOK && atomic_compare_exchange_strong(&tier->state, &absent, NX_TIER_ASKING);
+}
+
+void nx_tier_request(nx_tier *tier, nx_jit *jit, nx_jit_effort effort) {
+    if (!nx_tier_is_idle(tier) || !begin_request(tier, effort)) return;
     nexpr_status status = NEXPR_OK;
     for (uint32_t i = 0; i < tier->count && !status; i++) {
-        status = nx_jit_get(jit, nx_vm_segment(tier->code, i), nx_isa_current(), wait, &tier->kernels[i], NULL);
+        status = nx_jit_get(jit, nx_vm_segment(tier->code, i), nx_isa_current(), effort, &tier->kernels[i], NULL);
     }
     atomic_store_explicit(&tier->state, status ? NX_TIER_REFUSED : NX_TIER_PENDING, memory_order_release);
 }
@@ -48,25 +59,23 @@ void nx_tier_leave(nx_tier *tier) {
     atomic_compare_exchange_strong(&tier->state, &ready, NX_TIER_SLOWER);
 }
 
-/* READY if all kernels are, REFUSED if one is, else PENDING. */
+/* READY if all kernels are, REFUSED if one is, else PENDING if one is, else ABSENT. */
 static nx_tier_state look(const nx_tier *tier) {
-    nx_tier_state state = NX_TIER_READY;
-    for (uint32_t i = 0; i < tier->count; i++) {
-        const nx_jit_state kernel = nx_jit_state_of(tier->kernels[i]);
-        if (kernel == NX_JIT_REFUSED) return NX_TIER_REFUSED;
-        if (kernel == NX_JIT_PENDING) state = NX_TIER_PENDING;
-    }
-    return state;
+    uint32_t count[NX_JIT_ABSENT + 1] = {0};
+    for (uint32_t i = 0; i < tier->count; i++) count[nx_jit_state_of(tier->kernels[i])]++;
+    return count[NX_JIT_REFUSED] ? NX_TIER_REFUSED : count[NX_JIT_PENDING] ? NX_TIER_PENDING
+         : count[NX_JIT_ABSENT] ? NX_TIER_ABSENT : NX_TIER_READY;
 }
 
-/* One of the threads that find all kernels there writes them into the code. */
+/* One thread at a time looks, and writes the kernels into the code when all are there. */
 static void install(nx_tier *tier) {
     int pending = NX_TIER_PENDING;
+    if (!atomic_compare_exchange_strong(&tier->state, &pending, NX_TIER_INSTALLING)) return;
     const nx_tier_state found = look(tier);
-    if (found == NX_TIER_PENDING || !atomic_compare_exchange_strong(&tier->state, &pending, NX_TIER_INSTALLING)) return;
     for (uint32_t i = 0; found == NX_TIER_READY && i < tier->count; i++) {
         nx_vm_install(tier->code, i, nx_jit_entry(tier->kernels[i]));
     }
+    if (found == NX_TIER_ABSENT) drop_kernels(tier);
     atomic_store_explicit(&tier->state, found, memory_order_release);
 }
 

@@ -11,6 +11,7 @@
 
 typedef enum nx_tier_state {
     NX_TIER_LINKED,     /* its kernels have not been asked for */
+    NX_TIER_ABSENT,     /* nor found; only compiling helps */
     NX_TIER_ASKING,     /* a thread does it */
     NX_TIER_PENDING,    /* they have been */
     NX_TIER_INSTALLING, /* a thread does it */
@@ -31,16 +32,19 @@ typedef struct nx_tier {
 nexpr_status nx_tier_new(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
                          nx_tier **ret, nexpr_error *err);
 void nx_tier_free(nx_tier **tier);
-/* Asks for the kernels, unless it has been done; `wait`: until they are there or refused. Any thread, at any time. */
-void nx_tier_request(nx_tier *tier, nx_jit *jit, bool wait);
+/* Asks for the kernels, unless it has been done. Any thread, at any time. */
+void nx_tier_request(nx_tier *tier, nx_jit *jit, nx_jit_effort effort);
 /* Back to the VM, for good. Any thread, at any time. */
 void nx_tier_leave(nx_tier *tier);
 static inline bool nx_tier_is_left(nx_tier *tier) {
     return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_SLOWER;
 }
-/* Whether there is one whose kernels have not been asked for. */
-static inline bool nx_tier_is_idle(nx_tier *tier) {
+/* Whether there is one whose kernels have not been asked for; or not to be compiled. */
+static inline bool nx_tier_is_linked(nx_tier *tier) {
     return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_LINKED;
+}
+static inline bool nx_tier_is_idle(nx_tier *tier) {
+    return nx_tier_is_linked(tier) || (tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_ABSENT);
 }
 /* The code that runs, its own or that of the VM, if that is settled for now; else NULL. */
 static inline const nx_vm_code *nx_tier_settled(nx_tier *tier, const nx_vm_code *vm) {

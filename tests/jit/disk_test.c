@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -461,6 +462,64 @@ static void code_from_disk_needs_no_plugin_in_the_process(void **state) {
     assert_int_equal(child_exit_code(use_numbers, &more), 12);
 }
 
+/* Waits until it is not pending. */
+static nx_jit_kernel *look_for(nx_jit *jit, uint16_t number) {
+    test_segment s;
+    nx_jit_kernel *kernel = NULL;
+    REQUIRE(!nx_jit_get(jit, segment_adding(&s, number), NX_ISA_AVX2, NX_JIT_LOOK, &kernel, NULL));
+    for (int i = 0; nx_jit_state_of(kernel) == NX_JIT_PENDING && i < PATIENCE * 1000; i++) usleep(1000);
+    return kernel;
+}
+
+/* 0 and 1 are there; 2 is not, until somebody wants it. */
+static int look_for_numbers(void *argument) {
+    (void)argument;
+    nx_jit *jit = jit_with_disk("good");
+    REQUIRE(!nx_jit_has_looked(jit));
+    nx_jit_kernel *zero = look_for(jit, 0), *two = look_for(jit, 2), *later = look_for(jit, 2);
+    REQUIRE(nx_jit_has_looked(jit) && number_of(zero) == 0 && nx_jit_info_of(zero).source == NX_JIT_FROM_DISK);
+    REQUIRE(nx_jit_state_of(two) == NX_JIT_ABSENT && nx_jit_info_of(two).state == NX_JIT_ABSENT && !nx_jit_entry(two));
+    REQUIRE(nx_jit_state_of(later) == NX_JIT_ABSENT && !*nx_jit_info_of(later).reason);
+    REQUIRE(!read_maps(NULL, "fake_good.so").has_file);
+    nx_jit_kernel *wanted = get(jit, 2, true);
+    REQUIRE(number_of(wanted) == 2 && number_of(two) == 2 && number_of(later) == 2);
+    REQUIRE(nx_jit_info_of(wanted).source == NX_JIT_FROM_COMPILER);
+    nx_jit_release(&two), nx_jit_release(&later), nx_jit_release(&wanted), nx_jit_release(&zero);
+    nx_jit_free(&jit);
+    return 0;
+}
+
+/* Requests of all kinds for the same, from which nobody may come back with less than was asked for. */
+static void *ask_in_all_ways(void *argument) {
+    nx_jit *jit = argument;
+    for (uint16_t i = 0; i < 300; i++) {
+        nx_jit_kernel *seen = look_for(jit, i), *wanted = get(jit, i, i % 3 == 0);
+        for (int k = 0; nx_jit_state_of(wanted) == NX_JIT_PENDING && k < PATIENCE * 1000; k++) usleep(1000);
+        REQUIRE(number_of(wanted) == i && number_of(seen) == i);
+        nx_jit_release(&seen), nx_jit_release(&wanted);
+    }
+    return NULL;
+}
+
+static int ask_by_threads(void *argument) {
+    pthread_t threads[4];
+    nx_jit *jit = argument ? jit_with_disk("good") : jit_with(NULL, "good");
+    for (int i = 0; i < 4; i++) REQUIRE(!pthread_create(&threads[i], NULL, ask_in_all_ways, jit));
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    nx_jit_free(&jit);
+    return 0;
+}
+
+static void who_only_looks_gets_what_is_there(void **state) {
+    (void)state;
+    int count = 2;
+    assert_int_equal(child_exit_code(use_numbers, &count), 0);
+    assert_int_equal(child_exit_code(look_for_numbers, NULL), 0);
+    if (!CHILD_MAY_START_THREADS) return;
+    assert_int_equal(child_exit_code(ask_by_threads, &count), 0);
+    assert_int_equal(child_exit_code(ask_by_threads, NULL), 0);
+}
+
 static void code_of_another_plugin_is_not_used(void **state) {
     (void)state;
     int count = 2;
@@ -525,6 +584,7 @@ int main(void) {
         TEST(a_disk_that_takes_nothing_is_no_failure),
         TEST(every_allocation_may_fail),
         TEST(code_from_disk_needs_no_plugin_in_the_process),
+        TEST(who_only_looks_gets_what_is_there),
         TEST(code_of_another_plugin_is_not_used),
         TEST(an_object_that_cannot_be_loaded_is_made_anew),
         TEST(processes_may_race),

@@ -9,5 +9,5 @@ API int begin(const char *plugin, const nx_segment *segment) {
     static nx_jit *jit; /* like a default context, which nobody frees */
     static nx_jit_kernel *kernel;
     nx_jit_options options = {.disk_cache = "", .plugin = plugin};
-    return nx_jit_new(NULL, &options, &jit, NULL) || nx_jit_get(jit, segment, NX_ISA_AVX2, false, &kernel, NULL);
+    return nx_jit_new(NULL, &options, &jit, NULL) || nx_jit_get(jit, segment, NX_ISA_AVX2, NX_JIT_COMPILE, &kernel, NULL);
 }

@@ -458,7 +458,7 @@ static void the_plugin_serves_the_library(void **state) {
     const unsigned x = add_input(&b, NEXPR_INT32, NX_ACCESS_BLOCK, false), args[] = {x, x};
     add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_multiply, NEXPR_INT32, args));
     assert_int_equal(nx_jit_new(NULL, &(nx_jit_options){.disk_cache = "", .plugin = PLUGIN}, &jit, &err), NEXPR_OK);
-    assert_int_equal(nx_jit_get(jit, finish(&b), NX_ISA_AVX2, true, &kernel, &err), NEXPR_OK);
+    assert_int_equal(nx_jit_get(jit, finish(&b), NX_ISA_AVX2, NX_JIT_WAIT, &kernel, &err), NEXPR_OK);
     if (!nx_jit_entry(kernel)) fail_msg("%s", nx_jit_info_of(kernel).reason);
     int32_t elements[] = {1, -2, 3, 4, 5, 6, 7, 8, 9, 46341}, squares[10];
     nx_jit_entry(kernel)(10, (char *[]){(char *)squares, (char *)elements}, NULL);
