@@ -20,9 +20,11 @@
 #define SHORT_RUNS 64
 #define WARM_SECONDS 1e-3
 
-/* After so many measured runs of machine code it is left if the VM was faster by more than this. */
+/* After so many measured runs of machine code it is left if the VM was faster by more than this. A run of the VM for that may
+ * take such a share of the time of all runs so far. */
 #define TRIALS 8
 #define SLOWER 1.03
+#define VM_SHARE 0.05
 
 /* A run that takes so long at most has its elements in the first cache, where machine code is twice as fast. */
 #define NEAR_NS 400
@@ -107,9 +109,13 @@ static int64_t gain_of(const nexpr_plan *plan) {
     return atomic_load_explicit(&plan->expr->gain, memory_order_relaxed);
 }
 
+static double estimate_of_vm(const nexpr_plan *plan, const nx_nest *nest) {
+    return (double)nest->count * nx_vm_ns_per_item(nest->code) / plan->worker_count;
+}
+
 /* What machine code is estimated to gain in a run, while the VM's code is linked. */
 static double gain_of_run(const nexpr_plan *plan, const nx_nest *nest) {
-    return nx_nest_estimate(nest) / plan->worker_count - (double)nest->count * compiled_rate(plan, nest);
+    return estimate_of_vm(plan, nest) - (double)nest->count * compiled_rate(plan, nest);
 }
 
 /* A plan's first run may be its only one. */
@@ -143,34 +149,57 @@ void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done,
 
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest) {
     if (plan->backend != NEXPR_BACKEND_AUTO) return false;
-    return nest->compiled_runs < TRIALS || !nx_tier_code(nest->tier);
+    return !nest->is_settled || !nx_tier_code(nest->tier);
 }
 
 static void note_least(double *least, double ns) {
     if (*least == 0 || ns < *least) *least = ns;
 }
 
-static void try_out(nx_nest *nest, double ns) {
-    note_least(&nest->compiled_ns, ns);
-    if (++nest->compiled_runs < TRIALS || nest->vm_ns == 0) return;
+/* Once both are known. */
+static void settle(nx_nest *nest) {
+    if (nest->compiled_runs < TRIALS || nest->vm_ns == 0) return;
+    nest->is_settled = true;
     if (nest->compiled_ns > SLOWER * nest->vm_ns) nx_tier_leave(nest->tier);
+}
+
+/* A plan whose kernels were there at once knows nothing of the VM: it runs once more as soon as that is little in comparison. */
+static void try_out(const nexpr_plan *plan, nx_nest *nest, double ns) {
+    note_least(&nest->compiled_ns, ns);
+    nest->compiled_runs++;
+    nest->compiled_sum += ns * nest->weight;
+    settle(nest);
+    if (nest->is_settled || nest->compiled_runs < TRIALS) return;
+    if (estimate_of_vm(plan, nest) > VM_SHARE * nest->compiled_sum) return;
+    nx_tier_rest(nest->tier);
+    nest->runs = 0; /* the next one is measured */
 }
 
 /* A short run that took unlikely long was interrupted. */
 void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
     double ns = seconds * 1e9;
     note_bandwidth(plan, nest, ns);
+    nest->is_long = estimate_of_vm(plan, nest) > LONG_NS;
     if (nx_tier_code(nest->tier)) {
-        try_out(nest, ns);
+        try_out(plan, nest, ns);
         return;
     }
     const double count = (double)nest->count, estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
     note_least(&nest->vm_ns, ns);
-    nest->is_long = estimate > LONG_NS;
+    if (nx_tier_is_resting(nest->tier)) {
+        nx_tier_wake(nest->tier);
+        settle(nest);
+    }
     if (nest->weight > 1 && ns > most) ns = most;
     if (nest->weight > 1) ns -= RUN_NS;
     const double gain = (ns - count * compiled_rate(plan, nest)) * nest->weight;
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
+}
+
+void nx_choose_anew(nx_nest *nest) {
+    nest->vm_ns = nest->compiled_ns = nest->compiled_sum = 0;
+    nest->compiled_runs = 0;
+    nest->is_settled = false;
 }
 
 nx_choice nx_choose_explain(const nexpr_plan *plan, const nx_nest *nest) {

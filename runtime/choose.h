@@ -26,6 +26,8 @@ void nx_choose_before(nexpr_plan *plan, nx_nest *nest);
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds);
 /* After a measured run. */
 void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds);
+/* After it was linked for other addresses: what was measured says nothing any more. */
+void nx_choose_anew(nx_nest *nest);
 /* Whether a run of the nest is to be measured. */
 bool nx_choose_measures(const nexpr_plan *plan, const nx_nest *nest);
 

@@ -327,6 +327,11 @@ static size_t scratch_bytes(const nx_nest *nest) {
     return ((vm > compiled ? vm : compiled) + 63) / 64 * 64;
 }
 
+static void measure_worker(nx_nest *nest) {
+    nest->worker_bytes = nx_nest_pointer_bytes(nest) + scratch_bytes(nest);
+    if (nest->reduce) nest->worker_bytes += nx_reduce_worker_bytes(nest);
+}
+
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     const nexpr_allocator *allocator = nest->memory->use;
     uint32_t n = operand_count(nest);
@@ -352,14 +357,15 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     nx_nest_free(nest);
     nest->code = code;
     nest->tier = tier;
-    nest->worker_bytes = nx_nest_pointer_bytes(nest) + scratch_bytes(nest);
-    if (nest->reduce) {
-        nest->worker_bytes += nx_reduce_worker_bytes(nest);
-        nx_reduce_cut_tasks(nest);
-    } else {
-        cut_tasks(nest);
-    }
+    measure_worker(nest);
+    (nest->reduce ? nx_reduce_cut_tasks : cut_tasks)(nest);
     return NEXPR_OK;
+}
+
+void nx_nest_drop_tier(nx_nest *nest) {
+    nx_tier_free(&nest->tier);
+    nest->has_tier = false;
+    measure_worker(nest);
 }
 
 void nx_nest_free(nx_nest *nest) {

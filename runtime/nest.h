@@ -45,10 +45,13 @@ typedef struct nx_nest {
     int block_items;
     nx_vm_code *code;
     bool has_tier; /* it is to be linked for both tiers */
+    bool is_stale; /* memory was out when it was to be linked anew */
     bool is_long;  /* each run is looked at; else one in many: runtime/choose.h */
     uint32_t runs, weight;
     double vm_ns, compiled_ns; /* the least that a run took; 0: none was measured */
+    double compiled_sum;       /* nanoseconds of all runs of machine code, by those that were measured */
     uint32_t compiled_runs;    /* that were measured */
+    bool is_settled;           /* which of the two is faster */
     nx_tier *tier; /* NULL: there is only the VM */
     _Atomic int64_t *tasks_run; /* [2], by tier; NULL: nobody asks */
     size_t worker_bytes;
@@ -66,6 +69,8 @@ size_t nx_nest_pointer_bytes(const nx_nest *nest);
 /* Links the code for the operands' states, in place of the code there was. Errors: MEMORY. */
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err);
 void nx_nest_free(nx_nest *nest);
+/* Leaves the VM alone with it, as before it was linked for two tiers. */
+void nx_nest_drop_tier(nx_nest *nest);
 
 /* Where an operand lies while the nest runs. */
 typedef struct nx_nest_args {

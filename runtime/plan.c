@@ -205,11 +205,12 @@ static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
     int64_t tasks = most_tasks(plan);
     int workers = tasks < threads ? (int)tasks : threads;
     if (plan->worker_memory && plan->worker_bytes >= bytes && plan->worker_count >= workers) return NEXPR_OK;
+    void *memory = nx_allocate(plan->memory.use, (size_t)workers * bytes + 64, 1);
+    if (!memory) return nx_fail_memory(err);
     free_workers(plan);
+    plan->worker_memory = memory;
     plan->worker_bytes = bytes;
     plan->worker_count = workers;
-    plan->worker_memory = nx_allocate(plan->memory.use, (size_t)workers * bytes + 64, 1);
-    if (!plan->worker_memory) return nx_fail_memory(err);
     plan->workers = (char *)plan->worker_memory + (64 - (uintptr_t)plan->worker_memory % 64) % 64;
     return NEXPR_OK;
 }
@@ -369,26 +370,53 @@ static bool is_misaligned(const nx_nest_operand *x, const void *data) {
     return (uintptr_t)data & (x->alignment - 1u);
 }
 
-/* Brings a nest's operands to the states that these addresses ask for, and links it anew if one changed. */
-static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, const bool *spooled,
-                               nexpr_error *err) {
-    bool changed = !nest->code;
-    if (nest->weight && nx_choose_tier(plan, nest)) nest->has_tier = changed = true;
-    for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
-        nx_nest_operand *x = &nest->operands[k];
-        bool is_output = k >= nest->input_count;
-        if (!x->is_used || x->is_index || x->is_buffer) continue;
-        const char *first = (const char *)(is_output ? out[x->index] : in[x->index]) + x->offset;
-        uint8_t state = is_misaligned(x, first) ? NX_MISALIGNED : 0;
-        if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
-        changed |= x->state != state;
-        x->state = state;
-    }
-    if (!changed) return NEXPR_OK;
+/* Links the nest anew; the plan is as it was if that cannot be. */
+static nexpr_status relink(nexpr_plan *plan, nx_nest *nest, nexpr_error *err) {
     plan->is_direct = false;
+    nest->is_stale = true;
     NX_TRY(nx_nest_link(nest, err));
     NX_TRY(make_workers(plan, err));
+    nest->is_stale = false;
     nx_direct_prepare(plan);
+    return NEXPR_OK;
+}
+
+/* Links the nest for both tiers. Without memory for that it stays with the VM, and what it was linked for. */
+static void add_tier(nexpr_plan *plan, nx_nest *nest) {
+    nest->has_tier = true;
+    if (!relink(plan, nest, NULL)) return;
+    nx_nest_drop_tier(nest);
+    nest->is_stale = false;
+    nx_direct_prepare(plan);
+}
+
+/* Whether an operand's address is not as the nest was linked for; it is brought to the state that the nest is to be linked
+ * for now. */
+static bool changes_state(const nexpr_plan *plan, nx_nest *nest, uint32_t k, const void *const *in, void *const *out,
+                          const bool *spooled) {
+    nx_nest_operand *x = &nest->operands[k];
+    const bool is_output = k >= nest->input_count;
+    if (!x->is_used || x->is_index || x->is_buffer) return false;
+    const char *first = (const char *)(is_output ? out[x->index] : in[x->index]) + x->offset;
+    uint8_t state = is_misaligned(x, first) ? NX_MISALIGNED : 0;
+    if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
+    const bool changes = x->state != state;
+    x->state = state;
+    return changes;
+}
+
+/* Brings a nest to the states that these addresses ask for, and to a second tier if it shall have one. */
+static nexpr_status adapt_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, const bool *spooled,
+                               nexpr_error *err) {
+    bool changed = !nest->code || nest->is_stale;
+    for (uint32_t k = 0; k < nest->input_count + nest->output_count; k++) {
+        changed |= changes_state(plan, nest, k, in, out, spooled);
+    }
+    if (changed) {
+        NX_TRY(relink(plan, nest, err));
+        nx_choose_anew(nest);
+    }
+    if (nest->weight && nx_choose_tier(plan, nest)) add_tier(plan, nest);
     return NEXPR_OK;
 }
 

@@ -54,9 +54,20 @@ void nx_tier_request(nx_tier *tier, nx_jit *jit, nx_jit_effort effort) {
     atomic_store_explicit(&tier->state, status ? NX_TIER_REFUSED : NX_TIER_PENDING, memory_order_release);
 }
 
+static void change(nx_tier *tier, int from, int to) {
+    atomic_compare_exchange_strong(&tier->state, &from, to);
+}
+
 void nx_tier_leave(nx_tier *tier) {
-    int ready = NX_TIER_READY;
-    atomic_compare_exchange_strong(&tier->state, &ready, NX_TIER_SLOWER);
+    change(tier, NX_TIER_READY, NX_TIER_SLOWER);
+}
+
+void nx_tier_rest(nx_tier *tier) {
+    change(tier, NX_TIER_READY, NX_TIER_RESTING);
+}
+
+void nx_tier_wake(nx_tier *tier) {
+    change(tier, NX_TIER_RESTING, NX_TIER_READY);
 }
 
 /* READY if all kernels are, REFUSED if one is, else PENDING if one is, else ABSENT. */

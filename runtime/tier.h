@@ -16,6 +16,7 @@ typedef enum nx_tier_state {
     NX_TIER_PENDING,    /* they have been */
     NX_TIER_INSTALLING, /* a thread does it */
     NX_TIER_READY,
+    NX_TIER_RESTING,    /* ready, while the VM is measured */
     NX_TIER_REFUSED,    /* one of them was */
     NX_TIER_SLOWER,     /* than the VM, as was found out */
 } nx_tier_state;
@@ -34,8 +35,13 @@ nexpr_status nx_tier_new(const nx_vm_program *program, const nexpr_allocator *al
 void nx_tier_free(nx_tier **tier);
 /* Asks for the kernels, unless it has been done. Any thread, at any time. */
 void nx_tier_request(nx_tier *tier, nx_jit *jit, nx_jit_effort effort);
-/* Back to the VM, for good. Any thread, at any time. */
+/* Back to the VM for good, if the tier is ready; or until it is woken. Any thread, at any time. */
 void nx_tier_leave(nx_tier *tier);
+void nx_tier_rest(nx_tier *tier);
+void nx_tier_wake(nx_tier *tier);
+static inline bool nx_tier_is_resting(nx_tier *tier) {
+    return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_RESTING;
+}
 static inline bool nx_tier_is_left(nx_tier *tier) {
     return tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_SLOWER;
 }
@@ -50,7 +56,7 @@ static inline bool nx_tier_is_idle(nx_tier *tier) {
 static inline const nx_vm_code *nx_tier_settled(nx_tier *tier, const nx_vm_code *vm) {
     const int state = tier ? atomic_load_explicit(&tier->state, memory_order_acquire) : NX_TIER_LINKED;
     if (state == NX_TIER_READY) return tier->code;
-    return state == NX_TIER_ASKING || state == NX_TIER_PENDING || state == NX_TIER_INSTALLING ? NULL : vm;
+    return state == NX_TIER_LINKED || state == NX_TIER_ABSENT || state >= NX_TIER_REFUSED ? vm : NULL;
 }
 /* The tier's code once all kernels are there, else NULL. Any thread, at any time; tier may be NULL. */
 const nx_vm_code *nx_tier_code(nx_tier *tier);
