@@ -45,6 +45,49 @@ static unsigned work_of(const emitter *e) {
     return work;
 }
 
+static unsigned parts_of(const emitter *e, unsigned index) {
+    const unsigned inputs = e->segment->input_count;
+    const uint8_t dtype = index < inputs ? nx_segment_inputs(e->segment)[index].dtype
+                                         : nx_segment_values(e->segment)[index - inputs].dtype;
+    return nx_dtype_class(dtype) == NX_CLASS_COMPLEX ? 2 : 1;
+}
+
+/* Vectors that are kept at once for a vector's worth of elements, where they are most; scalars apart. */
+static unsigned most_live(const emitter *e) {
+    const nx_segment *s = e->segment;
+    uint16_t last[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES] = {0};
+    uint8_t held[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES] = {0};
+    unsigned live = 0, most = 1;
+    for (uint16_t i = 0; i < s->value_count; i++) {
+        for (int k = 0; k < nx_segment_values(s)[i].arity; k++) last[nx_segment_values(s)[i].arg[k]] = i;
+    }
+    for (int k = 0; k < s->output_count; k++) last[nx_segment_results(s)[k]] = s->value_count;
+    for (uint16_t i = 0; i < s->value_count; i++) {
+        const nx_segment_value *v = &nx_segment_values(s)[i];
+        for (int k = 0; k <= v->arity; k++) {
+            const unsigned x = k < v->arity ? v->arg[k] : s->input_count + i;
+            if (held[x] || e->is_uniform[x]) continue;
+            live += held[x] = (uint8_t)parts_of(e, x);
+        }
+        most = live > most ? live : most;
+        for (int k = 0; k < v->arity; k++) {
+            if (last[v->arg[k]] != i) continue;
+            live -= held[v->arg[k]];
+            held[v->arg[k]] = 0;
+        }
+    }
+    return most;
+}
+
+/* Chains of operations side by side keep the processor busy, as long as there are registers for all. */
+static unsigned unroll_for(const emitter *e, unsigned work) {
+    enum { FEW = 8, SOME = 32, MANY = 96 };
+    const unsigned registers = e->isa == NX_ISA_AVX512 ? 24 : 12, live = most_live(e);
+    if (has_access(e->segment, NX_ACCESS_STRIDED)) return 1;
+    if (work <= FEW || (work <= SOME && 4 * live <= registers)) return 4;
+    return work <= SOME || (work <= MANY && 2 * live <= registers) ? 2 : 1;
+}
+
 enum { MAX_LANE_VECTORS = 16, MAX_LANE_WORK = 160 };
 
 static unsigned lane_vectors(const emitter *e) {
@@ -60,7 +103,7 @@ static unsigned lane_vectors(const emitter *e) {
 shape shape_of(const emitter *e) {
     const unsigned work = work_of(e), all = NX_LANES / e->lanes;
     shape s = {.has_lanes = has_access(e->segment, NX_ACCESS_LANES), .has_streams = false};
-    s.unroll = has_access(e->segment, NX_ACCESS_STRIDED) ? 1 : work <= 8 ? 4 : work <= 48 ? 2 : 1;
+    s.unroll = unroll_for(e, work);
     s.lanes_in_registers = s.has_lanes && lane_vectors(e) <= MAX_LANE_VECTORS && work * all <= MAX_LANE_WORK;
     if (s.lanes_in_registers || (s.has_lanes && s.unroll > all)) s.unroll = all;
     for (int k = 0; k < e->segment->output_count; k++) {
@@ -77,8 +120,14 @@ static bool is_input(const emitter *e, unsigned index) {
     return index < e->segment->input_count;
 }
 
+/* What is uniform is so for all vectors of an iteration. */
+static value *kept_at(emitter *e, unsigned index, const place *at) {
+    const unsigned count = e->segment->input_count + e->segment->value_count;
+    return &e->values[(e->is_uniform[index] ? 0 : at->vector) * count + index];
+}
+
 static value value_at(emitter *e, unsigned index, place *at) {
-    value *v = &e->values[index];
+    value *v = kept_at(e, index, at);
     if (v->part[0]) return *v;
     const memory *m = &e->memory[e->segment->output_count + index];
     return *v = at ? load_elements(e, m, at) : load_uniform(e, m);
@@ -108,16 +157,29 @@ void find_uniform(emitter *e) {
     }
 }
 
-/* Computes what is uniform, once; or what is not, for a place. */
-void write_values(emitter *e, place *at) {
+void write_uniform(emitter *e) {
     const nx_segment *s = e->segment;
     const unsigned count = s->input_count + s->value_count;
     for (unsigned i = 0; i < count; i++) {
-        if (!at || !e->is_uniform[i]) e->values[i] = (value){{NULL, NULL}};
-        if (!at && e->is_uniform[i] && is_input(e, i)) value_at(e, i, NULL);
+        if (!e->is_uniform[i]) continue;
+        e->values[i] = (value){{NULL, NULL}};
+        if (is_input(e, i)) value_at(e, i, NULL);
+        else e->values[i] = computed(e, &nx_segment_values(s)[i - s->input_count], NULL);
+    }
+}
+
+/* An operation for all vectors, then the next one: so the processor, which sees only some of what comes, finds work that
+ * does not wait for a result. */
+void write_values(emitter *e, place *at, unsigned vectors) {
+    const nx_segment *s = e->segment;
+    const unsigned count = s->input_count + s->value_count;
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned u = 0; u < vectors && !e->is_uniform[i]; u++) *kept_at(e, i, &at[u]) = (value){{NULL, NULL}};
     }
     for (unsigned i = s->input_count; i < count; i++) {
-        if (e->is_uniform[i] == !at) e->values[i] = computed(e, &nx_segment_values(s)[i - s->input_count], at);
+        for (unsigned u = 0; u < vectors && !e->is_uniform[i]; u++) {
+            *kept_at(e, i, &at[u]) = computed(e, &nx_segment_values(s)[i - s->input_count], &at[u]);
+        }
     }
 }
 
@@ -128,9 +190,9 @@ value result_of(emitter *e, unsigned output, place *at) {
 /* ---- iterations ---- */
 
 void compute_iteration(emitter *e, const shape *s, vec j, iteration *it) {
+    for (unsigned u = 0; u < s->unroll; u++) it->at[u] = (place){.index = j, .offset = u * e->lanes, .vector = u};
+    write_values(e, it->at, s->unroll);
     for (unsigned u = 0; u < s->unroll; u++) {
-        it->at[u] = (place){.index = j, .offset = u * e->lanes};
-        write_values(e, &it->at[u]);
         for (int k = 0; k < e->segment->output_count; k++) it->results[u][k] = result_of(e, k, &it->at[u]);
     }
 }

@@ -5,8 +5,6 @@
 
 #include "jit/llvm/memory.h"
 
-enum { MAX_UNROLL = 8 };
-
 typedef struct shape {
     unsigned unroll, step; /* vectors and elements of an iteration */
     bool has_lanes, lanes_in_registers, has_streams;
@@ -17,8 +15,9 @@ shape shape_of(const emitter *e);
 
 /* Marks what depends on nothing but scalars. */
 void find_uniform(emitter *e);
-/* Computes what is uniform, once (at is NULL); or what is not, for a place. */
-void write_values(emitter *e, place *at);
+/* Computes what is uniform, once; what is not, for the vectors of an iteration. */
+void write_uniform(emitter *e);
+void write_values(emitter *e, place *at, unsigned vectors);
 value result_of(emitter *e, unsigned output, place *at);
 
 /* What one iteration of the main loop stores, from element j on: first all vectors are computed. */

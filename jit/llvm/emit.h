@@ -26,6 +26,9 @@ typedef struct memory {
     vec base, stride;
 } memory;
 
+/* Vectors of an iteration. */
+enum { MAX_UNROLL = 8 };
+
 typedef struct emitter {
     LLVMContextRef context;
     LLVMModuleRef module;
@@ -37,7 +40,7 @@ typedef struct emitter {
     nexpr_dtype loop;     /* of the operation that is being lowered */
     const nx_segment *segment;
     memory *memory;       /* outputs, then inputs */
-    value *values;        /* inputs, then computed ones */
+    value *values;        /* inputs, then computed ones; those of the first vector of an iteration, of the second, ... */
     uint8_t *is_uniform;  /* by value: the same for all elements */
 } emitter;
 

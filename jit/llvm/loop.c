@@ -15,8 +15,8 @@
 
 /* At most a vector of elements, from j to the end; returns the next j. */
 static vec write_masked(emitter *e, vec j, vec end) {
-        place at = {.index = j, .rest = intrinsic2(e, "llvm.umin", i_sub(e, end, j), index_constant(e, e->lanes))};
-    write_values(e, &at);
+    place at = {.index = j, .rest = intrinsic2(e, "llvm.umin", i_sub(e, end, j), index_constant(e, e->lanes))};
+    write_values(e, &at, 1);
     value results[NX_SEGMENT_OPERANDS];
     for (int k = 0; k < e->segment->output_count; k++) results[k] = result_of(e, k, &at);
     for (int k = 0; k < e->segment->output_count; k++) {
@@ -136,7 +136,7 @@ void write_function(emitter *e) {
     LLVMPositionBuilderAtEnd(e->builder, block(e, "entry"));
     open_operands(e, LLVMGetParam(e->function, 1), LLVMGetParam(e->function, 2));
     find_uniform(e);
-    write_values(e, NULL);
+    write_uniform(e);
     const shape s = shape_of(e);
     const vec n = LLVMGetParam(e->function, 0);
     if (s.has_lanes) write_with_lanes(e, &s, n);

@@ -6,10 +6,10 @@
 #include "jit/llvm/emit.h"
 
 /* The elements index + offset, index + offset + 1, ..., one per lane; `rest` of them, an i64 from 1 to the lanes, or all if
- * it is NULL. The masks are for memory.c: made when they are needed. */
+ * it is NULL. `vector`: which one of an iteration. The masks are for memory.c: made when they are needed. */
 typedef struct place {
     vec index;
-    unsigned offset;
+    unsigned offset, vector;
     vec rest;
     vec mask, pair_mask;
 } place;

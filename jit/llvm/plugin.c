@@ -23,7 +23,7 @@ static void ignore_diagnostic(LLVMDiagnosticInfoRef info, void *state) {
 
 typedef struct storage {
     memory memory[2 * NX_SEGMENT_OPERANDS];
-    value values[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES];
+    value values[MAX_UNROLL * (NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES)];
     uint8_t is_uniform[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES];
 } storage;
 
