@@ -18,7 +18,7 @@
 
 enum { NX_SEGMENT_OPERANDS = 64, NX_SEGMENT_VALUES = 512 };
 
-/* How n elements of an operand lie. Addresses need not be aligned, but of a stream to the size of an element (or of its
+/* How the elements of a row lie in an operand. Addresses need not be aligned, but of a stream to the size of an element (or of its
  * half). */
 typedef enum nx_access {
     NX_ACCESS_SCALAR,  /* inputs: one element serves for all */
@@ -28,6 +28,7 @@ typedef enum nx_access {
     NX_ACCESS_LANES,   /* outputs: NX_LANES lanes of a reducer, of the loop dtype, to which the elements are added: element i
                           to lane i % NX_LANES. n is a multiple of NX_LANES */
     NX_ACCESS_KNOWN,   /* inputs: the integer `known`; there is no memory, the address is not looked at */
+    NX_ACCESS_ROW,     /* inputs, if there are rows: one element serves for a row */
     NX_ACCESS_COUNT
 } nx_access;
 
@@ -35,7 +36,7 @@ typedef struct nx_segment_operand {
     uint8_t dtype;
     uint8_t access;
     uint8_t detail;     /* LANES: the reducer; KNOWN: the integer */
-    uint8_t is_swapped; /* SCALAR, BLOCK, STRIDED inputs: the other byte order */
+    uint8_t is_swapped; /* SCALAR, ROW, BLOCK, STRIDED inputs: the other byte order */
 } nx_segment_operand;
 
 typedef struct nx_segment_value {
@@ -49,7 +50,7 @@ typedef struct nx_segment_value {
 
 typedef struct nx_segment {
     uint16_t output_count, input_count, value_count;
-    uint16_t spare; /* 0 */
+    uint16_t has_rows; /* 0 or 1: the elements are those of several rows, no output has LANES */
 } nx_segment;
 
 _Static_assert(sizeof(nx_segment_value) == 12 && sizeof(nx_segment_operand) == 4 && sizeof(nx_segment) == 8, "no padding");
@@ -76,10 +77,12 @@ static inline size_t nx_segment_bytes(const nx_segment *s) {
 }
 
 /*
- * A compiled segment. at[k] and stride[k] (bytes; STRIDED operands) belong to operand k: outputs, then inputs. An output of
- * BLOCK may be exactly an input of BLOCK of the same item size, if it is the only output; else nothing overlaps. n >= 1. The
- * results have the bits of the VM's kernels: what is stored and NaN is canonical. The floating-point environment is set.
+ * A compiled segment. at[k] and stride[k] (bytes; STRIDED operands) belong to operand k: outputs, then inputs. Of a segment
+ * that has rows stride[operands + k] are the bytes from one row to the next, 0 among them, for all but SCALAR and KNOWN; of
+ * others `rows` is not looked at. An output of BLOCK may be exactly an input of BLOCK of the same item size, if it is the
+ * only output; else nothing overlaps. n, rows >= 1. The results have the bits of the VM's kernels: what is stored and NaN is
+ * canonical. The floating-point environment is set.
  */
-typedef void nx_segment_kernel(size_t n, char *const *at, const int64_t *stride);
+typedef void nx_segment_kernel(size_t n, char *const *at, const int64_t *stride, size_t rows);
 
 #endif

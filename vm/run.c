@@ -101,7 +101,7 @@ static void run_segment(const worker *w, const nx_step *s, size_t n) {
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
     char *at[NX_SEGMENT_OPERANDS];
     for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
-    linked->kernel(n, at, linked->stride);
+    linked->kernel(n, at, linked->stride, 1);
 }
 
 __attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {

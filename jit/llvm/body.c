@@ -142,26 +142,26 @@ static value computed(emitter *e, const nx_segment_value *v, place *at) {
     return find_lowering(v->op, v->loop)(e, x[0], x[1], x[2]);
 }
 
-/* Marks what depends on nothing but scalars. */
 void find_uniform(emitter *e) {
     const nx_segment *s = e->segment;
     for (int k = 0; k < s->input_count; k++) {
         const uint8_t access = nx_segment_inputs(s)[k].access;
-        e->is_uniform[k] = access == NX_ACCESS_SCALAR || access == NX_ACCESS_KNOWN;
+        const bool is_of_all = access == NX_ACCESS_SCALAR || access == NX_ACCESS_KNOWN;
+        e->is_uniform[k] = is_of_all ? OF_ALL : access == NX_ACCESS_ROW ? OF_ROW : OF_ELEMENT;
     }
     for (int i = 0; i < s->value_count; i++) {
         const nx_segment_value *v = &nx_segment_values(s)[i];
-        bool is_uniform = true;
-        for (int k = 0; k < v->arity; k++) is_uniform &= e->is_uniform[v->arg[k]];
-        e->is_uniform[s->input_count + i] = is_uniform;
+        uint8_t least = OF_ALL;
+        for (int k = 0; k < v->arity; k++) least = e->is_uniform[v->arg[k]] < least ? e->is_uniform[v->arg[k]] : least;
+        e->is_uniform[s->input_count + i] = least;
     }
 }
 
-void write_uniform(emitter *e) {
+void write_uniform(emitter *e, scope of) {
     const nx_segment *s = e->segment;
     const unsigned count = s->input_count + s->value_count;
     for (unsigned i = 0; i < count; i++) {
-        if (!e->is_uniform[i]) continue;
+        if (e->is_uniform[i] != of) continue;
         e->values[i] = (value){{NULL, NULL}};
         if (is_input(e, i)) value_at(e, i, NULL);
         else e->values[i] = computed(e, &nx_segment_values(s)[i - s->input_count], NULL);

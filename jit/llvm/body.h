@@ -13,10 +13,10 @@ typedef struct shape {
 /* After find_uniform. */
 shape shape_of(const emitter *e);
 
-/* Marks what depends on nothing but scalars. */
+/* Finds out what is the same for all elements, or for those of a row. */
 void find_uniform(emitter *e);
-/* Computes what is uniform, once; what is not, for the vectors of an iteration. */
-void write_uniform(emitter *e);
+/* Computes what is, once; what is not, for the vectors of an iteration. */
+void write_uniform(emitter *e, scope of);
 void write_values(emitter *e, place *at, unsigned vectors);
 value result_of(emitter *e, unsigned output, place *at);
 

@@ -20,11 +20,15 @@ typedef struct value {
     vec part[2];
 } value;
 
-/* An operand's address and stride, in the function. */
+/* An operand's address in the row, and strides, in the function. */
 typedef struct memory {
     const nx_segment_operand *operand;
     vec base, stride;
+    vec first, row_stride; /* the address in row 0 */
 } memory;
+
+/* Where a value is the same. */
+typedef enum scope { OF_ELEMENT, OF_ROW, OF_ALL } scope;
 
 /* Vectors of an iteration. */
 enum { MAX_UNROLL = 8 };
@@ -41,7 +45,7 @@ typedef struct emitter {
     const nx_segment *segment;
     memory *memory;       /* outputs, then inputs */
     value *values;        /* inputs, then computed ones; those of the first vector of an iteration, of the second, ... */
-    uint8_t *is_uniform;  /* by value: the same for all elements */
+    uint8_t *is_uniform;  /* by value: a scope; not 0 if it is not of an element */
 } emitter;
 
 static inline value single(vec v) {

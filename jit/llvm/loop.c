@@ -8,7 +8,8 @@
  *   main:    while as many elements are left as an iteration takes
  *   masked:  until j = n, in the same code
  *
- * If the outputs cannot be aligned, head is n.
+ * If the outputs cannot be aligned, head is n. Where there are rows, that is the body of a loop over these, and behind the
+ * main loop comes one of whole vectors.
  */
 #include "jit/llvm/loop.h"
 #include "jit/llvm/lanes.h"
@@ -54,17 +55,15 @@ static vec common_head(emitter *e, vec n) {
     return head;
 }
 
-/* The blocks of the function, and the phis of the counter. */
+/* The blocks of a row, and the phis of the counter. */
 typedef struct frame {
-    LLVMBasicBlockRef entry, check, main, rest, masked, masked_end, exit;
-    vec n, head, check_j, main_j, rest_j, masked_j, masked_limit;
+    LLVMBasicBlockRef entry, check, rest, masked, exit;
+    vec n, head, check_j, rest_j;
 } frame;
 
 static void open_frame(emitter *e, const shape *s, frame *f) {
     f->entry = LLVMGetInsertBlock(e->builder);
     f->check = block(e, "check");
-    f->main = block(e, "main");
-    f->rest = block(e, "rest");
     f->masked = block(e, "masked");
     f->exit = block(e, "exit");
     if (s->has_streams) {
@@ -73,31 +72,46 @@ static void open_frame(emitter *e, const shape *s, frame *f) {
     } else {
         LLVMBuildBr(e->builder, f->check);
     }
+    LLVMPositionBuilderAtEnd(e->builder, f->check);
+    f->check_j = index_phi(e, "j");
+    add_incoming(f->check_j, index_constant(e, 0), f->entry);
 }
 
-/* check: are there as many as an iteration takes? main: the iterations. rest: are there any left? */
-static void write_main(emitter *e, const shape *s, frame *f) {
-    LLVMPositionBuilderAtEnd(e->builder, f->check);
-    const vec j = f->check_j = index_phi(e, "j"), step = index_constant(e, s->step);
-    add_incoming(j, index_constant(e, 0), f->entry);
-    const vec last = i_sub(e, f->n, step);
-    LLVMBuildCondBr(e->builder, u_le(e, step, i_sub(e, f->n, j)), f->main, f->rest);
+/* From the block that the builder is in: are there as many as an iteration takes? main: the iterations. The builder is then
+ * in the block behind them; returns how far they came. */
+static vec write_iterations(emitter *e, const shape *s, vec n, vec j) {
+    const LLVMBasicBlockRef check = LLVMGetInsertBlock(e->builder), main = block(e, "main"), rest = block(e, "rest");
+    const vec step = index_constant(e, s->step), last = i_sub(e, n, step);
+    LLVMBuildCondBr(e->builder, u_le(e, step, i_sub(e, n, j)), main, rest);
 
-    LLVMPositionBuilderAtEnd(e->builder, f->main);
-    f->main_j = index_phi(e, "j");
+    LLVMPositionBuilderAtEnd(e->builder, main);
+    const vec main_j = index_phi(e, "j");
     iteration it;
-    compute_iteration(e, s, f->main_j, &it);
+    compute_iteration(e, s, main_j, &it);
     store_iteration(e, s, &it);
-    const vec next = hidden_sum(e, f->main_j, s->step);
+    const vec next = hidden_sum(e, main_j, s->step);
     const LLVMBasicBlockRef end = LLVMGetInsertBlock(e->builder);
-    add_incoming(f->main_j, j, f->check);
-    add_incoming(f->main_j, next, end);
-    LLVMBuildCondBr(e->builder, u_le(e, next, last), f->main, f->rest);
+    add_incoming(main_j, j, check);
+    add_incoming(main_j, next, end);
+    LLVMBuildCondBr(e->builder, u_le(e, next, last), main, rest);
 
-    LLVMPositionBuilderAtEnd(e->builder, f->rest);
-    f->rest_j = index_phi(e, "j");
-    add_incoming(f->rest_j, j, f->check);
-    add_incoming(f->rest_j, next, end);
+    LLVMPositionBuilderAtEnd(e->builder, rest);
+    const vec rest_j = index_phi(e, "j");
+    add_incoming(rest_j, j, check);
+    add_incoming(rest_j, next, end);
+    return rest_j;
+}
+
+/* Rows may be short, so that what is left of them matters. */
+static void write_main(emitter *e, const shape *s, frame *f) {
+    f->rest_j = write_iterations(e, s, f->n, f->check_j);
+    if (e->segment->has_rows && s->unroll > 1) {
+        shape one = *s;
+        one.unroll = 1;
+        one.step = e->lanes;
+        f->rest_j = write_iterations(e, &one, f->n, f->rest_j);
+    }
+    f->rest = LLVMGetInsertBlock(e->builder);
     LLVMBuildCondBr(e->builder, u_lt(e, f->rest_j, f->n), f->masked, f->exit);
 }
 
@@ -123,22 +137,42 @@ static void write_masked_loop(emitter *e, const shape *s, frame *f) {
     add_incoming(f->check_j, limit, done);
 }
 
-static void write_plain(emitter *e, const shape *s, vec n) {
+/* The builder is then in the block behind the row. */
+static void write_row(emitter *e, const shape *s, vec n) {
     frame f = {.n = n};
     open_frame(e, s, &f);
     write_main(e, s, &f);
     write_masked_loop(e, s, &f);
     LLVMPositionBuilderAtEnd(e->builder, f.exit);
-    LLVMBuildRetVoid(e->builder);
+}
+
+static void write_rows(emitter *e, const shape *s, vec n, vec rows) {
+    const LLVMBasicBlockRef entry = LLVMGetInsertBlock(e->builder), first = block(e, "row"), exit = block(e, "rows_done");
+    LLVMBuildBr(e->builder, first);
+    LLVMPositionBuilderAtEnd(e->builder, first);
+    const vec row = index_phi(e, "row");
+    open_row(e, row);
+    write_uniform(e, OF_ROW);
+    write_row(e, s, n);
+    const vec next = hidden_sum(e, row, 1);
+    add_incoming(row, index_constant(e, 0), entry);
+    add_incoming(row, next, LLVMGetInsertBlock(e->builder));
+    LLVMBuildCondBr(e->builder, u_lt(e, next, rows), first, exit);
+    LLVMPositionBuilderAtEnd(e->builder, exit);
 }
 
 void write_function(emitter *e) {
     LLVMPositionBuilderAtEnd(e->builder, block(e, "entry"));
     open_operands(e, LLVMGetParam(e->function, 1), LLVMGetParam(e->function, 2));
     find_uniform(e);
-    write_uniform(e);
+    write_uniform(e, OF_ALL);
     const shape s = shape_of(e);
     const vec n = LLVMGetParam(e->function, 0);
-    if (s.has_lanes) write_with_lanes(e, &s, n);
-    else write_plain(e, &s, n);
+    if (s.has_lanes) {
+        write_with_lanes(e, &s, n);
+        return;
+    }
+    if (e->segment->has_rows) write_rows(e, &s, n, LLVMGetParam(e->function, 3));
+    else write_row(e, &s, n);
+    LLVMBuildRetVoid(e->builder);
 }

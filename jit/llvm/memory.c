@@ -45,15 +45,30 @@ static vec bytes_behind(emitter *e, vec base, vec bytes) {
     return offset_by(e, int_type(e, 8), base, bytes);
 }
 
+static unsigned operand_count(const emitter *e) {
+    return (unsigned)e->segment->output_count + e->segment->input_count;
+}
+
+static vec load_stride(emitter *e, vec stride, unsigned index) {
+    return load(e, int_type(e, 64), offset_by(e, int_type(e, 64), stride, index_constant(e, index)), 8);
+}
+
 void open_operands(emitter *e, vec at, vec stride) {
-    const nx_segment *s = e->segment;
-    for (unsigned k = 0; k < (unsigned)s->output_count + s->input_count; k++) {
+    for (unsigned k = 0; k < operand_count(e); k++) {
         memory *m = &e->memory[k];
-        *m = (memory){.operand = &nx_segment_outputs(s)[k]};
-        if (m->operand->access == NX_ACCESS_KNOWN) continue;
-        m->base = load(e, e->pointer, offset_by(e, e->pointer, at, index_constant(e, k)), 8);
-        if (m->operand->access != NX_ACCESS_STRIDED) continue;
-        m->stride = load(e, int_type(e, 64), offset_by(e, int_type(e, 64), stride, index_constant(e, k)), 8);
+        *m = (memory){.operand = &nx_segment_outputs(e->segment)[k]};
+        const nx_access access = m->operand->access;
+        if (access == NX_ACCESS_KNOWN) continue;
+        m->base = m->first = load(e, e->pointer, offset_by(e, e->pointer, at, index_constant(e, k)), 8);
+        if (access == NX_ACCESS_STRIDED) m->stride = load_stride(e, stride, k);
+        if (e->segment->has_rows && access != NX_ACCESS_SCALAR) m->row_stride = load_stride(e, stride, operand_count(e) + k);
+    }
+}
+
+void open_row(emitter *e, vec row) {
+    for (unsigned k = 0; k < operand_count(e); k++) {
+        memory *m = &e->memory[k];
+        if (m->row_stride) m->base = bytes_behind(e, m->first, i_mul(e, row, m->row_stride));
     }
 }
 

@@ -14,9 +14,10 @@ typedef struct place {
     vec mask, pair_mask;
 } place;
 
-/* Writes the loads of all addresses and strides. */
+/* Writes the loads of all addresses and strides; the addresses in a row. */
 void open_operands(emitter *e, vec at, vec stride);
-/* SCALAR and KNOWN inputs. */
+void open_row(emitter *e, vec row);
+/* SCALAR, ROW and KNOWN inputs. */
 value load_uniform(emitter *e, const memory *m);
 /* BLOCK and STRIDED inputs, and lanes. */
 value load_elements(emitter *e, const memory *m, place *at);

@@ -28,8 +28,8 @@ typedef struct storage {
 } storage;
 
 static void open_function(emitter *e) {
-    LLVMTypeRef args[] = {int_type(e, 64), e->pointer, e->pointer};
-    const LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), args, 3, false);
+    LLVMTypeRef args[] = {int_type(e, 64), e->pointer, e->pointer, int_type(e, 64)};
+    const LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), args, 4, false);
     e->function = LLVMAddFunction(e->module, NX_JIT_SYMBOL, type);
     target_attributes(e->context, e->function, e->isa);
 }

@@ -13,12 +13,14 @@ static nexpr_status refuse_counts(const nx_segment *s, nexpr_error *err) {
     return NEXPR_OK;
 }
 
-static nexpr_status refuse_operand(const nx_segment_operand *o, bool is_output, nexpr_error *err) {
+static nexpr_status refuse_operand(const nx_segment *s, const nx_segment_operand *o, bool is_output, nexpr_error *err) {
     static const bool fits[2][NX_ACCESS_COUNT] = {
-        {[NX_ACCESS_SCALAR] = true, [NX_ACCESS_BLOCK] = true, [NX_ACCESS_STRIDED] = true, [NX_ACCESS_KNOWN] = true},
+        {[NX_ACCESS_SCALAR] = true, [NX_ACCESS_BLOCK] = true, [NX_ACCESS_STRIDED] = true, [NX_ACCESS_KNOWN] = true,
+         [NX_ACCESS_ROW] = true},
         {[NX_ACCESS_BLOCK] = true, [NX_ACCESS_STREAM] = true, [NX_ACCESS_LANES] = true},
     };
-    const bool is_kind = o->dtype < NEXPR_DTYPE_COUNT && o->access < NX_ACCESS_COUNT && !(is_output && o->is_swapped);
+    const bool is_kind = o->dtype < NEXPR_DTYPE_COUNT && o->access < NX_ACCESS_COUNT && !(is_output && o->is_swapped) &&
+                         o->access != (s->has_rows ? NX_ACCESS_LANES : NX_ACCESS_ROW);
     if (!is_kind || !fits[is_output][o->access]) REFUSE("operands of this kind are not compiled");
     if (o->access != NX_ACCESS_LANES) return NEXPR_OK;
     if (o->detail >= NX_REDUCER_COUNT) REFUSE("there is no such reducer");
@@ -76,7 +78,7 @@ static nexpr_status refuse_value(const nx_segment *s, unsigned index, nexpr_erro
 nexpr_status refuse_segment(const nx_segment *s, nexpr_error *err) {
     NX_TRY(refuse_counts(s, err));
     for (unsigned k = 0; k < (unsigned)s->output_count + s->input_count; k++) {
-        NX_TRY(refuse_operand(&nx_segment_outputs(s)[k], k < s->output_count, err));
+        NX_TRY(refuse_operand(s, &nx_segment_outputs(s)[k], k < s->output_count, err));
     }
     for (unsigned i = 0; i < s->value_count; i++) NX_TRY(refuse_value(s, i, err));
     for (unsigned k = 0; k < s->output_count; k++) {

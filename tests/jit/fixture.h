@@ -36,7 +36,7 @@ static inline uint64_t number_of(const nx_jit_kernel *kernel) {
     uint64_t x[3] = {5, 6, 7}, r[3] = {0};
     char *at[] = {(char *)r, (char *)x};
     if (!entry) return UINT64_MAX;
-    entry(3, at, NULL);
+    entry(3, at, NULL, 1);
     assert_true(r[1] == r[0] + 1 && r[2] == r[0] + 2);
     return r[0] - 5;
 }

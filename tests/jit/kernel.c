@@ -21,10 +21,10 @@ static const uint64_t elsewhere = 7;
 
 nx_segment_kernel nexpr_segment;
 
-void nexpr_segment(size_t n, char *const *at, const int64_t *stride) {
+void nexpr_segment(size_t n, char *const *at, const int64_t *stride, size_t rows) {
     const uint64_t *place, *x = (const uint64_t *)at[1];
     uint64_t add, other, *r = (uint64_t *)at[0];
-    (void)stride;
+    (void)stride, (void)rows;
     READ(add, number);
     READ(place, at_number);
     READ(other, elsewhere);

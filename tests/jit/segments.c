@@ -62,7 +62,7 @@ static char *append(char *to, const void *from, size_t bytes) {
 
 const nx_segment *finish(const builder *b) {
     static _Alignas(8) char bytes[16384];
-    const nx_segment head = {(uint16_t)b->output_count, (uint16_t)b->input_count, (uint16_t)b->value_count, 0};
+    const nx_segment head = {(uint16_t)b->output_count, (uint16_t)b->input_count, (uint16_t)b->value_count, b->has_rows};
     char *to = append(bytes, &head, sizeof head);
     to = append(to, b->outputs, b->output_count * sizeof *b->outputs);
     to = append(to, b->inputs, b->input_count * sizeof *b->inputs);
@@ -126,26 +126,54 @@ static char *region(unsigned k) {
 
 typedef struct operand {
     nx_segment_operand what;
-    char *at, *low, *high; /* element 0; what can be touched ends at low and high */
-    int64_t stride;
-    size_t count;
+    char *at, *low, *high; /* element 0 of row 0; what can be touched ends at low and high */
+    char *begin, *end;     /* of all elements */
+    int64_t stride, row_stride;
+    size_t count, rows;    /* elements of a row of its own */
 } operand;
 
+static size_t rows_of(const run *r) {
+    return r->rows ? r->rows : 1;
+}
+
+static int64_t magnitude(int64_t stride) {
+    return stride < 0 ? -stride : stride;
+}
+
+static char *item_at(const operand *o, size_t row, size_t i) {
+    return o->at + (int64_t)row * o->row_stride + (o->count == 1 ? 0 : (int64_t)i * o->stride);
+}
+
+/* From row to row, of `reach` bytes: what is written, and what has its place, has no bytes twice. */
+static int64_t choose_row_stride(const operand *o, unsigned k, const run *r, bool is_apart, int64_t reach) {
+    const int64_t size = (int64_t)nexpr_dtype_size(o->what.dtype);
+    const int64_t apart[] = {reach, -reach - size, reach + 3 * size, -reach}, any[] = {size, 0, -size, 2 * reach};
+    const uint64_t which = k + r->seed;
+    if (is_apart || which % 8 < 4) return apart[which % 4];
+    return any[which % 4];
+}
+
 /* Element 0 of n, flush with one of the borders but for `shift`. */
-static operand place_operand(const nx_segment_operand *what, unsigned k, const run *r) {
+static operand place_operand(const nx_segment_operand *what, unsigned k, const run *r, bool is_apart) {
     const size_t size = nexpr_dtype_size(what->dtype);
     operand o = {.what = *what, .low = region(k), .high = region(k) + REGION, .stride = (int64_t)size};
-    o.count = what->access == NX_ACCESS_SCALAR ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : r->n;
+    const bool is_one = what->access == NX_ACCESS_SCALAR || what->access == NX_ACCESS_ROW;
+    o.count = is_one ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : r->n;
+    o.rows = what->access == NX_ACCESS_SCALAR ? 1 : rows_of(r);
     if (what->access == NX_ACCESS_STRIDED) {
         static const int strides[] = {2, -1, 3, -2, 0, 1};
         o.stride = strides[(k + r->seed) % 6] * (int64_t)size + (r->seed % 3 == 2 ? (int64_t)(k % 3) : 0);
         if (o.stride > 3 * (int64_t)size) o.stride = 3 * (int64_t)size;
     }
-    const int64_t reach = (int64_t)(o.count - 1) * (o.stride < 0 ? -o.stride : o.stride) + (int64_t)size;
+    const int64_t row_reach = (int64_t)(o.count - 1) * magnitude(o.stride) + (int64_t)size;
+    if (o.rows > 1) o.row_stride = choose_row_stride(&o, k, r, is_apart, row_reach);
+    const int64_t reach = row_reach + (int64_t)(o.rows - 1) * magnitude(o.row_stride);
     assert_true(reach + 128 < REGION);
     char *first = (k + r->seed) % 2 ? o.low + r->shift : o.high - r->shift - reach;
     if (what->access == NX_ACCESS_STREAM) first = o.low + 64 + r->shift;
-    o.at = o.stride < 0 ? first + reach - (int64_t)size : first;
+    o.begin = first;
+    o.end = first + reach;
+    o.at = (o.row_stride < 0 ? o.end - row_reach : first) + (o.stride < 0 ? row_reach - (int64_t)size : 0);
     return o;
 }
 
@@ -161,18 +189,18 @@ static void swap_item(nexpr_dtype dtype, char *item) {
 }
 
 /* Elements in order and native, as the kernels of the VM want them. */
-static void gather(const operand *o, size_t n, char *to) {
+static void gather(const operand *o, size_t n, size_t rows, char *to) {
     const size_t size = nexpr_dtype_size(o->what.dtype);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(to + i * size, o->at + (o->count == 1 ? 0 : (int64_t)i * o->stride), size);
+    for (size_t i = 0; i < n * rows; i++) {
+        memcpy(to + i * size, item_at(o, i / n, i % n), size);
         if (o->what.is_swapped) swap_item(o->what.dtype, to + i * size);
     }
 }
 
 static void scatter(const operand *o, const char *from) {
     const size_t size = nexpr_dtype_size(o->what.dtype);
-    for (size_t i = 0; i < o->count; i++) {
-        char *item = o->at + (int64_t)i * o->stride;
+    for (size_t i = 0; i < o->count * o->rows; i++) {
+        char *item = item_at(o, i / o->count, i % o->count);
         memcpy(item, from + i * size, size);
         if (o->what.is_swapped) swap_item(o->what.dtype, item);
     }
@@ -183,7 +211,7 @@ static void fill_input(const operand *o, unsigned k, const run *r) {
     const nexpr_dtype dtype = o->what.dtype;
     const size_t size = nexpr_dtype_size(dtype), edges = edge_count(dtype);
     uint64_t seed = r->seed * 64 + k + 1;
-    fill_samples(dtype, o->count, samples, (size_t)seed, r->pairs || r->seed % 4 == 0 ? &seed : NULL);
+    fill_samples(dtype, o->count * o->rows, samples, (size_t)seed, r->pairs || r->seed % 4 == 0 ? &seed : NULL);
     for (size_t i = 0; r->pairs && k < 2 && i < o->count; i++) {
         fill_samples(dtype, 1, samples + i * size, k ? i / edges : i % edges, NULL);
     }
@@ -251,17 +279,24 @@ static void expect(const builder *b, unsigned output, nx_isa isa, size_t n, cons
 /* ---- runs ---- */
 
 static void fill_slack(const operand *o) {
-    const int64_t bytes = (int64_t)(o->count * nexpr_dtype_size(o->what.dtype));
-    char *from = o->at - SLACK < o->low ? o->low : o->at - SLACK;
-    char *to = o->at + bytes + SLACK > o->high ? o->high : o->at + bytes + SLACK;
+    char *from = o->begin - SLACK < o->low ? o->low : o->begin - SLACK;
+    char *to = o->end + SLACK > o->high ? o->high : o->end + SLACK;
     memset(from, GUARD_BYTE, (size_t)(to - from));
 }
 
+/* Behind every row, and in front of all. */
 static bool slack_is_whole(const operand *o) {
-    const int64_t bytes = (int64_t)(o->count * nexpr_dtype_size(o->what.dtype));
+    const size_t size = nexpr_dtype_size(o->what.dtype);
     bool whole = true;
-    for (const char *c = o->at - SLACK < o->low ? o->low : o->at - SLACK; c < o->at; c++) whole &= *c == (char)GUARD_BYTE;
-    for (const char *c = o->at + bytes; c < o->high && c < o->at + bytes + SLACK; c++) whole &= *c == (char)GUARD_BYTE;
+    for (const char *c = o->begin - SLACK < o->low ? o->low : o->begin - SLACK; c < o->begin; c++) {
+        whole &= *c == (char)GUARD_BYTE;
+    }
+    for (size_t row = 0; row < o->rows; row++) {
+        const char *end = item_at(o, row, o->count - 1) + size;
+        const bool is_last = end == o->end;
+        const char *next = is_last ? end + SLACK : end + magnitude(o->row_stride) - o->count * size;
+        for (; end < o->high && end < next; end++) whole &= *end == (char)GUARD_BYTE;
+    }
     return whole;
 }
 
@@ -288,24 +323,25 @@ static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r,
     print_message("is         %016llx %016llx\nhas to be  %016llx %016llx\n", (unsigned long long)is.bits[0],
                   (unsigned long long)is.bits[1], (unsigned long long)has_to_be.bits[0],
                   (unsigned long long)has_to_be.bits[1]);
-    fail_msg("output %u, %s, %s, n %zu, seed %llu: element %zu", output, name, nx_isa_name(isa), r->n,
+    fail_msg("output %u, %s, %s, %zu x %zu, seed %llu: element %zu", output, name, nx_isa_name(isa), rows_of(r), r->n,
              (unsigned long long)r->seed, i);
 }
 
 static void compare(const builder *b, unsigned output, nx_isa isa, const run *r, const operand *o, const char *lanes) {
     static char wanted[MAX_N * ITEM];
     const size_t size = nexpr_dtype_size(o->what.dtype);
-    expect(b, output, isa, r->n, lanes, wanted);
-    for (size_t i = 0; memcmp(o->at, wanted, o->count * size) && i < o->count; i++) {
-        if (memcmp(o->at + i * size, wanted + i * size, size)) fail_at(b, output, isa, r, i, o->at, wanted);
+    expect(b, output, isa, r->n * rows_of(r), lanes, wanted);
+    for (size_t i = 0; i < o->count * o->rows; i++) {
+        const char *item = item_at(o, i / o->count, i % o->count);
+        if (memcmp(item, wanted + i * size, size)) fail_at(b, output, isa, r, i, item - i * size, wanted);
     }
-    if (!slack_is_whole(o)) fail_msg("output %u, n %zu: bytes beside it were written", output, r->n);
+    if (!slack_is_whole(o)) fail_msg("output %u, %zu x %zu: bytes beside it were written", output, rows_of(r), r->n);
 }
 
 static void open_outputs(const builder *b, const run *r, operand *o, const operand *inputs,
                          char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM]) {
     for (unsigned k = 0; k < b->output_count; k++) {
-        o[k] = r->in_place ? inputs[0] : place_operand(&b->outputs[k], k, r);
+        o[k] = r->in_place ? inputs[0] : place_operand(&b->outputs[k], k, r, true);
         o[k].what = b->outputs[k];
         if (!r->in_place) fill_slack(&o[k]);
         if (o[k].what.access != NX_ACCESS_LANES) continue;
@@ -318,21 +354,24 @@ void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
     static char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM];
     operand o[NX_SEGMENT_OPERANDS], *inputs = o + b->output_count;
     char *at[NX_SEGMENT_OPERANDS];
-    int64_t stride[NX_SEGMENT_OPERANDS];
-    assert_true(r->n <= MAX_N && b->output_count + b->input_count <= NX_SEGMENT_OPERANDS);
+    int64_t stride[2 * NX_SEGMENT_OPERANDS];
+    const unsigned count = b->output_count + b->input_count;
+    const size_t all = r->n * rows_of(r);
+    assert_true(all <= MAX_N && count <= NX_SEGMENT_OPERANDS && (b->has_rows || rows_of(r) == 1));
     for (unsigned k = 0; k < b->input_count; k++) {
-        inputs[k] = place_operand(&b->inputs[k], b->output_count + k, r);
+        inputs[k] = place_operand(&b->inputs[k], b->output_count + k, r, r->in_place && k == 0);
         if (r->in_place && k == 0) fill_slack(&inputs[k]);
-        if (b->inputs[k].access == NX_ACCESS_KNOWN) fill_known(&b->inputs[k], r->n, value_array(k));
-        else fill_input(&inputs[k], k, r), gather(&inputs[k], r->n, value_array(k));
+        if (b->inputs[k].access == NX_ACCESS_KNOWN) fill_known(&b->inputs[k], all, value_array(k));
+        else fill_input(&inputs[k], k, r), gather(&inputs[k], r->n, rows_of(r), value_array(k));
     }
-    compute_values(b, isa, r->n);
+    compute_values(b, isa, all);
     open_outputs(b, r, o, inputs, lanes);
-    for (unsigned k = 0; k < b->output_count + b->input_count; k++) {
+    for (unsigned k = 0; k < count; k++) {
         at[k] = o[k].what.access == NX_ACCESS_KNOWN ? NULL : o[k].at;
         stride[k] = o[k].stride;
+        stride[count + k] = o[k].row_stride;
     }
-    c->entry(r->n, at, stride);
+    c->entry(r->n, at, stride, rows_of(r));
     for (unsigned k = 0; k < b->output_count; k++) compare(b, k, isa, r, &o[k], lanes[k]);
 }
 

@@ -30,6 +30,7 @@ typedef struct builder {
     nx_segment_value values[NX_SEGMENT_VALUES];
     uint16_t results[NX_SEGMENT_OPERANDS];
     unsigned output_count, input_count, value_count;
+    bool has_rows;
 } builder;
 
 /* All inputs first: the number of a value depends on theirs. */
@@ -59,7 +60,7 @@ void code_free(code *c);
 /* ---- runs ---- */
 
 typedef struct run {
-    size_t n;
+    size_t n, rows;   /* elements of a row; rows: 0 is 1 */
     unsigned shift;   /* bytes that operands lie away from the border of what can be touched; outputs that are streams start
                          so many bytes behind a multiple of 64 */
     bool in_place;    /* the output is the first input */

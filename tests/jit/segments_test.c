@@ -29,7 +29,7 @@ static const size_t *sizes(void) {
 /* ---- every op ---- */
 
 /* Who has which access: a letter per operand x, y, z, condition, two real parts. B block, S scalar, T strided, and in small
- * letters with the other byte order. */
+ * letters with the other byte order; R a row's one element. */
 static const char *const patterns[] = {"BBBBBB", "SBBSSB", "BSBBBS", "BBSBBB", "BSSSBB", "SSSSSS", "TTTTTT",
                                        "bbbbbb", "tstttB", "TBsBTS"};
 
@@ -37,6 +37,7 @@ static nx_access access_of(char letter) {
     switch (letter) {
     case 'B': case 'b': return NX_ACCESS_BLOCK;
     case 'S': case 's': return NX_ACCESS_SCALAR;
+    case 'R': case 'r': return NX_ACCESS_ROW;
     default: return NX_ACCESS_STRIDED;
     }
 }
@@ -76,6 +77,35 @@ static void check_ops(nexpr_dtype loop, nx_isa isa) {
     build_ops(&b, loop, patterns[0]);
     const size_t edges = edge_count(loop), pairs = edges * edges;
     check_segment(&b, isa, &pairs, 1, &(run){.pairs = true});
+}
+
+/* Rows of all lengths up to a few iterations, few and many. */
+static void check_rows_of(const builder *b, nx_isa isa, const run *how) {
+    static const size_t rows[] = {1, 2, 3, 11, 40};
+    if (!nx_isa_is_supported(isa)) return;
+    code c = compile(b, isa);
+    for (size_t n = 1; n <= 140; n += n < 20 ? 1 : 7) {
+        run r = *how;
+        r.n = n;
+        r.rows = rows[n % 5];
+        r.seed += n;
+        check_run(b, &c, isa, &r);
+    }
+    code_free(&c);
+}
+
+static void every_op_gives_them_in_rows(void **state) {
+    (void)state;
+    static const char *const in_rows[] = {"BBBBBB", "RBRBRS", "BTrtBB", "RRRRRR"};
+    static builder b;
+    for (int loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+        if (loop == NEXPR_FLOAT16) continue;
+        for (size_t p = 0; p < sizeof in_rows / sizeof *in_rows; p++) {
+            build_ops(&b, loop, in_rows[p]);
+            b.has_rows = true;
+            EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = p, .shift = p == 2 ? 3 : 0});
+        }
+    }
 }
 
 static void every_op_gives_the_bits_of_its_kernel(void **state) {
@@ -145,6 +175,8 @@ static void results_take_the_place_of_operands(void **state) {
         add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_multiply, dtype, again));
         EACH_ISA(isa) check_segment(&b, isa, sizes(), SIZES, &(run){.seed = 5, .in_place = true});
         EACH_ISA(isa) check_segment(&b, isa, sizes(), SMALL, &(run){.seed = 6, .in_place = true, .shift = 1});
+        b.has_rows = true;
+        EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = 7, .in_place = true});
     }
 }
 
@@ -168,6 +200,8 @@ static void streams_start_anywhere(void **state) {
         const unsigned x = add_input(&b, dtype, NX_ACCESS_BLOCK, true);
         add_output(&b, NX_ACCESS_STREAM, x);
         EACH_ISA(isa) check_streams(&b, isa, (unsigned)nexpr_dtype_size(nx_dtype_real(dtype)));
+        b.has_rows = true;
+        EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = 8});
     }
 }
 
@@ -227,7 +261,7 @@ static void check_leaf(nx_reducer reducer, nexpr_dtype loop, nx_isa isa, size_t 
     fill_samples(loop, n, x, 0, &seed);
     nx_vm_reduce_kernels(isa, reducer, loop)->leaf(1, n, x, 0, &leaf, NULL);
     memcpy(lanes, x, NX_LANES * size);
-    c.entry(n - NX_LANES, (char *[]){lanes, x + NX_LANES * size}, NULL);
+    c.entry(n - NX_LANES, (char *[]){lanes, x + NX_LANES * size}, NULL, 1);
     static const nx_op steps[NX_REDUCER_COUNT] = {
         [NX_REDUCER_sum] = NX_OP_add,      [NX_REDUCER_prod] = NX_OP_multiply, [NX_REDUCER_min] = NX_OP_minimum,
         [NX_REDUCER_max] = NX_OP_maximum,  [NX_REDUCER_fmin] = NX_OP_fmin,     [NX_REDUCER_fmax] = NX_OP_fmax,
@@ -327,6 +361,8 @@ static void random_segments_give_the_bits_of_their_kernels(void **state) {
     for (unsigned i = 0; i < 300; i++) {
         build_random(&b, i % 50 == 0 ? 200 : 1 + i % 25, &seed);
         EACH_ISA(isa) check_segment(&b, isa, n, 6, &(run){.seed = i, .shift = i % 2 * 16});
+        b.has_rows = i % 3 == 0;
+        EACH_ISA(isa) if (b.has_rows) check_rows_of(&b, isa, &(run){.seed = i});
     }
 }
 
@@ -461,7 +497,7 @@ static void the_plugin_serves_the_library(void **state) {
     assert_int_equal(nx_jit_get(jit, finish(&b), NX_ISA_AVX2, NX_JIT_WAIT, &kernel, &err), NEXPR_OK);
     if (!nx_jit_entry(kernel)) fail_msg("%s", nx_jit_info_of(kernel).reason);
     int32_t elements[] = {1, -2, 3, 4, 5, 6, 7, 8, 9, 46341}, squares[10];
-    nx_jit_entry(kernel)(10, (char *[]){(char *)squares, (char *)elements}, NULL);
+    nx_jit_entry(kernel)(10, (char *[]){(char *)squares, (char *)elements}, NULL, 1);
     for (int i = 0; i < 10; i++) assert_int_equal(squares[i], (int32_t)((uint32_t)elements[i] * (uint32_t)elements[i]));
     nx_jit_release(&kernel);
     nx_jit_free(&jit);
@@ -481,6 +517,7 @@ static void scarce_memory_is_a_refusal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_op_gives_the_bits_of_its_kernel),
+        cmocka_unit_test(every_op_gives_them_in_rows),
         cmocka_unit_test(every_cast_gives_the_bits_of_its_kernel),
         cmocka_unit_test(single_casts_do_too),
         cmocka_unit_test(results_take_the_place_of_operands),

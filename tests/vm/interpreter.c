@@ -20,7 +20,8 @@ typedef struct column {
 static column read_input(const nx_segment_operand *operand, size_t n, const char *at, int64_t stride) {
     const nexpr_dtype dtype = (nexpr_dtype)operand->dtype;
     const int64_t size = (int64_t)nexpr_dtype_size(dtype);
-    const bool is_scalar = operand->access == NX_ACCESS_SCALAR || operand->access == NX_ACCESS_KNOWN;
+    const bool is_scalar = operand->access == NX_ACCESS_SCALAR || operand->access == NX_ACCESS_KNOWN ||
+                           operand->access == NX_ACCESS_ROW;
     column c = {dtype, is_scalar, aligned_alloc(64, (n * (size_t)size + 127) / 64 * 64)};
     assert_non_null(c.data);
     if (operand->access == NX_ACCESS_KNOWN) {
@@ -77,12 +78,25 @@ static void interpret(const nx_segment *s, size_t n, char *const *at, const int6
     for (uint32_t k = 0; k < values; k++) free(columns[k].data);
 }
 
+static void interpret_rows(const nx_segment *s, size_t n, char *const *at, const int64_t *stride, size_t rows) {
+    const uint32_t operands = (uint32_t)s->output_count + s->input_count;
+    char *in_row[NX_SEGMENT_OPERANDS];
+    for (size_t row = 0; row < (s->has_rows ? rows : 1); row++) {
+        for (uint32_t k = 0; k < operands; k++) {
+            const uint8_t access = nx_segment_outputs(s)[k].access;
+            const bool is_one = access == NX_ACCESS_SCALAR || access == NX_ACCESS_KNOWN;
+            in_row[k] = at[k] + (s->has_rows && !is_one ? (int64_t)row * stride[operands + k] : 0);
+        }
+        interpret(s, n, in_row, stride);
+    }
+}
+
 #define EIGHT(X, k) X(k##0) X(k##1) X(k##2) X(k##3) X(k##4) X(k##5) X(k##6) X(k##7)
 /* In octal, as far as MOST. */
 #define KERNEL_MAP(X) EIGHT(X, 00) EIGHT(X, 01) EIGHT(X, 02) EIGHT(X, 03) EIGHT(X, 04) EIGHT(X, 05) EIGHT(X, 06) EIGHT(X, 07)
 #define X(i)                                                                            \
-    static void kernel_##i(size_t n, char *const *at, const int64_t *stride) {          \
-        interpret(segments[i], n, at, stride);                                          \
+    static void kernel_##i(size_t n, char *const *at, const int64_t *stride, size_t rows) { \
+        interpret_rows(segments[i], n, at, stride, rows);                               \
     }
 KERNEL_MAP(X)
 #undef X
