@@ -22,6 +22,7 @@ enum {
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
     LINE_ITEMS = 64,     /* blocks of a row end on a cache line, whatever the item size */
     LONG_ROW = 64,       /* rows of so many items may be a block each, if tiles would have to copy an operand */
+    VECTOR_BYTES = 64,   /* shorter rows are better put together to tiles than computed one by one */
     PANEL_ROWS = 128,
     MIN_PANEL_ROWS = 16,
     PANEL_ROW_BYTES = 18 * 64, /* whole lines, but no power of two, which would put the rows into a few sets of a cache */
@@ -161,10 +162,29 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
     return b;
 }
 
+static bool is_in_place(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    return !operand->is_index && !is_transposed(blocks, operand);
+}
+
+bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *layout, nx_blocks *ret) {
+    const int64_t *count = layout->count;
+    *ret = (nx_blocks){.count = {count[0], count[1]}, .rows = count[0], .cols = count[1], .is_whole = true,
+                       .register_bytes = NX_LINE};
+    if (count[0] <= 1 || count[1] < VECTOR_BYTES / (int64_t)widest_item(program, layout) || layout->block_items) return false;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        if (program->inputs[i].is_table || !is_in_place(ret, &layout->inputs[program->inputs[i].index])) return false;
+    }
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        if (layout->outputs[r].is_folded || !nx_blocks_are_plain(ret, &layout->outputs[r])) return false;
+    }
+    return true;
+}
+
 nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand) {
     bool varies0 = operand->stride[0] && blocks->count[0] > 1;
     bool varies1 = operand->stride[1] && blocks->count[1] > 1;
     if (blocks->count[0] == 1 && blocks->count[1] == 1) return NX_PHASE_BLOCK; /* straight to the output, without a slot */
+    if (blocks->is_whole) return varies0 || varies1 ? NX_PHASE_BLOCK : NX_PHASE_CALL;
     if (blocks->is_tiled) return varies0 ? NX_PHASE_BLOCK : varies1 ? NX_PHASE_TILE : NX_PHASE_CALL;
     return varies1 ? NX_PHASE_BLOCK : varies0 ? NX_PHASE_ROW : NX_PHASE_CALL;
 }

@@ -19,6 +19,9 @@
  * How the two axes are cut: into blocks of at most rows x cols. Long rows: rows is 1, and a row has one block or several.
  * Short rows (is_tiled): cols is the length of a row, and a block has as many rows as fit.
  *
+ * Where all that is done for each element is one segment, nothing has to be kept from step to step, and a block is all rows
+ * (is_whole).
+ *
  * Inputs whose columns are closer together in memory than their rows are loaded for panel_rows rows of blocks at once: a
  * panel, from which blocks then read their rows as if it were an array in C order. So each cache line is read once.
  */
@@ -27,14 +30,16 @@ typedef struct nx_blocks {
     int64_t rows, cols;
     int64_t run_cols; /* as cols, or a whole row where blocks are of no use */
     int64_t panel_rows; /* 0: no input has panels; a multiple of rows, or all there are */
-    bool is_tiled;
+    bool is_tiled, is_whole;
     size_t register_bytes;
 } nx_blocks;
 
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout);
+/* All rows as one block; false if some operand cannot be used where it is. */
+bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *layout, nx_blocks *ret);
 
-/* When a step is done, and thereby what its value is. Without tiles there is no TILE, with tiles no ROW. A value is made as
- * early as the latest of its operands. */
+/* When a step is done, and thereby what its value is. Without tiles there is no TILE, with tiles no ROW, and where a block is
+ * all rows neither. A value is made as early as the latest of its operands. */
 typedef enum nx_phase {
     NX_PHASE_CALL,  /* one element, once per nx_vm_run: depends on nothing that varies */
     NX_PHASE_TILE,  /* a block, once per nx_vm_run: does not vary from row to row */
@@ -86,7 +91,8 @@ typedef struct nx_site {
     int axis;
 } nx_site;
 
-/* A segment with its operands, outputs first: in the table of addresses, and bytes from one element to the next. */
+/* A segment with its operands, outputs first: in the table of addresses, and bytes from one element to the next; if it has
+ * rows, behind these from one row to the next. */
 typedef struct nx_linked_segment {
     const nx_segment *segment;
     nx_segment_kernel *kernel; /* set before the code is run */

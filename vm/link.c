@@ -525,11 +525,27 @@ static void place_panels(nx_vm_code *code) {
     }
 }
 
-/* False if memory is out. */
-static bool link_code(linker *l, const nexpr_allocator *allocator, uint32_t *renumbered) {
-    l->code->blocks = nx_blocks_choose(l->program, l->layout);
+static void describe(linker *l, const nx_blocks *blocks, uint32_t *renumbered) {
+    l->code->blocks = *blocks;
+    l->code->panel_count = l->value_count = 0;
     describe_operands(l);
     add_values(l, renumbered);
+}
+
+/* The blocks depend on what is computed for each element, and that on the blocks. */
+static void choose_blocks(linker *l, uint32_t *renumbered) {
+    nx_blocks blocks;
+    if (l->segments && nx_blocks_choose_whole(l->program, l->layout, &blocks)) {
+        describe(l, &blocks, renumbered);
+        if (nx_vm_is_one_segment(l)) return;
+    }
+    blocks = nx_blocks_choose(l->program, l->layout);
+    describe(l, &blocks, renumbered);
+}
+
+/* False if memory is out. */
+static bool link_code(linker *l, const nexpr_allocator *allocator, uint32_t *renumbered) {
+    choose_blocks(l, renumbered);
     if (!l->segments) nx_vm_fuse(l);
     else if (!nx_vm_order_segments(l)) return false;
     find_last_uses(l);

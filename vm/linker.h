@@ -65,6 +65,8 @@ void nx_vm_fuse(linker *l);
 /* segment.c. Whether value i can be part of a segment, and roughly what it takes there for each element. */
 bool nx_vm_is_inlined(linker *l, uint32_t i);
 #define NX_NS_PER_INLINED 0.004
+/* Whether all that is computed for each element is one segment that reads inputs and writes results where they are. */
+bool nx_vm_is_one_segment(linker *l);
 /* Brings the values into an order in which those of a segment are neighbours; false if memory is out. Follows the
  * phases, goes before the last uses. */
 bool nx_vm_order_segments(linker *l);

@@ -96,12 +96,13 @@ static void look_up(const worker *w, const nx_step *s, char **at, size_t n) {
     s->kernel.lookup(n, at[s->dst], at[s->src[0]], table, w->code->sites[s->site].count);
 }
 
-static void run_segment(const worker *w, const nx_step *s, size_t n) {
+static void run_segment(const worker *w, const nx_step *s, size_t rows, size_t cols) {
     const nx_linked_segment *linked = &w->code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
     char *at[NX_SEGMENT_OPERANDS];
     for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
-    linked->kernel(n, at, linked->stride, 1);
+    if (linked->segment->has_rows) linked->kernel(cols, at, linked->stride, rows);
+    else linked->kernel(rows * cols, at, linked->stride, 1);
 }
 
 __attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {
@@ -122,7 +123,7 @@ __attribute__((noinline)) static void move(const worker *w, const nx_step *s, si
     case NX_STEP_LOOKUP: look_up(w, s, at, rows * cols); break;
     case NX_STEP_GATHER: gather(w, s, at, rows, cols); break;
     case NX_STEP_SELECT: select(w, s, at, rows, cols); break;
-    case NX_STEP_SEGMENT: run_segment(w, s, rows * cols); break;
+    case NX_STEP_SEGMENT: run_segment(w, s, rows, cols); break;
     case NX_STEP_COMPUTE: break;
     }
 }
@@ -285,7 +286,7 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
         return;
     }
     /* Parts of short rows are not contiguous beyond a row. */
-    int64_t block_rows = count[1] == blocks->count[1] ? blocks->rows : 1;
+    int64_t block_rows = count[1] == blocks->count[1] || blocks->is_whole ? blocks->rows : 1;
     place_fixed(code, w.at, args);
     place_moving(&w, first[0], first[1]);
     run_phase(&w, NX_PHASE_CALL, 1, 1);

@@ -23,6 +23,21 @@ static int known_exponent(const linker *l, const nx_vm_instruction *instruction)
     return bits <= MAX_EXPONENT ? (int)bits : -1;
 }
 
+/* Each constant may be two inputs: itself, and as an exponent. */
+bool nx_vm_is_one_segment(linker *l) {
+    const nx_vm_program *program = l->program;
+    uint32_t operands = program->input_count + 2 * program->constant_count + program->result_count;
+    for (uint32_t i = 0; i < l->value_count; i++) {
+        if (l->values[i].phase != NX_PHASE_BLOCK) operands++;
+        else if (!nx_vm_is_inlined(l, i)) return false;
+    }
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        const value *v = &l->values[l->results[r].value];
+        if (v->phase != NX_PHASE_BLOCK || l->results[r].next != NX_VM_NONE) return false;
+    }
+    return operands <= NX_SEGMENT_OPERANDS && l->value_count <= NX_SEGMENT_VALUES;
+}
+
 bool nx_vm_is_inlined(linker *l, uint32_t i) {
     const nx_vm_instruction *instruction = &l->instructions[i];
     if (l->values[i].phase != NX_PHASE_BLOCK) return false;
@@ -181,10 +196,10 @@ static void collect(builder *b) {
 }
 
 /* How an input is read, and from where: in place, if that can be. */
-static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, int64_t *ret_stride) {
+static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, int64_t *ret_stride, int64_t *ret_row) {
     linker *l = b->l;
     const nx_vm_ref ref = b->inputs[k];
-    *ret_stride = 0;
+    *ret_stride = *ret_row = 0;
     if (ref.kind == NX_VM_CONSTANT) {
         const nx_vm_constant *constant = &l->program->constants[ref.index];
         *ret_at = nx_link_operand(l, ref);
@@ -195,6 +210,15 @@ static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, 
     nx_segment_operand ret = {.dtype = ref.kind == NX_VM_VALUE ? l->instructions[ref.index].dtype
                                                               : (uint8_t)l->program->inputs[ref.index].dtype,
                               .access = nx_phase_is_scalar((nx_phase)v->phase) ? NX_ACCESS_SCALAR : NX_ACCESS_BLOCK};
+    if (ref.kind == NX_VM_INPUT && v->phase == NX_PHASE_BLOCK && l->code->blocks.is_whole) {
+        const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[ref.index].index];
+        *ret_at = v->at;
+        *ret_stride = operand->stride[1];
+        *ret_row = operand->stride[0];
+        ret.access = !*ret_stride ? NX_ACCESS_ROW : *ret_stride == v->size ? NX_ACCESS_BLOCK : NX_ACCESS_STRIDED;
+        ret.is_swapped = operand->swapped;
+        return ret;
+    }
     if (ref.kind == NX_VM_INPUT && !v->is_placed && v->phase == NX_PHASE_BLOCK) {
         const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[ref.index].index];
         nx_vm_operand as_is = *operand;
@@ -229,23 +253,27 @@ static bool fills_lines(const linker *l, uint32_t r) {
 static nx_access direct_access(const builder *b, uint32_t i) {
     linker *l = b->l;
     const uint32_t r = l->values[i].result;
+    if (l->code->blocks.is_whole) return l->layout->outputs[r].non_temporal && fills_lines(l, r) ? NX_ACCESS_STREAM
+                                                                                                : NX_ACCESS_BLOCK;
     if (r == NX_VM_NONE || l->results[r].next != NX_VM_NONE || l->values[i].last >= b->end) return NX_ACCESS_BLOCK;
     if (l->layout->outputs[r].is_folded) return NX_ACCESS_LANES;
     const bool streams = l->results[r].is_plain && l->layout->outputs[r].non_temporal && fills_lines(l, r);
     return streams ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK;
 }
 
-static nx_segment_operand place_output(builder *b, uint32_t i, uint32_t *ret_at) {
+static nx_segment_operand place_output(builder *b, uint32_t i, uint32_t *ret_at, int64_t *ret_row) {
     linker *l = b->l;
     value *v = &l->values[i];
+    const bool is_whole = l->code->blocks.is_whole;
     const nx_access access = direct_access(b, i);
     nx_segment_operand ret = {.dtype = l->instructions[i].dtype, .access = (uint8_t)access};
-    v->at = *ret_at = access == NX_ACCESS_BLOCK ? nx_link_new_place(l, i) : nx_link_output(l, v->result);
+    v->at = *ret_at = access == NX_ACCESS_BLOCK && !is_whole ? nx_link_new_place(l, i) : nx_link_output(l, v->result);
     v->is_placed = true;
-    if (access == NX_ACCESS_BLOCK) return ret;
+    *ret_row = is_whole ? l->layout->outputs[v->result].stride[0] : 0;
+    if (access == NX_ACCESS_BLOCK && !is_whole) return ret;
     l->results[v->result].is_written = true;
     if (access == NX_ACCESS_STREAM) l->code->is_non_temporal = true;
-    else ret.detail = (uint8_t)l->layout->outputs[v->result].reducer;
+    else if (access == NX_ACCESS_LANES) ret.detail = (uint8_t)l->layout->outputs[v->result].reducer;
     return ret;
 }
 
@@ -297,12 +325,12 @@ bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end) {
     collect(&b);
     *ret_end = b.end;
     const nx_segment head = {.output_count = (uint16_t)b.output_count, .input_count = (uint16_t)b.input_count,
-                             .value_count = (uint16_t)(b.end - b.first)};
+                             .value_count = (uint16_t)(b.end - b.first), .has_rows = l->code->blocks.is_whole};
     const uint32_t operands = b.output_count + b.input_count;
     nx_linked_segment *linked = &l->segments[l->segment_count];
     nx_segment *s = nx_arena_alloc(l->arena, nx_segment_bytes(&head), 1);
     linked->operand = nx_arena_alloc(l->arena, operands, sizeof *linked->operand);
-    linked->stride = nx_arena_alloc(l->arena, operands, sizeof *linked->stride);
+    linked->stride = nx_arena_alloc(l->arena, operands, 2 * sizeof *linked->stride);
     if (!s || !linked->operand || !linked->stride) {
         l->is_out_of_memory = true;
         return true;
@@ -311,9 +339,12 @@ bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end) {
     linked->segment = s;
     nx_segment_operand *to = (nx_segment_operand *)(s + 1);
     for (uint32_t k = 0, at = b.output_count; k < b.input_count; k++, at++) {
-        to[at] = place_input(&b, k, &linked->operand[at], &linked->stride[at]);
+        to[at] = place_input(&b, k, &linked->operand[at], &linked->stride[at], &linked->stride[operands + at]);
     }
-    for (uint32_t k = 0; k < b.output_count; k++) to[k] = place_output(&b, b.outputs[k], &linked->operand[k]);
+    for (uint32_t k = 0; k < b.output_count; k++) {
+        linked->stride[k] = 0;
+        to[k] = place_output(&b, b.outputs[k], &linked->operand[k], &linked->stride[operands + k]);
+    }
     write_values(&b, (nx_segment_value *)(to + operands), (uint16_t *)nx_segment_results(s));
     nx_link_add_segment(l, l->segment_count++);
     l->code->ns_per_item += estimate(&b, s);
@@ -331,16 +362,21 @@ static size_t operand_count(const nx_segment *s) {
     return (size_t)s->output_count + s->input_count;
 }
 
+static size_t stride_count(const nx_segment *s) {
+    return operand_count(s) * (s->has_rows ? 2 : 1);
+}
+
 static size_t kept_bytes(const nx_segment *s) {
-    return operand_count(s) * (sizeof(int64_t) + sizeof(uint32_t)) + nx_segment_bytes(s);
+    return stride_count(s) * sizeof(int64_t) + operand_count(s) * sizeof(uint32_t) + nx_segment_bytes(s);
 }
 
 /* Copies what the linker's arena holds to `at`. */
 static nx_linked_segment keep(const nx_linked_segment *from, char *at) {
-    const size_t n = operand_count(from->segment);
-    nx_linked_segment to = {.stride = (int64_t *)(void *)at, .operand = (uint32_t *)(void *)(at + n * sizeof(int64_t))};
+    const size_t n = operand_count(from->segment), strides = stride_count(from->segment);
+    nx_linked_segment to = {.stride = (int64_t *)(void *)at};
+    to.operand = (uint32_t *)(void *)(to.stride + strides);
     nx_segment *segment = (nx_segment *)(void *)(to.operand + n);
-    memcpy(to.stride, from->stride, n * sizeof *to.stride);
+    memcpy(to.stride, from->stride, strides * sizeof *to.stride);
     memcpy(to.operand, from->operand, n * sizeof *to.operand);
     memcpy(segment, from->segment, nx_segment_bytes(from->segment));
     to.segment = segment;

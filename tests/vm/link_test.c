@@ -250,7 +250,8 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
     } cases[] = {{LAYOUT_CONTIGUOUS, NX_ACCESS_BLOCK, false}, {LAYOUT_MISALIGNED, NX_ACCESS_BLOCK, false},
                  {LAYOUT_SWAPPED, NX_ACCESS_BLOCK, true},     {LAYOUT_STRIDED, NX_ACCESS_STRIDED, false},
                  {LAYOUT_NEGATIVE, NX_ACCESS_STRIDED, false}, {LAYOUT_SWAPPED_MISALIGNED_STRIDED, NX_ACCESS_STRIDED, true},
-                 {LAYOUT_COLUMN, NX_ACCESS_SCALAR, false}};
+                 {LAYOUT_COLUMN, NX_ACCESS_ROW, false},       {LAYOUT_COLUMN_SWAPPED, NX_ACCESS_ROW, true},
+                 {LAYOUT_ROW, NX_ACCESS_BLOCK, false},        {LAYOUT_SCALAR, NX_ACCESS_SCALAR, false}};
     builder b;
     builder_init(&b);
     nx_ref x = input(&b, "a", NEXPR_FLOAT64), y = input(&b, "b", NEXPR_FLOAT64);
@@ -263,6 +264,39 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
         assert_int_equal(operand->is_swapped, cases[i].is_swapped);
         assert_steps(code, "|||S");
     }
+    builder_free(&b);
+}
+
+/* What goes through all rows by itself: the last letter. Else there are loads for tiles, a call, panels, or a store. */
+static void a_segment_goes_through_rows_if_it_is_all(void **state) {
+    (void)state;
+    static const struct {
+        int64_t cols;
+        layout_kind x, y, output;
+        bool has_rows;
+        const char *steps;
+    } cases[] = {
+        {100, LAYOUT_CONTIGUOUS, LAYOUT_ROW, LAYOUT_CONTIGUOUS, true, "|||S"},
+        {100, LAYOUT_ROW, LAYOUT_COLUMN, LAYOUT_CONTIGUOUS, true, "|||S"},
+        {100, LAYOUT_GAPS, LAYOUT_STRIDED, LAYOUT_GAPS, true, "|||S"},
+        {8, LAYOUT_CONTIGUOUS, LAYOUT_COLUMN, LAYOUT_CONTIGUOUS, true, "|||S"},
+        {7, LAYOUT_CONTIGUOUS, LAYOUT_COLUMN, LAYOUT_CONTIGUOUS, false, "|||lS"},
+        {7, LAYOUT_CONTIGUOUS, LAYOUT_ROW, LAYOUT_CONTIGUOUS, false, "|l||S"},
+        {100, LAYOUT_CONTIGUOUS, LAYOUT_COLUMN, LAYOUT_STRIDED, false, "|||Ss"},
+        {100, LAYOUT_CONTIGUOUS, LAYOUT_TRANSPOSED, LAYOUT_CONTIGUOUS, false, "|||S"},
+    };
+    builder b;
+    builder_init(&b);
+    nx_ref x = input(&b, "a", NEXPR_FLOAT64), y = input(&b, "b", NEXPR_FLOAT64);
+    add_result(&b, op2(&b, NX_OP_multiply, op2(&b, NX_OP_subtract, x, y), y));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const layout_kind inputs[] = {cases[i].x, cases[i].y};
+        nx_vm_code *code = link_as(&b, 90, cases[i].cols, inputs, cases[i].output, false, true);
+        assert_int_equal(nx_vm_segment(code, 0)->has_rows, cases[i].has_rows);
+        assert_steps(code, cases[i].steps);
+    }
+    add_result(&b, op1(&b, NX_OP_sin, y));
+    assert_steps(link_as(&b, 90, 100, (layout_kind[]){LAYOUT_GAPS, LAYOUT_GAPS}, LAYOUT_GAPS, false, true), "|||Sc");
     builder_free(&b);
 }
 
@@ -330,6 +364,7 @@ int main(void) {
         cmocka_unit_test(a_cast_that_does_not_exist_is_an_error),
         cmocka_unit_test(what_is_inlined_is_one_segment_behind_the_calls),
         cmocka_unit_test(segments_read_strided_and_foreign_inputs_in_place),
+        cmocka_unit_test(a_segment_goes_through_rows_if_it_is_all),
         cmocka_unit_test(a_segment_writes_past_the_caches_what_nothing_reads_again),
         cmocka_unit_test(equal_work_has_equal_bytes),
         cmocka_unit_test(an_exponent_is_known),
