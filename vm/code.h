@@ -131,6 +131,8 @@ struct nx_vm_code {
     nx_site *sites;
     nx_linked_segment *segments; /* an allocation of its own */
     size_t segment_bytes;
+    nx_vm_part *parts; /* likewise; NULL unless they were asked for */
+    uint32_t part_count;
     uint32_t panel_count, site_count, segment_count;
     bool can_fault;
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */

@@ -44,7 +44,8 @@ static bool allocate(nx_arena *arena, nx_vm_program *program) {
 static nx_vm_ref emit_input(nx_vm_program *program, const nx_ir *ir, const nx_node *node) {
     const nx_ir_input *input = &ir->inputs[node->index];
     uint32_t i = program->input_count++;
-    program->inputs[i] = (nx_vm_input){.name = input->name, .dtype = input->dtype, .index = node->index};
+    program->inputs[i] = (nx_vm_input){.name = input->name, .dtype = input->dtype, .index = node->index,
+                                        .span = node->span};
     return (nx_vm_ref){NX_VM_INPUT, i};
 }
 

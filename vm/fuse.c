@@ -156,6 +156,19 @@ nexpr_dtype nx_fused_result(nx_fused id, nexpr_dtype loop) {
     return is_predicate[id] ? NEXPR_BOOL : loop;
 }
 
+int nx_fused_operations(nx_fused id) {
+    const uint16_t *token = pattern_of(id)->tokens;
+    int count = 0;
+    for (int wanted = 1; wanted > 0; token++) {
+        const int op = *token & ~ON_BOOLS;
+        if (is_leaf(*token)) wanted--;
+        if (op >= NX_OP_COUNT) continue;
+        wanted += nx_op_rows[op].arity - 1;
+        count++;
+    }
+    return count;
+}
+
 void nx_vm_fuse(linker *l) {
     count_uses(l);
     for (uint32_t i = l->value_count; i-- > 0;) {

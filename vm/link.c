@@ -139,6 +139,7 @@ static void find_last_uses(linker *l) {
 static nx_step *add_step(linker *l, nx_step_kind kind, uint32_t dst, uint32_t src, size_t item_size) {
     nx_step *s = &l->steps[l->step_count++];
     uint32_t none = place(IN_CONSTANTS, 0);
+    if (l->parts) l->parts[l->step_count - 1] = l->part;
     *s = (nx_step){.kind = (uint8_t)kind, .item_size = (uint8_t)item_size, .dst = dst,
                    .src = {src, none, none, none, none, none}};
     return s;
@@ -166,9 +167,12 @@ static void load_input(linker *l, uint32_t i) {
     value *input = &l->inputs[i];
     const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[i].index];
     uint32_t dst = nx_phase_is_scalar((nx_phase)input->phase) ? take_slot(l) : take_register(l);
+    const nx_vm_part user = l->part;
+    nx_part_load(l, i);
     nx_step *s = add_step(l, NX_STEP_LOAD, dst, input->at, input->size);
     s->kernel.load = operand->is_index ? nx_vm_index_kernel(l->code->isa)
                                        : nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped);
+    l->part = user;
     input->at = dst;
     input->is_placed = true;
     if (!nx_phase_is_scalar((nx_phase)input->phase)) l->code->ns_per_item += NS_PER_MOVED_BYTE * input->size;
@@ -300,6 +304,7 @@ static void write_result(linker *l, uint32_t r) {
     value *v = &l->values[l->results[r].value];
     if (l->results[r].is_written) return;
     l->results[r].is_written = true;
+    nx_part_store(l, r);
     if (nx_phase_is_scalar((nx_phase)v->phase)) fill_block(l, r, v->at);
     else store_block(l, r, v->at);
 }
@@ -368,6 +373,7 @@ static void emit_value(linker *l, uint32_t i) {
     uint32_t src[NX_MAX_OPERANDS] = {0};
     nx_dying dying[NX_MAX_OPERANDS];
     int count;
+    nx_part_value(l, i);
     unsigned form = resolve_operands(l, i, src, dying, &count);
     if (emit_fold(l, i, src, form, dying, count)) return;
     v->at = choose_place(l, i, dying, count);
@@ -472,6 +478,8 @@ static bool allocate_linker(linker *l, nx_arena *arena, uint32_t **ret_renumbere
     *ret_renumbered = nx_arena_alloc(arena, program->code_count, sizeof **ret_renumbered);
     l->segments = l->layout->has_segments ? nx_arena_alloc(arena, n + 1, sizeof *l->segments) : NULL;
     if (l->layout->has_segments && !l->segments) return false;
+    l->parts = l->layout->has_parts ? nx_arena_alloc(arena, max_steps(program) + 1, sizeof *l->parts) : NULL;
+    if (l->layout->has_parts && !l->parts) return false;
     return l->instructions && l->values && l->inputs && l->results && l->registers.free && *ret_renumbered;
 }
 
@@ -554,7 +562,7 @@ static bool link_code(linker *l, const nexpr_allocator *allocator, uint32_t *ren
     choose_run_cols(l);
     place_panels(l->code);
     l->code->compiled_ns_per_item += 0.01 * moved_bytes(l);
-    return !l->is_out_of_memory && nx_vm_keep_segments(l, allocator);
+    return !l->is_out_of_memory && nx_vm_keep_segments(l, allocator) && nx_parts_keep(l, allocator);
 }
 
 nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *allocator, const nx_vm_layout *layout,
@@ -581,5 +589,6 @@ nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *all
 void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code) {
     if (!code) return;
     if (code->segments) nx_release(allocator, code->segments, code->segment_bytes, 1);
+    if (code->parts) nx_release(allocator, code->parts, code->part_count, sizeof *code->parts);
     nx_release(allocator, code, code->bytes, 1);
 }

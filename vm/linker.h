@@ -47,6 +47,8 @@ typedef struct linker {
     nx_linked_segment *segments; /* their operands are places until the end */
     uint32_t segment_count;
     bool is_out_of_memory;
+    nx_vm_part *parts; /* by step; NULL: nobody asks */
+    nx_vm_part part;   /* of the steps that are added now */
 } linker;
 
 static inline value *value_of(linker *l, nx_vm_ref ref) {
@@ -74,6 +76,18 @@ bool nx_vm_order_segments(linker *l);
 bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end);
 /* Copies the segments into the code, when all else is done. */
 bool nx_vm_keep_segments(linker *l, const nexpr_allocator *allocator);
+
+/* parts.c. Says what the steps that are added from now on belong to: value i with its operands; the load of input i; the
+ * store of result r; a segment of these values. */
+void nx_part_value(linker *l, uint32_t i);
+void nx_part_load(linker *l, uint32_t i);
+void nx_part_store(linker *l, uint32_t r);
+void nx_part_segment(linker *l, uint32_t first, uint32_t end);
+/* Copies the parts into the code, when all else is done; false if memory is out. */
+bool nx_parts_keep(linker *l, const nexpr_allocator *allocator);
+
+/* Operations that a superinstruction stands for. */
+int nx_fused_operations(nx_fused id);
 
 /* link.c, for these: the place of an operand, loaded if need be; of an output; one for the elements of a value; and what
  * follows when it is filled. */

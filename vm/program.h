@@ -52,6 +52,7 @@ typedef struct nx_vm_input {
     uint32_t index;    /* in the arguments of nx_vm_run */
     bool is_read_twice;
     bool is_table; /* of lookups, and nothing else */
+    nx_span span;  /* of its first use */
 } nx_vm_input;
 
 typedef struct nx_vm_constant {

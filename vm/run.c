@@ -4,11 +4,14 @@
  * written to the thread's table once per call, those of the caller's operands once per row and once per block.
  */
 #include "vm/code.h"
+#include "vm/sample.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum { ROWS_AHEAD = 2 };
+
+_Static_assert((int)NX_SAMPLE_PANELS == (int)NX_PHASE_COUNT, "phases are kinds of samples");
 
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
  * store modulo 4096 waits for it, as if it were of the same address; large arrays usually begin at the same place of a
@@ -96,13 +99,17 @@ static void look_up(const worker *w, const nx_step *s, char **at, size_t n) {
     s->kernel.lookup(n, at[s->dst], at[s->src[0]], table, w->code->sites[s->site].count);
 }
 
+static inline void run_kernel(const nx_linked_segment *linked, char *const *at, size_t rows, size_t cols) {
+    if (linked->segment->has_rows) linked->kernel(cols, at, linked->stride, rows);
+    else linked->kernel(rows * cols, at, linked->stride, 1);
+}
+
 static void run_segment(const worker *w, const nx_step *s, size_t rows, size_t cols) {
     const nx_linked_segment *linked = &w->code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
     char *at[NX_SEGMENT_OPERANDS];
     for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
-    if (linked->segment->has_rows) linked->kernel(cols, at, linked->stride, rows);
-    else linked->kernel(rows * cols, at, linked->stride, 1);
+    run_kernel(linked, at, rows, cols);
 }
 
 __attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {
@@ -138,13 +145,6 @@ static inline void run_step(const worker *w, const nx_step *s, int64_t rows, int
     s->kernel.compute((size_t)(rows * cols), w->at[s->dst], x);
 }
 
-static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
-    const nx_vm_code *code = w->code;
-    const nx_step *s = code->steps + (phase ? code->phase_end[phase - 1] : 0);
-    const nx_step *end = code->steps + code->phase_end[phase];
-    for (; s != end; s++) run_step(w, s, rows, cols);
-}
-
 /* Asks for part `part` of `parts` of the next block of inputs whose rows are end to end. All at once would keep the steps
  * from their own memory. */
 static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
@@ -160,8 +160,36 @@ static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t
     }
 }
 
+/* run_phase, with a look at the clock behind each step if it is the turn of this block. */
+__attribute__((noinline)) static void run_sampled(const worker *w, nx_phase phase, int64_t rows, int64_t cols, bool is_cold) {
+    const nx_vm_code *code = w->code;
+    nx_vm_sample *sample = w->args->sample;
+    const uint32_t first = phase ? code->phase_end[phase - 1] : 0, end = code->phase_end[phase];
+    const bool is_measured = first < end && nx_sample_begin(sample, (int)phase, rows * cols);
+    for (uint32_t i = first; i < end; i++) {
+        if (is_cold) fetch_ahead(code, w->at, rows, cols, i - first, end - first);
+        run_step(w, &code->steps[i], rows, cols);
+        if (is_measured) nx_sample_note(sample, i);
+    }
+}
+
+static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
+    if (__builtin_expect(w->args->sample != NULL, 0)) {
+        run_sampled(w, phase, rows, cols, false);
+        return;
+    }
+    const nx_vm_code *code = w->code;
+    const nx_step *s = code->steps + (phase ? code->phase_end[phase - 1] : 0);
+    const nx_step *end = code->steps + code->phase_end[phase];
+    for (; s != end; s++) run_step(w, s, rows, cols);
+}
+
 /* run_phase for the steps of a block whose operands come from memory. */
 static void run_cold_block(const worker *w, int64_t rows, int64_t cols) {
+    if (__builtin_expect(w->args->sample != NULL, 0)) {
+        run_sampled(w, NX_PHASE_BLOCK, rows, cols, true);
+        return;
+    }
     const nx_vm_code *code = w->code;
     const nx_step *s = code->steps + code->phase_end[NX_PHASE_BLOCK - 1];
     const int64_t count = code->phase_end[NX_PHASE_BLOCK] - code->phase_end[NX_PHASE_BLOCK - 1];
@@ -178,11 +206,13 @@ static int64_t min_i64(int64_t a, int64_t b) {
 /* Fills all panels with `rows` x `cols` items from [row, col] on. */
 static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t row, int64_t col, int64_t rows,
                         int64_t cols) {
+    const bool is_measured = args->sample && nx_sample_begin(args->sample, NX_SAMPLE_PANELS, rows * cols);
     for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
         const nx_moving *m = &code->moving[p->moving];
         const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
         p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
     }
+    if (is_measured) nx_sample_note(args->sample, code->part_count - 1);
 }
 
 /* Operands with panels are at item `item` of these. */
@@ -260,19 +290,19 @@ static inline char *find_operand(const nx_vm_args *args, const nx_vm_code *code,
 }
 
 /* Without a table of addresses. */
-static void run_single(const nx_vm_args *args, const nx_vm_code *code, const int64_t first[2], size_t n) {
+static void run_single(const nx_vm_args *args, const nx_vm_code *code, const int64_t first[2], size_t rows, size_t cols) {
     const nx_step *s = code->steps;
     if (s->kind == NX_STEP_COMPUTE) {
         const void *x[NX_MAX_OPERANDS];
         for (int k = 0; k < NX_MAX_OPERANDS; k++) x[k] = find_operand(args, code, s->src[k], first);
-        s->kernel.compute(n, find_operand(args, code, s->dst, first), x);
+        s->kernel.compute(rows * cols, find_operand(args, code, s->dst, first), x);
         return;
     }
     const nx_linked_segment *linked = &code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
     char *at[NX_SEGMENT_OPERANDS];
     for (uint32_t k = 0; k < operands; k++) at[k] = find_operand(args, code, linked->operand[k], first);
-    linked->kernel(n, at, linked->stride);
+    run_kernel(linked, at, rows, cols);
 }
 
 void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t count[2]) {
@@ -280,8 +310,8 @@ void nx_vm_run(const nx_vm_args *args, const int64_t first[2], const int64_t cou
     const nx_blocks *blocks = &code->blocks;
     worker w = {.args = args, .code = code, .at = args->scratch};
     if (count[0] <= 0 || count[1] <= 0) return;
-    if (is_single(code, count)) {
-        run_single(args, code, first, (size_t)(count[0] * count[1]));
+    if (is_single(code, count) && !args->sample) {
+        run_single(args, code, first, (size_t)count[0], (size_t)count[1]);
         if (code->is_non_temporal) __builtin_ia32_sfence();
         return;
     }

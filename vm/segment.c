@@ -345,6 +345,7 @@ bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end) {
         linked->stride[k] = 0;
         to[k] = place_output(&b, b.outputs[k], &linked->operand[k], &linked->stride[operands + k]);
     }
+    nx_part_segment(l, b.first, b.end);
     write_values(&b, (nx_segment_value *)(to + operands), (uint16_t *)nx_segment_results(s));
     nx_link_add_segment(l, l->segment_count++);
     l->code->ns_per_item += estimate(&b, s);

@@ -46,6 +46,7 @@ typedef struct nx_vm_layout {
     int block_items;               /* 0: chosen */
     bool is_cold;                  /* no cache holds the operands: they come from memory */
     bool has_segments;             /* what can be compiled is joined to segments, whose kernels are installed later */
+    bool has_parts;                /* the code can tell what its steps do: nx_vm_part_at */
 } nx_vm_layout;
 
 typedef struct nx_vm_code nx_vm_code;
@@ -69,6 +70,39 @@ double nx_vm_compiled_ns_per_item(const nx_vm_code *code);
 /* Rows and columns that are read together: rectangles should have a multiple of them. */
 void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]);
 
+/* What a step of linked code does, in terms of the expression. Operations that became one step are one part; it has the place
+ * of the outermost one, whose text contains that of the others. */
+typedef enum nx_vm_part_kind {
+    NX_PART_OP,      /* `op` */
+    NX_PART_FUSED,   /* a superinstruction, whose last operation is `op` */
+    NX_PART_CAST,
+    NX_PART_LOOKUP,  /* `op` is an nx_lookup */
+    NX_PART_LOAD,    /* of an input that cannot be read in place */
+    NX_PART_STORE,   /* of a result that cannot be computed in place */
+    NX_PART_SEGMENT, /* machine code */
+    NX_PART_PANELS,  /* transposed inputs, loaded for many rows at once */
+    NX_PART_REDUCE,  /* `op` is an nx_reducer; not of linked code but of who runs it (runtime/profile.c) */
+    NX_PART_COMPRESS, /* likewise */
+} nx_vm_part_kind;
+
+typedef struct nx_vm_part {
+    uint8_t kind, phase;
+    uint8_t dtype; /* of what it makes */
+    uint16_t op;
+    uint16_t operations; /* of the expression that it does; 0: it only moves elements */
+    uint16_t bytes; /* that it reads and writes for each element */
+    nx_span span;   /* empty if it is of no place in the text */
+} nx_vm_part;
+
+/* Of code that was linked with has_parts: one for each step, then one for all panels. */
+uint32_t nx_vm_part_count(const nx_vm_code *code);
+const nx_vm_part *nx_vm_part_at(const nx_vm_code *code, uint32_t i);
+/* "multiply", "load": for tables; `buffer` is returned. */
+enum { NX_PART_NAME_MAX = 40 };
+const char *nx_vm_part_name(const nx_vm_part *part, char buffer[NX_PART_NAME_MAX]);
+/* Registers that a running thread has, of so many bytes each. */
+uint32_t nx_vm_register_count(const nx_vm_code *code, size_t *ret_bytes);
+
 /* An index that is out of bounds, at the first element of a rectangle that has one. */
 typedef struct nx_vm_fault {
     bool is_set;
@@ -89,6 +123,7 @@ typedef struct nx_vm_args {
     const char *const *inputs;
     char *const *outputs;
     nx_vm_fault *fault; /* of the calling thread; may be NULL if the code cannot fault */
+    struct nx_vm_sample *sample; /* of the calling thread, to measure steps with (vm/sample.h); NULL: nobody asks */
 } nx_vm_args;
 
 /* Computes the rectangle of elements [first, first + count) of the two axes. Sets args->fault, unless it is set already, if

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time by step. Of every so many blocks one is run with a look at the clock behind each of its steps; what that takes is
+ * scaled to all. The clock is the processor's counter where that counts at a constant rate, else the system's.
+ */
+#ifndef NX_VM_SAMPLE_H
+#define NX_VM_SAMPLE_H
+
+#include "vm/vm.h"
+
+/* Phases of vm/code.h, and the panels. */
+enum { NX_SAMPLE_KINDS = 5, NX_SAMPLE_PANELS = 4, NX_SAMPLE_GAP = 63 };
+
+/* One of these kinds: elements of the blocks so far, of those that were measured, and when the next one is due: at first
+ * after every block, then after twice as many each time, up to NX_SAMPLE_GAP. */
+typedef struct nx_sample_count {
+    uint64_t items, measured;
+    uint32_t wait, gap;
+} nx_sample_count;
+
+/* What one thread measures of one code. */
+typedef struct nx_vm_sample {
+    nx_sample_count counts[NX_SAMPLE_KINDS];
+    uint64_t last, overhead;
+    uint64_t *ticks; /* by part of the code: of measured blocks only */
+} nx_vm_sample;
+
+/* Now, in ticks of one rate on all processors. */
+uint64_t nx_ticks(void);
+/* The same when all that comes before is done. */
+uint64_t nx_ticks_after(void);
+/* What a look at the clock takes, at least. */
+uint64_t nx_ticks_overhead(void);
+
+/* Whether the block that is about to be run, of so many elements, is to be measured; if so, the clock runs. */
+bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items);
+/* The time since then, or since the last call, was part `i`. */
+void nx_sample_note(nx_vm_sample *sample, uint32_t i);
+/* Ticks of all blocks that a part of this kind took, by those that were measured; 0 if none was. */
+double nx_sample_scaled(const nx_vm_sample *sample, int kind, uint32_t i);
+
+#endif
