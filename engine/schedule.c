@@ -248,16 +248,19 @@ static uint32_t find_root(nx_ref *roots, uint32_t *count, nx_ref root) {
 static nexpr_status make_reduction_pass(nx_scheduler *s, uint32_t first) {
     const nx_barrier *leader = &s->barriers[first];
     const uint32_t most = s->barrier_count - first;
-    const int ndim = s->state[leader->root].shape->ndim;
+    const nx_shape *shape = s->state[leader->root].shape;
     const nx_node_kind kind = (nx_node_kind)s->ir->nodes[leader->node].kind;
     nx_pass pass = {.kind = NX_PASS_COMPRESS};
     if (kind == NX_NODE_SCAN) pass.kind = NX_PASS_SCAN;
     if (kind == NX_NODE_REDUCE) pass.kind = NX_PASS_REDUCE;
     nx_ref *roots = nx_scheduler_take(s, most + 1, sizeof *roots);
     pass.reductions = nx_scheduler_take(s, most, sizeof *pass.reductions);
-    pass.is_reduced = nx_scheduler_take(s, (size_t)ndim, sizeof *pass.is_reduced);
+    pass.is_reduced = nx_scheduler_take(s, (size_t)shape->ndim, sizeof *pass.is_reduced);
     if (!roots || !pass.reductions || !pass.is_reduced) return nx_fail_memory(s->err);
-    for (int k = 0; k < ndim; k++) pass.is_reduced[k] = is_along(s, leader->node, k);
+    for (int k = 0; k < shape->ndim; k++) {
+        pass.is_reduced[k] = is_along(s, leader->node, k);
+        if (shape->extent[k] != 1) pass.by_rows = !pass.is_reduced[k];
+    }
     uint32_t root_count = 0;
     for (uint32_t i = first; i < s->barrier_count; i++) {
         nx_barrier *barrier = &s->barriers[i];

@@ -63,6 +63,7 @@ typedef struct nx_pass {
     nx_reduction *reductions; /* reduce: all; scan: one */
     uint32_t reduction_count;
     bool *is_reduced;         /* by axis; scan: the one axis */
+    bool by_rows;             /* leaves are of rows (engine/reducers.def): the last axis that is longer than 1 is kept */
 } nx_pass;
 
 typedef struct nx_temporary {

@@ -44,4 +44,5 @@ void nx_compress_end(nx_nest *nest) {
         counts[g] = before;
         before += own;
     }
+    nest->reduce->stay_count = before;
 }

@@ -114,10 +114,10 @@ static nexpr_status evaluate(const nexpr *expr, nexpr_context *context, const ne
 static nexpr_status evaluate_in_stages(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                                        nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
     nx_arena arena;
-    nexpr known;
+    nx_lengths lengths;
     nx_arena_init(&arena, context->memory.use);
-    nexpr_status status = nx_find_lengths(expr, context, inputs, run, &arena, &known, err);
-    if (!status) status = evaluate(&known, context, inputs, outputs, run, err);
+    nexpr_status status = nx_find_lengths(&lengths, expr, context, inputs, run, &arena, err);
+    if (!status) status = evaluate(&lengths.known, context, inputs, outputs, run, err);
     nx_arena_free(&arena);
     return status;
 }

@@ -174,7 +174,7 @@ static nexpr_status make_reducing_nest(nexpr_plan *plan, const nx_pass *pass, nx
     NX_TRY(start_nest(plan, pass, &nest, err));
     NX_TRY(set_reductions(plan, pass, nest, err));
     nest->reduce->slab = slab;
-    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, false, &plan->arena, err));
+    NX_TRY(nx_reduce_arrange(nest, pass, false, &plan->arena, err));
     return nx_plan_add_nest(plan, err);
 }
 
@@ -201,21 +201,22 @@ static nexpr_status start_counting_nest(nexpr_plan *plan, const nx_pass *pass, n
 }
 
 /* Two nests, if threads share the work: the first one counts what comes before each group of leaves. */
-static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass, bool counts, nexpr_error *err) {
     const bool may_share = nx_plan_threads(plan) > 1;
     nx_nest *nest;
     NX_TRY(start_counting_nest(plan, pass, &nest, err));
     nx_reduce *prefix = nest->reduce;
-    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
-    if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
+    NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
+    if (prefix->group_count > 1 || counts) NX_TRY(nx_plan_add_nest(plan, err));
+    if (counts) return NEXPR_OK;
     NX_TRY(start_compressing_nest(plan, pass, &nest, err));
     nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;
-    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
     return nx_plan_add_nest(plan, err);
 }
 
 /* Two nests, if threads have to share rows: the first one reduces what comes before each group of leaves. */
-static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, nexpr_error *err) {
+static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, const nx_prior *prior, nexpr_error *err) {
     const bool may_share = nx_plan_threads(plan) > 1;
     nx_nest *nest;
     nx_reduce *prefix;
@@ -223,15 +224,17 @@ static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, n
     NX_TRY(set_reductions(plan, pass, nest, err));
     prefix = nest->reduce;
     prefix->is_prefix = true;
-    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    prefix->prior = prior;
+    NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
     if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
     NX_TRY(start_nest(plan, pass, &nest, err));
     NX_TRY(set_reductions(plan, pass, nest, err));
     nest->reduce->scans = true;
+    nest->reduce->prior = prior;
     nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;
     const nx_reduction *scan = &pass->reductions[0];
     nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(scan->loop), nest->reduce->target_stride);
-    NX_TRY(nx_reduce_arrange(nest, pass->shape, pass->is_reduced, may_share, &plan->arena, err));
+    NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
     return nx_plan_add_nest(plan, err);
 }
 
@@ -258,13 +261,13 @@ static bool is_plain(const nexpr *e, const nexpr_array *array, uint32_t result) 
     return true;
 }
 
-nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, nx_reduce_slab *slab,
+nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, nx_pass_piece piece,
                               nexpr_error *err) {
     switch (pass->kind) {
     case NX_PASS_ELEMENTWISE: return make_nest(plan, schedule, pass, err);
-    case NX_PASS_REDUCE: return make_reducing_nest(plan, pass, slab, err);
-    case NX_PASS_SCAN: return make_scanning_nests(plan, pass, err);
-    default: return make_compressing_nests(plan, pass, err);
+    case NX_PASS_REDUCE: return make_reducing_nest(plan, pass, piece.slab, err);
+    case NX_PASS_SCAN: return make_scanning_nests(plan, pass, piece.prior, err);
+    default: return make_compressing_nests(plan, pass, piece.counts, err);
     }
 }
 
@@ -281,7 +284,7 @@ nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inp
     plan->nests = nx_arena_alloc(&plan->arena, schedule.pass_count, 2 * sizeof *plan->nests);
     if (!plan->nests) return nx_fail_memory(err);
     for (uint32_t p = 0; p < schedule.pass_count; p++) {
-        NX_TRY(nx_plan_add_pass(plan, &schedule, &schedule.passes[p], NULL, err));
+        NX_TRY(nx_plan_add_pass(plan, &schedule, &schedule.passes[p], (nx_pass_piece){0}, err));
     }
     return NEXPR_OK;
 }

@@ -17,11 +17,17 @@ nexpr_status nx_find_new_result(const nexpr *e, const nexpr_allocator *allocator
 /* The inputs that are used, as the scheduler wants them. */
 nexpr_status nx_find_layouts(const nexpr *e, const nexpr_array *const *inputs, nx_arena *arena, nx_layout **ret,
                              nexpr_error *err);
-/* Makes the nests of a pass, at most two, in a plan that has room for them and whose operands are set. slab: of a reduction
- * whose first axis comes in slabs, else NULL. */
+/* What else a pass is when it is a piece of another one. */
 struct nx_reduce_slab;
-nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass,
-                              struct nx_reduce_slab *slab, nexpr_error *err);
+struct nx_prior;
+typedef struct nx_pass_piece {
+    struct nx_reduce_slab *slab;  /* of a reduction whose first axis comes in slabs */
+    const struct nx_prior *prior; /* of a running one: what comes before */
+    bool counts;                  /* of one that compresses: it only counts, and makes one nest */
+} nx_pass_piece;
+/* Makes the nests of a pass, at most two, in a plan that has room for them and whose operands are set. */
+nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, const nx_pass *pass, nx_pass_piece piece,
+                              nexpr_error *err);
 /* Makes the nests of a plan whose operands are set, and its temporaries. */
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err);
 

@@ -36,6 +36,16 @@ typedef struct nx_reduce_axes {
 
 typedef struct nx_reduce_slab nx_reduce_slab; /* runtime/reduce_slab.h */
 
+/* What comes before the elements that a nest runs a reduction over: nodes of the tree, from the first leaf on, those of
+ * leaves [bounds[q], bounds[q + 1]) for q < count as few as can be. A node is the values of all kept elements, then what is
+ * extra. */
+typedef struct nx_prior {
+    const char *nodes;
+    const int64_t *bounds;
+    int count;
+    int64_t leaves; /* in all */
+} nx_prior;
+
 struct nx_reduce {
     nx_reduce_part *parts;
     uint32_t part_count;
@@ -58,6 +68,8 @@ struct nx_reduce {
     bool is_prefix;       /* only the groups' nodes are wanted, for `prefix` of another nest */
     bool scans;           /* the nest runs its one reduction along its one axis, to a target in memory */
     bool compresses;      /* the nest leaves out elements (runtime/compress.h); its part counts those that stay */
+    int64_t stay_count;   /* is_prefix, compresses: after a run, how many stay */
+    const nx_prior *prior;    /* scans: NULL: nothing comes before */
     const nx_reduce *prefix;  /* scans, compresses: who has the nodes of the groups; NULL: there is one group */
     nx_reduce_slab *slab;     /* NULL, or the nest has a stretch of the reduced elements, and a group is a leaf in it */
     int64_t target_stride[NX_NEST_AXES]; /* scans: bytes, by axis */
@@ -67,10 +79,9 @@ struct nx_reduce {
 };
 
 /* Arranges a nest whose operands are set as for nx_nest_arrange, and whose `reduce` has its parts, its direct inputs, and of
- * one that scans the target's strides by the shape's axes. is_reduced is by axis. may_share: threads have to share a row.
+ * one that scans the target's strides by the shape's axes. may_share: threads have to share a row.
  * The partial nodes come from the arena. Errors: MEMORY. */
-nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool *is_reduced, bool may_share, nx_arena *arena,
-                               nexpr_error *err);
+nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_pass *pass, bool may_share, nx_arena *arena, nexpr_error *err);
 /* Bytes of buffers and states that a worker needs behind the backend's scratch. */
 size_t nx_reduce_worker_bytes(const nx_nest *nest);
 void nx_reduce_cut_tasks(nx_nest *nest);
@@ -84,8 +95,6 @@ void nx_reduce_end(nx_nest *nest, void *const *targets);
 /* How many times the nest's axes, which may tell of some columns only, have to be counted. */
 double nx_reduce_share(const nx_reduce *r);
 
-/* Whether leaves are of rows: the last axis that counts is kept. */
-bool nx_reduce_is_by_rows(const nx_shape *shape, const bool *is_reduced);
 /* runtime/reduce_plan.c, for the tasks: whether the operands lie in memory as the kernels want them; bytes of a buffer, and
  * of one part's nodes of this size. */
 bool nx_reduce_is_direct(const nx_nest *nest);

@@ -31,11 +31,11 @@ static bool is_mergeable(const nx_nest *nest, int outer, int inner, int64_t inne
 }
 
 /* The axes of one sort without those of length 1, merged where they can be; the merged one is the inner one. */
-static void collect_axes(const nx_nest *nest, const nx_shape *shape, const bool *is_reduced, bool reduced,
-                         nx_reduce_axes *ret) {
+static void collect_axes(const nx_nest *nest, const nx_pass *pass, bool reduced, nx_reduce_axes *ret) {
+    const nx_shape *shape = pass->shape;
     *ret = (nx_reduce_axes){.count = 1};
     for (int i = 0; i < shape->ndim; i++) {
-        if (is_reduced[i] != reduced) continue;
+        if (pass->is_reduced[i] != reduced) continue;
         ret->count *= shape->extent[i];
         if (shape->extent[i] == 1) continue;
         int last = ret->ndim - 1;
@@ -49,11 +49,13 @@ static void collect_axes(const nx_nest *nest, const nx_shape *shape, const bool 
     }
 }
 
-bool nx_reduce_is_by_rows(const nx_shape *shape, const bool *is_reduced) {
-    for (int i = shape->ndim - 1; i >= 0; i--) {
-        if (shape->extent[i] != 1) return !is_reduced[i];
-    }
-    return false;
+/* Of a piece of a pass, in which all kept axes may be of length 1. */
+static void keep_an_axis(const nx_pass *pass, nx_reduce_axes *ret) {
+    int i = pass->shape->ndim - 1;
+    while (pass->is_reduced[i]) i--;
+    ret->axis[0] = i;
+    ret->extent[0] = 1;
+    ret->ndim = 1;
 }
 
 /* The nest's axes: those of the first sort, then those of the second one, of which the backend gets the last two. */
@@ -138,7 +140,8 @@ static void choose_groups(nx_reduce *r, bool may_share) {
     else if (r->scans || r->is_prefix) limit = shares ? MOST_SCANNED_GROUPS : 1;
     most = most < 1 ? 1 : most > limit ? limit : most;
     r->group_leaves = 1;
-    while (r->group_leaves < r->leaf_count &&
+    const int64_t before = r->prior ? r->prior->leaves : 0;
+    while (r->group_leaves < r->leaf_count && !(before & r->group_leaves) && /* groups begin with nodes of the tree */
            (r->group_leaves * r->leaf_items * r->width < TASK_ITEMS || divide_up(r->leaf_count, r->group_leaves) > most)) {
         r->group_leaves *= 2;
     }
@@ -149,7 +152,8 @@ static void choose_groups(nx_reduce *r, bool may_share) {
  * of all leaves, and two nodes for the prefix. */
 static void choose_slots(nx_reduce *r) {
     int levels = 1;
-    while ((int64_t)1 << levels <= (r->scans ? r->leaf_count : r->group_leaves)) levels++;
+    const int64_t before = r->prior ? r->prior->leaves : 0;
+    while ((int64_t)1 << levels <= (r->scans ? before + r->leaf_count : r->group_leaves)) levels++;
     r->spare_slots = r->scans ? 2 : 0;
     r->folded_leaves = !r->leaves_are_rows ? 1 : r->group_leaves < FOLDED_LEAVES ? r->group_leaves : FOLDED_LEAVES;
     r->node_slots = r->by_rows || r->scans ? levels + 1 + r->spare_slots : r->group_leaves + r->folded_leaves * NX_LANES;
@@ -269,13 +273,13 @@ static void lay_buffers(nx_nest *nest) {
     }
 }
 
-nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_shape *shape, const bool *is_reduced, bool may_share, nx_arena *arena,
-                               nexpr_error *err) {
+nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_pass *pass, bool may_share, nx_arena *arena, nexpr_error *err) {
     nx_reduce *r = nest->reduce;
-    nest->count = shape->count;
-    collect_axes(nest, shape, is_reduced, false, &r->kept);
-    collect_axes(nest, shape, is_reduced, true, &r->reduced);
-    r->by_rows = nx_reduce_is_by_rows(shape, is_reduced);
+    nest->count = pass->shape->count;
+    r->by_rows = pass->by_rows;
+    collect_axes(nest, pass, false, &r->kept);
+    collect_axes(nest, pass, true, &r->reduced);
+    if (r->by_rows && !r->kept.ndim) keep_an_axis(pass, &r->kept);
     r->leaf_items = r->by_rows ? NX_LEAF_ROWS : NX_LEAF_ITEMS;
     r->leaf_count = divide_up(r->reduced.count, r->leaf_items);
     order_axes(nest);

@@ -37,7 +37,7 @@ nexpr_status nx_reduce_slab_init(nx_reduce_slab *slab, const nx_pass *pass, cons
         *(pass->is_reduced[i] ? &slab->row_items : &all->kept.count) *= pass->shape->extent[i];
     }
     all->reduced.count = slab->row_items * pass->shape->extent[0];
-    all->by_rows = nx_reduce_is_by_rows(pass->shape, pass->is_reduced);
+    all->by_rows = pass->by_rows;
     all->leaf_items = all->by_rows ? NX_LEAF_ROWS : NX_LEAF_ITEMS;
     all->leaf_count = (all->reduced.count + all->leaf_items - 1) / all->leaf_items;
     all->node_cols = all->kept.count;
@@ -149,8 +149,18 @@ static void step_leaf(const work *w, int64_t kept, int64_t group, const cut *c) 
     }
 }
 
+/* Which leaf the group is. */
+static int64_t leaf_of(const nx_reduce_slab *s, int64_t group) {
+    return s->before / s->all.leaf_items + group;
+}
+
+static bool is_left_out(const nx_reduce_slab *s, int64_t group) {
+    return s->is_part && (leaf_of(s, group) < s->slab_leaf || leaf_of(s, group) >= s->slab_end);
+}
+
 void nx_reduce_slab_run(const nx_reduce_work *w, nx_reduce_task t) {
     const cut c = find_cut(w->r->slab, w->r->reduced.count, t.group);
+    if (is_left_out(w->r->slab, t.group)) return;
     if (w->r->by_rows) {
         step_columns(w, t, &c);
         return;
@@ -167,9 +177,97 @@ void nx_reduce_slab_begin(nx_nest *nest) {
     if (nest->count) nx_reduce_cut_tasks(nest);
 }
 
+int64_t nx_reduce_slab_node_bytes(const nx_reduce_slab *s) {
+    int64_t bytes = 0;
+    for (uint32_t p = 0; p < s->all.part_count; p++) bytes += nx_node_bytes(&s->all.parts[p], s->all.kept.count);
+    return bytes;
+}
+
+/* The node of a part at this place, among others. */
+static nodes node_at(const nx_reduce_slab *s, uint32_t p, char *at) {
+    for (uint32_t k = 0; k < p; k++) at += nx_node_bytes(&s->all.parts[k], s->all.kept.count);
+    const nx_reduce_part *part = &s->all.parts[p];
+    return (nodes){at, part->kernels->has_extra ? at + s->all.kept.count * nx_value_size(part) : NULL};
+}
+
+/* Writes the slot behind the nodes that are done. */
+static void leave_slot(nx_reduce_slab *s, const work *stack, int slot) {
+    for (uint32_t p = 0; p < s->all.part_count; p++) {
+        nx_copy_nodes(&s->all.parts[p], node_at(s, p, s->nodes), nx_slot(stack, p, slot), s->all.kept.count);
+    }
+    s->nodes += nx_reduce_slab_node_bytes(s);
+}
+
+/* As nx_push_node, of a leaf, with what there is of the part; a node whose left neighbour is not the part's is done. */
+static void push_leaf(nx_reduce_slab *s, const work *stack, int64_t leaf, int64_t items) {
+    const int new_slot = (int)s->all.node_slots - 1;
+    int level = 0;
+    int64_t left = s->all.leaf_items, right = items;
+    for (; leaf >> level & 1; level++, right += left, left *= 2) {
+        if (!(s->held >> level & 1)) {
+            leave_slot(s, stack, new_slot);
+            return;
+        }
+        for (uint32_t p = 0; p < s->all.part_count; p++) {
+            const nx_reduce_part *part = &s->all.parts[p];
+            nx_merge_nodes(part, s->all.kept.count, nx_slot(stack, p, level), nx_new_slot(stack, p), left, right);
+            nx_copy_nodes(part, nx_new_slot(stack, p), nx_slot(stack, p, level), s->all.kept.count);
+        }
+        s->held &= ~((uint64_t)1 << level);
+    }
+    for (uint32_t p = 0; p < s->all.part_count; p++) {
+        nx_copy_nodes(&s->all.parts[p], nx_slot(stack, p, level), nx_new_slot(stack, p), s->all.kept.count);
+    }
+    s->held |= (uint64_t)1 << level;
+}
+
+void nx_reduce_slab_leave(nx_reduce_slab *s) {
+    const work stack = stack_of(s);
+    for (int slot = (int)s->all.node_slots - 2; slot >= 0; slot--) {
+        if (s->held >> slot & 1) leave_slot(s, &stack, slot);
+    }
+    s->held = 0;
+}
+
+const char *nx_reduce_slab_take(nx_reduce_slab *s, int64_t leaf, int64_t end, const char *from) {
+    const work stack = stack_of(s);
+    const int64_t n = s->all.leaf_items;
+    for (int level; leaf < end; leaf += (int64_t)1 << level, from += nx_reduce_slab_node_bytes(s)) {
+        level = nx_node_level(leaf, end);
+        const int64_t items = nx_min_i64(s->all.reduced.count, (leaf + ((int64_t)1 << level)) * n) - leaf * n;
+        for (uint32_t p = 0; p < s->all.part_count; p++) {
+            const nodes node = node_at(s, p, (char *)(uintptr_t)from);
+            nx_copy_nodes(&s->all.parts[p], nx_new_slot(&stack, p), node, s->all.kept.count);
+            nx_push_node(&stack, p, level, leaf, items, s->all.kept.count);
+        }
+    }
+    s->leaves = leaf;
+    return from;
+}
+
+/* Takes the leaves of a part's slab. */
+static void end_slab_of_part(const nx_nest *nest) {
+    const nx_reduce *r = nest->reduce;
+    nx_reduce_slab *s = r->slab;
+    const work stack = stack_of(s);
+    for (int64_t g = 0; g < r->group_count; g++) {
+        const cut c = find_cut(s, r->reduced.count, g);
+        if (is_left_out(s, g)) continue;
+        for (uint32_t p = 0; p < r->part_count; p++) {
+            const nx_reduce_part *part = &r->parts[p];
+            nx_copy_nodes(part, nx_new_slot(&stack, p), nx_group_nodes(r, part, g, 0), r->kept.count);
+        }
+        push_leaf(s, &stack, leaf_of(s, g), c.end - c.leaf_begin);
+    }
+}
+
 void nx_reduce_slab_end(nx_nest *nest) {
     const nx_reduce *r = nest->reduce;
     nx_reduce_slab *s = r->slab;
+    if (s->is_part) {
+        end_slab_of_part(nest);
+        return;
+    }
     const work stack = stack_of(s);
     for (int64_t g = 0; g < r->group_count && nest->count; g++) {
         const cut c = find_cut(s, r->reduced.count, g);

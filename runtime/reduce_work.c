@@ -97,6 +97,16 @@ nx_tree_nodes nx_pop_nodes(const nx_reduce_work *w, uint32_t p, int64_t leaves, 
     return all;
 }
 
+int nx_node_level(int64_t leaf, int64_t end) {
+    int level = 63 - __builtin_clzll((uint64_t)(end - leaf));
+    if (leaf && __builtin_ctzll((uint64_t)leaf) < level) level = __builtin_ctzll((uint64_t)leaf);
+    return level;
+}
+
+int64_t nx_node_bytes(const nx_reduce_part *part, int64_t kept) {
+    return kept * (nx_value_size(part) + (part->kernels->has_extra ? (int64_t)sizeof(int64_t) : 0));
+}
+
 /* -------------------------------------------------------------------------------------------------------- elements -- */
 
 static int64_t offset_along(const nx_reduce_axes *axes, const int64_t *stride, int64_t index) {

@@ -69,6 +69,11 @@ void nx_push_node(const nx_reduce_work *w, uint32_t part, int level, int64_t lea
 /* The node of all leaves on the stack; `items` elements in all. */
 nx_tree_nodes nx_pop_nodes(const nx_reduce_work *w, uint32_t part, int64_t leaves, int64_t items, int64_t cols);
 
+/* Of the fewest nodes that leaves [leaf, end) make, the level of the first one; and bytes of a node of so many kept elements,
+ * with its extra. */
+int nx_node_level(int64_t leaf, int64_t end);
+int64_t nx_node_bytes(const nx_reduce_part *part, int64_t kept);
+
 /* Computes a rectangle of the backend's two axes, from these elements on, into the buffers from item `at` on, or adds it to
  * the lanes. */
 void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at);

@@ -30,14 +30,35 @@ static const char *find_prefix(const work *w, int64_t leaves, int64_t cols) {
     return is_first ? NULL : spares[in].value;
 }
 
-/* Puts the nodes of all groups before on the stack. */
+/* Leaves before the nest's first one. */
+static int64_t leaves_before(const work *w) {
+    return w->r->prior ? w->r->prior->leaves : 0;
+}
+
+static void push_prior(const work *w, nx_reduce_task t) {
+    const nx_reduce *r = w->r;
+    const char *node = r->prior->nodes;
+    for (int q = 0; q < r->prior->count; q++) {
+        for (int64_t leaf = r->prior->bounds[q], end = r->prior->bounds[q + 1]; leaf < end;) {
+            const int level = nx_node_level(leaf, end);
+            const nodes from = nx_nodes_at(r->parts, (nodes){(char *)(uintptr_t)node, NULL}, t.kept);
+            nx_copy_nodes(r->parts, nx_new_slot(w, 0), from, t.count);
+            nx_push_node(w, 0, level, leaf, r->leaf_items << level, t.count);
+            node += nx_node_bytes(r->parts, r->kept.count);
+            leaf += (int64_t)1 << level;
+        }
+    }
+}
+
+/* Puts the nodes of all that comes before the group on the stack. */
 static void push_groups(const work *w, nx_reduce_task t) {
     const nx_reduce *r = w->r;
+    if (r->prior) push_prior(w, t);
     const int level = __builtin_ctzll((uint64_t)r->group_leaves);
     for (int64_t g = 0; g < t.group; g++) {
         const nodes from = nx_group_nodes(r->prefix, r->prefix->parts, g, t.kept);
         nx_copy_nodes(r->parts, nx_new_slot(w, 0), from, t.count);
-        nx_push_node(w, 0, level, g * r->group_leaves, r->group_leaves * r->leaf_items, t.count);
+        nx_push_node(w, 0, level, leaves_before(w) + g * r->group_leaves, r->group_leaves * r->leaf_items, t.count);
     }
 }
 
@@ -49,11 +70,11 @@ static char *target_at(const work *w, char *target, int64_t kept, int64_t reduce
 static void push_leaf(const work *w, int64_t leaf, int64_t items, const char *x) {
     const nodes node = nx_new_slot(w, 0);
     w->r->parts->kernels->leaf(1, (size_t)items, x, leaf * NX_LEAF_ITEMS, node.value, node.extra);
-    nx_push_node(w, 0, 0, leaf, items, 1);
+    nx_push_node(w, 0, 0, leaves_before(w) + leaf, items, 1);
 }
 
 static void scan_leaf(const work *w, int64_t leaf, int64_t items, const char *x, char *target) {
-    w->r->parts->kernels->scan_leaf((size_t)items, x, find_prefix(w, leaf, 1), target);
+    w->r->parts->kernels->scan_leaf((size_t)items, x, find_prefix(w, leaves_before(w) + leaf, 1), target);
     if (leaf + 1 < w->r->leaf_count) push_leaf(w, leaf, items, x);
 }
 
@@ -69,7 +90,7 @@ static void scan_leaves(const work *w, int64_t leaf, const char *x, char *target
     const int64_t size = nx_value_size(part), stride = NX_LEAF_ITEMS * size;
     nx_value prefix[NX_SCAN_WAYS];
     for (int i = 0; i < NX_SCAN_WAYS; i++) {
-        memcpy((char *)prefix + i * size, find_prefix(w, leaf + i, 1), (size_t)size);
+        memcpy((char *)prefix + i * size, find_prefix(w, leaves_before(w) + leaf + i, 1), (size_t)size);
         push_leaf(w, leaf + i, NX_LEAF_ITEMS, x + i * stride);
     }
     part->kernels->scan_leaves(NX_LEAF_ITEMS, x, stride, prefix, target, stride, bypasses_caches(w, stride));
@@ -81,7 +102,7 @@ static void scan_row(const work *w, nx_reduce_task t, char *target) {
     const int64_t whole = nx_min_i64(end, r->reduced.count / NX_LEAF_ITEMS);
     push_groups(w, t);
     for (int64_t leaf = first, count; leaf < end && !nx_reduce_is_cancelled(w); leaf += count) {
-        count = leaf && leaf + NX_SCAN_WAYS <= whole ? NX_SCAN_WAYS : 1;
+        count = leaves_before(w) + leaf && leaf + NX_SCAN_WAYS <= whole ? NX_SCAN_WAYS : 1;
         const int64_t at = leaf * NX_LEAF_ITEMS, items = nx_min_i64(r->reduced.count - at, count * NX_LEAF_ITEMS);
         if (!w->is_direct) nx_reduce_fill(w, t.kept, at, items);
         const char *x = nx_reduce_elements(w, r->parts, t.kept, at);
@@ -94,7 +115,7 @@ static void scan_row(const work *w, nx_reduce_task t, char *target) {
 /* Whether the kept elements from this one on, up to `last`, have so many rows, each a leaf, that these run side by side. */
 static bool has_rows_together(const work *w, int64_t kept, int64_t last) {
     const nx_reduce *r = w->r;
-    if (r->leaf_count != 1 || !r->rows_are_kept || last - kept < NX_SCAN_WAYS) return false;
+    if (r->leaf_count != 1 || r->prior || !r->rows_are_kept || last - kept < NX_SCAN_WAYS) return false;
     const int64_t inner = r->kept.extent[r->kept.ndim - 1];
     return kept % inner + NX_SCAN_WAYS <= inner;
 }
@@ -115,7 +136,7 @@ static void scan_leaf_of_columns(const work *w, nx_reduce_task t, int64_t leaf, 
     const nx_reduce *r = w->r;
     const nx_reduce_part *part = r->parts;
     const int64_t first = leaf * NX_LEAF_ROWS, end = nx_min_i64(r->reduced.count, first + NX_LEAF_ROWS);
-    const char *prefix = find_prefix(w, leaf, t.count);
+    const char *prefix = find_prefix(w, leaves_before(w) + leaf, t.count);
     const int64_t target_stride = r->reduced.ndim ? r->target_stride[r->reduced.axis[0]] : 0;
     for (int64_t at = first, next; at < end; at = next) {
         next = nx_reduce_rows_end(w, at, end);
@@ -124,7 +145,7 @@ static void scan_leaf_of_columns(const work *w, nx_reduce_task t, int64_t leaf, 
                                  nx_reduce_row_stride(w, part), (size_t)(at - first), prefix, nx_new_slot(w, 0).value,
                                  target_at(w, target, t.kept, at), target_stride);
     }
-    nx_push_node(w, 0, 0, leaf, end - first, t.count);
+    nx_push_node(w, 0, 0, leaves_before(w) + leaf, end - first, t.count);
 }
 
 void nx_scan_run(const nx_nest_args *args, int64_t task, int worker) {

@@ -175,7 +175,7 @@ static nexpr_status fill_plan(nexpr_slabs *s, nx_slab_pass *p, int64_t rows, nex
     plan->nests = nx_arena_alloc(&plan->arena, 2, sizeof *plan->nests);
     if (!plan->temporaries || !plan->nests) return nx_fail_memory(err);
     plan->temporary_count = s->schedule.temporary_count;
-    NX_TRY(nx_plan_add_pass(plan, &s->schedule, &pass, p->is_carried ? &p->reduction : NULL, err));
+    NX_TRY(nx_plan_add_pass(plan, &s->schedule, &pass, (nx_pass_piece){.slab = p->is_carried ? &p->reduction : NULL}, err));
     NX_TRY(nx_plan_finish(plan, err));
     NX_TRY(make_tables(s, plan, err));
     return note_offsets(p, err);

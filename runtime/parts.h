@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program over arrays that are cut into parts, each held by someone else: other processes, or one after the other. Here it
+ * is decided who computes what, and computed; whoever calls moves what is asked for. Everybody makes the same decisions.
+ *
+ * Passes (engine/schedule.h) are run one after the other. Of each, an axis is cut: a part computes a stretch of it, and
+ * needs of every array that the pass reads a stretch along one axis, which may be more than it has (shifted slices), or
+ * lie across it (a.T). Of all cuts that one is taken for which the fewest bytes have to move. What is small, and is there
+ * as a whole, everybody computes. A reduction along the cut axis leaves nodes of its tree: a leaf belongs to the part that
+ * has its first element, so that the bits are those of nexpr_evaluate, whatever the cuts.
+ */
+#ifndef NX_RUNTIME_PARTS_H
+#define NX_RUNTIME_PARTS_H
+
+#include "runtime/passes.h"
+#include "runtime/reduce_slab.h"
+
+/* How an array is cut: part r has [bounds[r], bounds[r + 1]) of the axis. */
+typedef struct nx_cut {
+    int axis;              /* -1: everybody has all of it */
+    const int64_t *bounds; /* parts + 1 */
+} nx_cut;
+
+/* Numbered: the inputs, the temporaries, the results. Parts lie in C order. */
+typedef struct nx_part_array {
+    nexpr_dtype dtype;
+    bool is_known; /* its shape and cut are: of an input that is used at once, of others once the pass is that fills them */
+    nx_shape shape;
+    nx_cut cut;
+} nx_part_array;
+
+/* What a pass reads of an array: part r needs [begin[r], end[r]) of the axis, and all of the others. */
+typedef struct nx_part_need {
+    uint32_t array;
+    int axis; /* -1: all */
+    int64_t *begin, *end;
+} nx_part_need;
+
+typedef struct nx_part_pass {
+    nx_pass pass;
+    int axis;             /* that is cut; -1: everybody computes all */
+    int64_t *begin, *end; /* what part r reads of it; what it computes, too, unless it is reduced along it */
+    int64_t *leaves;      /* reduced along the axis: part r has leaves [leaves[r], leaves[r + 1]); else NULL */
+    nx_part_need *needs;
+    uint32_t need_count;
+    double moved;         /* bytes that have to move */
+} nx_part_pass;
+
+typedef struct nx_parts {
+    nx_memory memory;
+    nx_arena arena;
+    nexpr *expr;
+    nexpr_context *context;
+    nexpr_run_options run;
+    int count;
+    nx_schedule schedule;
+    nx_part_array *arrays;
+    nexpr_byte_order *orders; /* by input */
+    uint32_t input_count, output_count, array_count;
+    nx_part_pass current;     /* the pass that is next */
+    uint32_t next;
+} nx_parts;
+
+/* inputs are those of the whole, of which data is not looked at, and cuts how each is cut. Extents that depend on data have
+ * to be known. The parts that are made keep a reference to expr, and use the context. Errors: those of nexpr_plan_new. */
+NEXPR_API nexpr_status nx_parts_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                    const nx_cut *cuts, int count, const nexpr_run_options *run, nx_parts **ret,
+                                    nexpr_error *err);
+NEXPR_API void nx_parts_free(nx_parts **parts);
+
+/* Goes on to the next pass, parts->current, decides on it, and sets how its targets are cut. *ret: whether there is one.
+ * Errors: MEMORY. */
+NEXPR_API nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err);
+/* Arrays that the pass fills, by number. */
+NEXPR_API uint32_t nx_parts_target_count(const nx_parts *parts);
+NEXPR_API uint32_t nx_parts_target(const nx_parts *parts, uint32_t index);
+/* Bytes of what a part has of an array, of what it needs for the pass, and of the nodes that it leaves (0: it leaves none). */
+NEXPR_API int64_t nx_parts_own_bytes(const nx_parts *parts, uint32_t array, int part);
+NEXPR_API int64_t nx_parts_need_bytes(const nx_parts *parts, uint32_t need, int part);
+NEXPR_API int64_t nx_parts_node_bytes(const nx_parts *parts, int part);
+
+/* Computes a part of the pass from the data of its needs: the targets, unless the pass reduces along the cut axis. */
+NEXPR_API nexpr_status nx_parts_run(nx_parts *parts, int part, const void *const *needs, void *const *targets,
+                                    nexpr_error *err);
+/* Of a pass that leaves nodes: a part's nodes; and, from those of all parts one behind the other, the targets of a part. A
+ * running function, and what compresses, need their data again. */
+NEXPR_API nexpr_status nx_parts_reduce(nx_parts *parts, int part, const void *const *needs, void *ret_nodes,
+                                       nexpr_error *err);
+/* What compresses: how its target is cut, from the nodes of all parts. */
+NEXPR_API nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err);
+NEXPR_API nexpr_status nx_parts_finish(nx_parts *parts, int part, const void *const *needs, const void *nodes,
+                                       void *const *targets, nexpr_error *err);
+
+/* runtime/parts_choose.c. Where the elements lie that a source reads for a stretch of the pass's axis. */
+typedef struct nx_reach {
+    bool is_aligned;                /* each axis of the pass goes along one axis of the array */
+    int axis[NEXPR_MAX_NDIM];       /* aligned: by axis of the pass: which one; -1: none */
+    int64_t step[NEXPR_MAX_NDIM];   /* by how many elements of it */
+    int64_t first[NEXPR_MAX_NDIM];  /* by axis of the array: index of the first element */
+    int64_t begin[NEXPR_MAX_NDIM], end[NEXPR_MAX_NDIM];
+} nx_reach;
+void nx_find_reach(const nx_pass *pass, const nx_source *source, const nx_part_array *array, int axis, int64_t begin,
+                   int64_t end, nx_reach *ret);
+/* The axis of the array that a step of so many elements goes along, `extent` times; -1 if it goes along more than one. */
+int nx_find_axis(const nx_shape *shape, int64_t stride, int64_t extent, int64_t *ret_step);
+/* The first axis that is longer than 1: contiguous elements are a stretch of it. 0 without one. */
+int nx_leading_axis(const nx_shape *shape);
+/* Fills p but for its pass. Errors: MEMORY. */
+nexpr_status nx_parts_choose(const nx_parts *parts, nx_arena *arena, nx_part_pass *p, nexpr_error *err);
+uint32_t nx_parts_array_of(const nx_parts *parts, const nx_source *source);
+
+/* Elements of the reduced axes for each index of the cut one, which is the first of them. */
+int64_t nx_parts_row_items(const nx_part_pass *p);
+
+#endif
