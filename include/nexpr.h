@@ -66,7 +66,8 @@ NEXPR_API int nexpr_version(void);
     X(CALLBACK, "callback failed")                /* a source or sink returned a failure */             \
     X(IO, "input/output error")                   /* the system refused a file operation */             \
     X(FORMAT, "malformed file")                   /* a file's content is not what it has to be */        \
-    X(UNSUPPORTED, "not supported")               /* by this machine, this build or its plug-ins */
+    X(UNSUPPORTED, "not supported")               /* by this machine, this build or its plug-ins */     \
+    X(COMMUNICATION, "communication failed")      /* MPI reported a failure: see nexpr_mpi.h */
 
 typedef enum nexpr_status {
 #define X(id, text) NEXPR_##id,

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Errors, and how ranks agree on them: see call.h. */
+#include "runtime/mpi/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE = 64, UNKNOWN = -1 };
+
+/* --------------------------------------------------------------------------------------------------------- errors -- */
+
+static void write_error(nexpr_error *err, nexpr_status status, const char *format, va_list args) {
+    err->status = status;
+    err->operand = -1;
+    err->begin = err->end = 0;
+    vsnprintf(err->message, sizeof err->message, format, args);
+}
+
+nexpr_status nx_mpi_fail(nexpr_error *err, nexpr_status status, const char *format, ...) {
+    if (!err) return status;
+    va_list args;
+    va_start(args, format);
+    write_error(err, status, format, args);
+    va_end(args);
+    return status;
+}
+
+void nx_call_raise(nx_call *c, nexpr_status status, const char *format, ...) {
+    if (c->error.status) return;
+    va_list args;
+    va_start(args, format);
+    write_error(&c->error, status, format, args);
+    va_end(args);
+}
+
+void nx_call_check(nx_call *c, int code, const char *what) {
+    if (code == MPI_SUCCESS) return;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0, class = MPI_ERR_OTHER;
+    if (MPI_Error_string(code, text, &length)) snprintf(text, sizeof text, "error %d", code);
+    MPI_Error_class(code, &class);
+    nexpr_status status = class == MPI_ERR_NO_MEM ? NEXPR_MEMORY : NEXPR_COMMUNICATION;
+    nx_call_raise(c, status, "%s: %s failed: %s", c->name, what, text);
+    if (c->mpi->broken.status) return;
+    c->mpi->broken = c->error;
+    if (c->mpi->lost) c->mpi->lost(c->mpi->lost_user, &c->error);
+}
+
+/* ------------------------------------------------------------------------------------------------------ agreement -- */
+
+void nx_call_hash(nx_call *c, const void *data, size_t bytes) { /* FNV-1a */
+    for (const unsigned char *p = data, *end = p + bytes; p < end; p++) c->hash = (c->hash ^ *p) * 0x100000001b3u;
+}
+
+/* MPI itself can only be asked by a rank whose thread may do so. */
+static const char *find_obstacle(const nexpr_mpi *mpi) {
+    int is_finalized = 1, is_main = 1;
+    if (!mpi) return "the nexpr_mpi object is NULL";
+    if (MPI_Finalized(&is_finalized) || is_finalized) return "MPI_Finalize was called";
+    if (mpi->main_thread_only && (MPI_Is_thread_main(&is_main) || !is_main)) {
+        return "with MPI_THREAD_FUNNELED only the thread that initialised MPI may call this";
+    }
+    return NULL;
+}
+
+nexpr_status nx_call_begin(nx_call *c, nexpr_mpi *mpi, const char *name, nexpr_error *err) {
+    const char *obstacle = find_obstacle(mpi);
+    if (obstacle) return nx_mpi_fail(err, NEXPR_ARGUMENT, "%s: %s", name, obstacle);
+    *c = (nx_call){.mpi = mpi, .name = name, .err = err, .error = nexpr_error_init(), .hash = 0xcbf29ce484222325u};
+    if (mpi->broken.status) c->error = mpi->broken;
+    nx_call_hash(c, name, strlen(name));
+    return NEXPR_OK;
+}
+
+static nx_record make_record(const nx_call *c) {
+    nx_record r = {.rank = INT32_MAX, .hash = c->hash, .not_hash = ~c->hash};
+    if (nx_call_is_ok(c)) return r;
+    r.rank = c->mpi->rank;
+    r.status = c->error.status;
+    r.operand = c->error.operand;
+    r.begin = c->error.begin;
+    r.end = c->error.end;
+    memcpy(r.message, c->error.message, sizeof r.message);
+    return r;
+}
+
+/* Cuts at the beginning of a UTF-8 character. */
+static void trim(char *message, size_t capacity) {
+    size_t n = strlen(message);
+    if (n + 1 < capacity) return;
+    while (n && ((unsigned char)message[n - 1] & 0xC0) == 0x80) n--;
+    if (n && (unsigned char)message[n - 1] >= 0xC0) n--;
+    message[n] = 0;
+}
+
+static void take_record(nx_call *c, const nx_record *r) {
+    c->error.status = (nexpr_status)r->status;
+    c->error.operand = r->operand;
+    c->error.begin = (size_t)r->begin;
+    c->error.end = (size_t)r->end;
+    int used = c->mpi->ranks > 1 ? snprintf(c->error.message, sizeof c->error.message, "rank %d: ", (int)r->rank) : 0;
+    snprintf(c->error.message + used, sizeof c->error.message - (size_t)used, "%.*s", (int)sizeof r->message - 1, r->message);
+    trim(c->error.message, sizeof c->error.message);
+}
+
+static void hand_to_caller(const nx_call *c) {
+    if (!c->error.status || !c->err) return;
+    size_t size = c->err->size && c->err->size < sizeof c->error ? c->err->size : sizeof c->error;
+    memcpy((char *)c->err + sizeof size, (const char *)&c->error + sizeof size, size - sizeof size);
+}
+
+bool nx_call_goes_on(nx_call *c) {
+    nx_record mine = make_record(c), all = {.rank = UNKNOWN};
+    int code = MPI_Allreduce(&mine, &all, 1, c->mpi->record_type, c->mpi->record_op, c->mpi->comm);
+    nx_call_check(c, code, "MPI_Allreduce");
+    bool goes_on = all.rank == INT32_MAX && all.hash == ~all.not_hash;
+    if (code == MPI_SUCCESS && all.rank != INT32_MAX) {
+        take_record(c, &all);
+    } else if (!goes_on) {
+        nx_call_raise(c, NEXPR_ARGUMENT, "%s: the ranks called it with different arguments, or called different functions",
+                      c->name);
+    }
+    if (!goes_on) hand_to_caller(c);
+    return goes_on;
+}
+
+nexpr_status nx_call_agree(nx_call *c) {
+    if (nx_call_goes_on(c)) hand_to_caller(c);
+    return c->error.status;
+}
+
+/* --------------------------------------------------------------------------------------------------------- memory -- */
+
+char *nx_call_allocate(nx_call *c, int64_t bytes, const char *what, nx_memory *ret) {
+    const nexpr_allocator *a = &c->mpi->allocator;
+    *ret = (nx_memory){NULL, 0};
+    if (!nx_call_is_ok(c)) return NULL;
+    ret->bytes = bytes < INT64_MAX - LINE ? (size_t)bytes + LINE : SIZE_MAX;
+    ret->base = ret->bytes == SIZE_MAX ? NULL : a->allocate(a->user, ret->bytes);
+    if (!ret->base) {
+        nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory: %lld bytes for %s", c->name, (long long)bytes, what);
+        *ret = (nx_memory){NULL, 0};
+        return NULL;
+    }
+    return (char *)(((uintptr_t)ret->base + LINE - 1) & ~(uintptr_t)(LINE - 1));
+}
+
+void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory) {
+    if (memory->base) mpi->allocator.release(mpi->allocator.user, memory->base, memory->bytes);
+    *memory = (nx_memory){NULL, 0};
+}
+
+/* --------------------------------------------------------------------------------------------------------- pieces -- */
+
+void nx_call_bcast(nx_call *c, void *data, int64_t bytes, int root) {
+    for (int64_t at = 0, n; at < bytes; at += n) {
+        n = c->mpi->piece < bytes - at ? c->mpi->piece : bytes - at;
+        nx_call_check(c, MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, root, c->mpi->comm), "MPI_Bcast");
+    }
+}

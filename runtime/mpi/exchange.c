@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* Rounds of pieces: see exchange.h. */
+#include "runtime/mpi/exchange.h"
+
+#include <string.h>
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- boxes -- */
+
+/* Walks through the runs that bytes [at, at + bytes) of a box lie in. */
+typedef struct walk {
+    const nx_box *box;
+    int64_t index[4], place, in_run;
+} walk;
+
+static walk begin_walk(const nx_box *b, int64_t at) {
+    walk w = {.box = b, .place = b->start, .in_run = at % b->run};
+    int64_t rest = at / b->run;
+    for (int i = b->ndim - 1; i >= 0; i--) {
+        w.index[i] = rest % b->extent[i];
+        rest /= b->extent[i];
+        w.place += w.index[i] * b->stride[i];
+    }
+    return w;
+}
+
+static void next_run(walk *w) {
+    const nx_box *b = w->box;
+    w->in_run = 0;
+    for (int i = b->ndim - 1; i >= 0; i--) {
+        w->place += b->stride[i];
+        if (++w->index[i] < b->extent[i]) return;
+        w->place -= b->stride[i] * b->extent[i];
+        w->index[i] = 0;
+    }
+}
+
+void nx_box_pack(const nx_box *b, const char *array, int64_t at, int64_t bytes, char *packed) {
+    if (bytes <= 0) return;
+    walk w = begin_walk(b, at);
+    for (int64_t n; bytes; bytes -= n, packed += n, next_run(&w)) {
+        n = least(b->run - w.in_run, bytes);
+        memcpy(packed, array + w.place + w.in_run, (size_t)n);
+    }
+}
+
+void nx_box_unpack(const nx_box *b, char *array, int64_t at, int64_t bytes, const char *packed) {
+    if (bytes <= 0) return;
+    walk w = begin_walk(b, at);
+    for (int64_t n; bytes; bytes -= n, packed += n, next_run(&w)) {
+        n = least(b->run - w.in_run, bytes);
+        memcpy(array + w.place + w.in_run, packed, (size_t)n);
+    }
+}
+
+typedef struct range {
+    int64_t begin, end;
+} range;
+
+/* An array as five axes: those before the first split axis, it, those between, the second one, and the bytes behind. */
+typedef struct axes {
+    int first, second; /* the second one may be the first: it is then of length 1 */
+    int64_t size[5];
+} axes;
+
+static axes find_axes(const nx_layout *from, const nx_layout *to) {
+    int a = from->first ? from->axis : to->axis, b = to->first ? to->axis : a;
+    axes x = {.first = (int)least(a, b), .second = (int)most(a, b), .size = {1, 1, 1, 1, from->item}};
+    for (int i = 0; i < from->ndim; i++) {
+        int place = i < x.first ? 0 : i == x.first ? 1 : i < x.second ? 2 : i == x.second ? 3 : 4;
+        x.size[place] *= from->shape[i];
+    }
+    return x;
+}
+
+/* The box of given ranges on the two axes, in memory that has `have` of the axis `axis` (-1: of all axes everything). */
+static nx_box make_box(const axes *x, const range want[2], int axis, range have) {
+    int64_t local[5], extent[5], stride[5], begin[2] = {0, 0};
+    memcpy(local, x->size, sizeof local);
+    memcpy(extent, x->size, sizeof extent);
+    if (axis >= 0) local[axis == x->first ? 1 : 3] = have.end - have.begin;
+    if (axis >= 0) begin[axis == x->first ? 0 : 1] = have.begin;
+    extent[1] = most(0, want[0].end - want[0].begin);
+    extent[3] = most(0, want[1].end - want[1].begin);
+    stride[4] = 1;
+    for (int i = 3; i >= 0; i--) stride[i] = stride[i + 1] * local[i + 1];
+    nx_box b = {.start = (want[0].begin - begin[0]) * stride[1] + (want[1].begin - begin[1]) * stride[3], .run = extent[4],
+                .bytes = extent[0] * extent[1] * extent[2] * extent[3] * extent[4]};
+    int k = 3;
+    for (; k >= 0 && (extent[k] == 1 || stride[k] == b.run); k--) b.run *= extent[k];
+    for (int i = 0; i <= k; i++) {
+        if (extent[i] == 1) continue;
+        b.extent[b.ndim] = extent[i];
+        b.stride[b.ndim++] = stride[i];
+    }
+    return b;
+}
+
+/* What rank `from` has and rank `to` wants, by the axes of x. */
+static void intersect(const axes *x, const nx_exchange *e, int from, int to, range ret[2]) {
+    const nx_layout *const layouts[] = {e->from.layout, e->to.layout};
+    const int ranks[] = {from, to};
+    ret[0] = (range){0, x->size[1]};
+    ret[1] = (range){0, x->size[3]};
+    for (int i = 0; i < 2; i++) {
+        const nx_layout *l = layouts[i];
+        if (!l->first) continue;
+        range *r = &ret[l->axis == x->first ? 0 : 1];
+        r->begin = most(r->begin, l->first[ranks[i]]);
+        r->end = least(r->end, l->first[ranks[i] + 1]);
+    }
+}
+
+static nx_box box_in(const axes *x, const nx_place *place, int rank, const range want[2]) {
+    const nx_layout *l = place->layout;
+    if (!l->first) return make_box(x, want, -1, (range){0, 0});
+    return make_box(x, want, l->axis, (range){l->first[rank] - place->before, l->first[rank + 1] + place->after});
+}
+
+/* --------------------------------------------------------------------------------------------------------- rounds -- */
+
+static int64_t longest(const nx_layout *l, int ranks) {
+    int64_t n = 0;
+    for (int r = 0; r < ranks; r++) n = most(n, nx_layout_count(l, r));
+    return n;
+}
+
+/* Bytes of the largest box of two ranks: the same on all ranks. */
+static int64_t largest_box(const axes *x, const nx_exchange *e, int ranks) {
+    const nx_layout *a = e->from.layout, *b = e->to.layout;
+    const int64_t rest = x->size[0] * x->size[2] * x->size[4];
+    if (!a->first) return 0; /* nothing is sent */
+    if (!b->first) return longest(a, ranks) * rest;
+    if (a->axis != b->axis) return longest(a, ranks) * longest(b, ranks) * rest;
+    int64_t n = 0;
+    for (int r = 0, s = 0; r < ranks && s < ranks;) {
+        n = most(n, least(a->first[r + 1], b->first[s + 1]) - most(a->first[r], b->first[s]));
+        if (a->first[r + 1] < b->first[s + 1]) r++;
+        else s++;
+    }
+    return n * rest;
+}
+
+static void find_boxes(nx_call *c, nx_exchange *e) {
+    const axes x = find_axes(e->from.layout, e->to.layout);
+    const int ranks = c->mpi->ranks, me = c->mpi->rank;
+    range want[2];
+    const int64_t bytes = 2 * (int64_t)ranks * (int64_t)sizeof *e->send;
+    e->send = (nx_box *)nx_call_allocate(c, bytes, "boxes", &e->boxes_memory);
+    e->counts = (int *)nx_call_allocate(c, 4 * (int64_t)ranks * (int64_t)sizeof *e->counts, "counts", &e->counts_memory);
+    if (!e->counts) return;
+    e->receive = e->send + ranks;
+    for (int r = 0; r < ranks; r++) {
+        intersect(&x, e, me, r, want);
+        e->send[r] = box_in(&x, &e->from, me, want);
+        intersect(&x, e, r, me, want);
+        e->receive[r] = box_in(&x, &e->to, me, want);
+    }
+    e->quota = most(1, c->mpi->piece / ranks / e->from.layout->item) * e->from.layout->item;
+    e->rounds = (largest_box(&x, e, ranks) + e->quota - 1) / e->quota;
+}
+
+static void take_buffers(nx_call *c, nx_exchange *e) {
+    int64_t out = 0, in = 0;
+    for (int r = 0; r < c->mpi->ranks; r++) {
+        if (e->pattern != NX_REPLICATE || !r) out += least(e->quota, e->send[r].bytes);
+        in += least(e->quota, e->receive[r].bytes);
+    }
+    e->outgoing = nx_call_allocate(c, out, "pieces to send", &e->outgoing_memory);
+    e->incoming = nx_call_allocate(c, in, "pieces to receive", &e->incoming_memory);
+}
+
+void nx_exchange_prepare(nx_call *c, nx_pattern pattern, int root, nx_place from, nx_place to, nx_exchange *ret) {
+    *ret = (nx_exchange){.pattern = pattern, .root = root, .from = from, .to = to};
+    if (!nx_call_is_ok(c)) return;
+    const bool same_axis = !to.layout->first || from.layout->axis == to.layout->axis;
+    ret->is_direct = pattern > NX_SPREAD && same_axis && nx_layout_outer(from.layout) == 1;
+    find_boxes(c, ret);
+    if (nx_call_is_ok(c) && !ret->is_direct && pattern != NX_LOCAL) take_buffers(c, ret);
+}
+
+void nx_exchange_free(const nexpr_mpi *mpi, nx_exchange *x) {
+    nx_mpi_release(mpi, &x->boxes_memory);
+    nx_mpi_release(mpi, &x->counts_memory);
+    nx_mpi_release(mpi, &x->outgoing_memory);
+    nx_mpi_release(mpi, &x->incoming_memory);
+}
+
+/* Bytes of a box that go in a round. */
+static int64_t part_of(const nx_exchange *x, const nx_box *b, int64_t round) {
+    return most(0, least(x->quota, b->bytes - round * x->quota));
+}
+
+/* Packs what this rank sends in a round. What it keeps is packed too, but not counted. */
+static void pack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
+    int *counts = x->counts, *places = counts + mpi->ranks;
+    for (int r = 0, at = 0; r < mpi->ranks; r++) {
+        const int64_t n = part_of(x, &x->send[r], round);
+        places[r] = x->pattern == NX_REPLICATE ? 0 : at;
+        counts[r] = r == mpi->rank && x->pattern != NX_REPLICATE ? 0 : (int)n;
+        if (x->pattern == NX_REPLICATE && r) continue;
+        nx_box_pack(&x->send[r], x->from.data, round * x->quota, n, x->outgoing + at);
+        at += (int)n;
+    }
+}
+
+static void expect_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
+    int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
+    for (int r = 0, at = 0; r < mpi->ranks; r++) {
+        const bool is_own = r == mpi->rank && x->pattern != NX_REPLICATE;
+        places[r] = at;
+        counts[r] = is_own ? 0 : (int)part_of(x, &x->receive[r], round);
+        at += counts[r];
+    }
+}
+
+static void unpack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
+    const int *places = x->counts + 3 * mpi->ranks, own = x->counts[mpi->ranks + mpi->rank];
+    for (int r = 0; r < mpi->ranks; r++) {
+        const bool is_own = r == mpi->rank && x->pattern != NX_REPLICATE;
+        const char *packed = is_own ? x->outgoing + own : x->incoming + places[r];
+        nx_box_unpack(&x->receive[r], x->to.data, round * x->quota, part_of(x, &x->receive[r], round), packed);
+    }
+}
+
+static void send_round(nx_call *c, nx_exchange *x) {
+    const int ranks = c->mpi->ranks, root = x->root, me = c->mpi->rank;
+    const int *out = x->counts, *out_at = out + ranks, *in = out_at + ranks, *in_at = in + ranks;
+    MPI_Comm comm = c->mpi->comm;
+    char *from = x->outgoing, *to = x->incoming;
+    switch (x->pattern) {
+    case NX_LOCAL:
+        break;
+    case NX_SPREAD:
+        nx_call_check(c, MPI_Alltoallv(from, out, out_at, MPI_BYTE, to, in, in_at, MPI_BYTE, comm), "MPI_Alltoallv");
+        break;
+    case NX_GATHER:
+        if (from) from += out_at[root];
+        nx_call_check(c, MPI_Gatherv(from, out[root], MPI_BYTE, to, in, in_at, MPI_BYTE, root, comm), "MPI_Gatherv");
+        break;
+    case NX_SCATTER:
+        if (to) to += in_at[root];
+        nx_call_check(c, MPI_Scatterv(from, out, out_at, MPI_BYTE, to, in[root], MPI_BYTE, root, comm), "MPI_Scatterv");
+        break;
+    case NX_REPLICATE:
+        nx_call_check(c, MPI_Allgatherv(from, out[me], MPI_BYTE, to, in, in_at, MPI_BYTE, comm), "MPI_Allgatherv");
+        break;
+    }
+}
+
+/* --------------------------------------------------------------------------------------------------------- windows -- */
+
+/* The part of every slab that lies in bytes [at, at + n) of the array. */
+static void cut_window(const nexpr_mpi *mpi, const nx_layout *l, int64_t at, int64_t n, int *counts, int *places) {
+    const int64_t inner = nx_layout_inner(l);
+    for (int r = 0; r < mpi->ranks; r++) {
+        const int64_t begin = most(at, l->first[r] * inner), end = least(at + n, l->first[r + 1] * inner);
+        counts[r] = end > begin ? (int)(end - begin) : 0;
+        places[r] = end > begin ? (int)(begin - at) : 0;
+    }
+}
+
+static void move_window(nx_call *c, nx_exchange *x, int64_t at, int64_t n) {
+    const nx_layout *split = x->pattern == NX_SCATTER ? x->to.layout : x->from.layout;
+    const int64_t inner = nx_layout_inner(split);
+    int *counts = x->counts, *places = counts + c->mpi->ranks, me = c->mpi->rank, root = x->root;
+    MPI_Comm comm = c->mpi->comm;
+    cut_window(c->mpi, split, at, n, counts, places);
+    const int64_t in_slab = most(0, at - split->first[me] * inner);
+    char *from = x->from.data ? x->from.data + x->from.before * inner + in_slab : NULL;
+    switch (x->pattern) {
+    case NX_GATHER:
+        nx_call_check(c, MPI_Gatherv(from, counts[me], MPI_BYTE, x->to.data ? x->to.data + at : NULL, counts, places, MPI_BYTE,
+                                     root, comm), "MPI_Gatherv");
+        break;
+    case NX_SCATTER:
+        nx_call_check(c, MPI_Scatterv(x->from.data ? x->from.data + at : NULL, counts, places, MPI_BYTE, x->to.data
+                                      ? x->to.data + in_slab : NULL, counts[me], MPI_BYTE, root, comm), "MPI_Scatterv");
+        break;
+    default:
+        nx_call_check(c, MPI_Allgatherv(from, counts[me], MPI_BYTE, x->to.data + at, counts, places, MPI_BYTE, comm),
+                      "MPI_Allgatherv");
+    }
+}
+
+void nx_exchange_run(nx_call *c, nx_exchange *x) {
+    const int64_t bytes = x->from.layout->bytes;
+    if (x->pattern == NX_LOCAL) {
+        const nx_box *b = &x->receive[c->mpi->rank], *from = &x->send[c->mpi->rank];
+        nx_box_pack(from, x->from.data, 0, b->bytes, x->to.data);
+        return;
+    }
+    for (int64_t at = 0, n; x->is_direct && at < bytes; at += n) {
+        n = least(c->mpi->piece, bytes - at);
+        move_window(c, x, at, n);
+    }
+    for (int64_t round = 0; !x->is_direct && round < x->rounds; round++) {
+        pack_round(c->mpi, x, round);
+        expect_round(c->mpi, x, round);
+        send_round(c, x);
+        unpack_round(c->mpi, x, round);
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests that run on every rank of an mpirun. A test is a function that all ranks call; what CHECK finds wrong on any of them
+ * makes it fail. Rank 0 prints. Elements are bytes that follow from their index, so that every rank knows what it should have.
+ */
+#ifndef NX_TESTS_MPI_CHECK_H
+#define NX_TESTS_MPI_CHECK_H
+
+#include "nexpr_mpi.h"
+
+extern int rank, ranks, failures; /* of this rank */
+
+#define CHECK(condition)                                                  \
+    do {                                                                  \
+        if (!(condition)) check_failed(__FILE__, __LINE__, #condition);   \
+    } while (0)
+/* The status that a call should return on every rank; its message goes to `err`. */
+#define EXPECT(status, call)                                              \
+    do {                                                                  \
+        err = nexpr_error_init();                                         \
+        check_status(__FILE__, __LINE__, (status), (call), &err);         \
+    } while (0)
+
+void check_failed(const char *file, int line, const char *what);
+void check_status(const char *file, int line, nexpr_status expected, nexpr_status found, const nexpr_error *err);
+/* Whether all ranks have the same message. Collective. */
+bool is_same_everywhere(const nexpr_error *err);
+
+typedef struct named_test {
+    const char *name;
+    void (*run)(void);
+} named_test;
+
+/* Initialises MPI, runs the tests (those whose name is an argument, if there are any), and says what main returns. */
+int run_tests(int argc, char **argv, const named_test *tests, int count);
+
+/* Elements `first` to `first + count` of size `item`; and whether data has them. */
+void fill_elements(void *data, int64_t first, int64_t count, int64_t item);
+bool has_elements(const void *data, int64_t first, int64_t count, int64_t item);
+/* As a nexpr_read: user points to the item size. */
+nexpr_status read_elements(void *user, int64_t first, int64_t count, void *data, nexpr_error *err);
+/* Whether the slab of an array has the elements that its layout says. */
+bool has_slab(const nexpr_mpi_array *array);
+/* The same with the rows around it. */
+bool has_wide_slab(const nexpr_mpi_array *array);
+/* Random lengths that add up to n, the same on all ranks for one seed; many of them 0. */
+void random_counts(uint64_t seed, int64_t n, int64_t *counts);
+
+#endif
