@@ -6,10 +6,10 @@ enum { WASTE = 60 };
 
 nx_segment_kernel nexpr_segment;
 
-void nexpr_segment(size_t n, char *const *at, const int64_t *stride) {
+void nexpr_segment(size_t n, char *const *at, const int64_t *stride, size_t rows) {
     const double *x = (const double *)(const void *)at[1];
     double *r = (double *)(void *)at[0];
-    (void)stride;
+    (void)stride, (void)rows;
     for (size_t i = 0; i < n; i++) {
         for (volatile int k = 0; k < WASTE; k++) continue;
         const double a = x[i];
