@@ -22,10 +22,10 @@ typedef struct nx_lengths {
 } nx_lengths;
 
 /* The arena has to outlive it; it must not move. Errors: MEMORY. */
-NEXPR_API nexpr_status nx_lengths_init(nx_lengths *lengths, const nexpr *e, nx_arena *arena, nexpr_error *err);
+nexpr_status nx_lengths_init(nx_lengths *lengths, const nexpr *e, nx_arena *arena, nexpr_error *err);
 /* An expression whose only result is an integer scalar; NULL: all is known. */
-NEXPR_API nexpr *nx_lengths_next(nx_lengths *lengths);
-NEXPR_API void nx_lengths_set(nx_lengths *lengths, int64_t count);
+nexpr *nx_lengths_next(nx_lengths *lengths);
+void nx_lengths_set(nx_lengths *lengths, int64_t count);
 
 /* All of it for these inputs. Runs parts of the expression. Errors: those of a run. */
 nexpr_status nx_find_lengths(nx_lengths *lengths, const nexpr *e, nexpr_context *context, const nexpr_array *const *inputs,

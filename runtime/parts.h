@@ -63,33 +63,30 @@ typedef struct nx_parts {
 
 /* inputs are those of the whole, of which data is not looked at, and cuts how each is cut. Extents that depend on data have
  * to be known. The parts that are made keep a reference to expr, and use the context. Errors: those of nexpr_plan_new. */
-NEXPR_API nexpr_status nx_parts_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
-                                    const nx_cut *cuts, int count, const nexpr_run_options *run, nx_parts **ret,
-                                    nexpr_error *err);
-NEXPR_API void nx_parts_free(nx_parts **parts);
+nexpr_status nx_parts_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                          const nx_cut *cuts, int count, const nexpr_run_options *run, nx_parts **ret, nexpr_error *err);
+void nx_parts_free(nx_parts **parts);
 
 /* Goes on to the next pass, parts->current, decides on it, and sets how its targets are cut. *ret: whether there is one.
  * Errors: MEMORY. */
-NEXPR_API nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err);
+nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err);
 /* Arrays that the pass fills, by number. */
-NEXPR_API uint32_t nx_parts_target_count(const nx_parts *parts);
-NEXPR_API uint32_t nx_parts_target(const nx_parts *parts, uint32_t index);
+uint32_t nx_parts_target_count(const nx_parts *parts);
+uint32_t nx_parts_target(const nx_parts *parts, uint32_t index);
 /* Bytes of what a part has of an array, of what it needs for the pass, and of the nodes that it leaves (0: it leaves none). */
-NEXPR_API int64_t nx_parts_own_bytes(const nx_parts *parts, uint32_t array, int part);
-NEXPR_API int64_t nx_parts_need_bytes(const nx_parts *parts, uint32_t need, int part);
-NEXPR_API int64_t nx_parts_node_bytes(const nx_parts *parts, int part);
+int64_t nx_parts_own_bytes(const nx_parts *parts, uint32_t array, int part);
+int64_t nx_parts_need_bytes(const nx_parts *parts, uint32_t need, int part);
+int64_t nx_parts_node_bytes(const nx_parts *parts, int part);
 
 /* Computes a part of the pass from the data of its needs: the targets, unless the pass reduces along the cut axis. */
-NEXPR_API nexpr_status nx_parts_run(nx_parts *parts, int part, const void *const *needs, void *const *targets,
-                                    nexpr_error *err);
+nexpr_status nx_parts_run(nx_parts *parts, int part, const void *const *needs, void *const *targets, nexpr_error *err);
 /* Of a pass that leaves nodes: a part's nodes; and, from those of all parts one behind the other, the targets of a part. A
  * running function, and what compresses, need their data again. */
-NEXPR_API nexpr_status nx_parts_reduce(nx_parts *parts, int part, const void *const *needs, void *ret_nodes,
-                                       nexpr_error *err);
+nexpr_status nx_parts_reduce(nx_parts *parts, int part, const void *const *needs, void *ret_nodes, nexpr_error *err);
 /* What compresses: how its target is cut, from the nodes of all parts. */
-NEXPR_API nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err);
-NEXPR_API nexpr_status nx_parts_finish(nx_parts *parts, int part, const void *const *needs, const void *nodes,
-                                       void *const *targets, nexpr_error *err);
+nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err);
+nexpr_status nx_parts_finish(nx_parts *parts, int part, const void *const *needs, const void *nodes, void *const *targets,
+                             nexpr_error *err);
 
 /* runtime/parts_choose.c. Where the elements lie that a source reads for a stretch of the pass's axis. */
 typedef struct nx_reach {
