@@ -142,7 +142,7 @@ static bool make_key(nx_jit *jit, const nx_code *code, nx_disk_key *ret) {
     if (!has_disk(jit)) return false;
     if (!jit->knows_cpu) jit->cpu = nx_cpu_identify();
     jit->knows_cpu = true;
-    *ret = (nx_disk_key){NEXPR_VERSION, NX_JIT_ABI, (uint32_t)code->isa, (uint32_t)code->segment_bytes,
+    *ret = (nx_disk_key){NEXPR_VERSION, NX_JIT_ABI, NX_LLVM_VERSION, (uint32_t)code->isa, (uint32_t)code->segment_bytes, 0,
                          jit->plugin.identity, jit->cpu};
     return true;
 }

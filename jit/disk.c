@@ -29,7 +29,7 @@ typedef struct file_head {
 static const char magic[8] = "nexprjit";
 static const char suffix[] = ".kernel", temporary[] = ".tmp";
 
-_Static_assert(sizeof(nx_disk_key) == 16 + sizeof(nx_plugin_identity) + sizeof(nx_cpu_identity), "no padding");
+_Static_assert(sizeof(nx_disk_key) == 24 + sizeof(nx_plugin_identity) + sizeof(nx_cpu_identity), "no padding");
 
 /* ---------------------------------------------------------------------------------------------------- identity -- */
 

@@ -30,7 +30,7 @@ typedef struct nx_cpu_identity {
 
 /* What an object depends on, besides its segment. Without padding. */
 typedef struct nx_disk_key {
-    uint32_t version, abi, isa, segment_bytes;
+    uint32_t version, abi, llvm, isa, segment_bytes, unused; /* llvm: that this library was built for; the last is 0 */
     nx_plugin_identity plugin;
     nx_cpu_identity cpu;
 } nx_disk_key;

@@ -43,6 +43,11 @@ nx_lock_state nx_lock_take(nx_lock *lock) {
     return NX_LOCK_OWN;
 }
 
+bool nx_lock_try(nx_lock *lock) {
+    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    return !(word & STATES) && replace(lock, &word, this_process() | HELD);
+}
+
 void nx_lock_drop(nx_lock *lock) {
     uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
     word = atomic_exchange_explicit(&lock->word, word & ~(uint32_t)STATES, memory_order_release);

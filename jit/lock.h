@@ -21,6 +21,8 @@ typedef enum nx_lock_state {
 } nx_lock_state;
 
 nx_lock_state nx_lock_take(nx_lock *lock);
+/* The same, unless somebody has it: false. */
+bool nx_lock_try(nx_lock *lock);
 void nx_lock_drop(nx_lock *lock);
 /* Whether it was held when this process was forked, and was not taken since. */
 bool nx_lock_is_broken(const nx_lock *lock);

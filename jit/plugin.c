@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "jit/lock.h"
 
@@ -99,7 +101,49 @@ static void close_gate(void) {
     nx_lock_drop(&gate);
 }
 
+/* A fork waits for who is inside, so that the child can compile, and end: the plug-in's destructors would find what a thread
+ * left half changed that is not there. It does not wait for ever: who is inside may need what the forking thread holds. */
+enum { FORK_WAITS = 5000, FORK_WAIT_NS = 200000 };
+static _Thread_local bool is_held_for_fork;
+static _Atomic uint32_t waiting_forks;
+
+static void sleep_ns(long ns) {
+    nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+}
+
+static void before_fork(void) {
+    is_held_for_fork = false;
+    atomic_fetch_add_explicit(&waiting_forks, 1, memory_order_relaxed);
+    for (int i = 0; i < FORK_WAITS && !is_inside && !nx_lock_is_broken(&gate); i++) {
+        is_held_for_fork = nx_lock_try(&gate);
+        if (is_held_for_fork) return;
+        sleep_ns(FORK_WAIT_NS);
+    }
+}
+
+static void after_fork(void) {
+    if (is_held_for_fork) nx_lock_drop(&gate);
+    is_held_for_fork = false;
+}
+
+static void after_fork_in_parent(void) {
+    atomic_fetch_sub_explicit(&waiting_forks, 1, memory_order_relaxed);
+    after_fork();
+}
+
+static void after_fork_in_child(void) {
+    atomic_store_explicit(&waiting_forks, 0, memory_order_relaxed);
+    after_fork();
+}
+
+static void watch_forks(void) {
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
 static nexpr_status enter(nexpr_error *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    if (atomic_load_explicit(&waiting_forks, memory_order_relaxed)) sleep_ns(2 * FORK_WAIT_NS); /* it is their turn */
     if (nx_lock_is_broken(&gate)) {
         return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
                        "this process was forked from one that was compiling at that moment");
@@ -126,6 +170,15 @@ bool nx_plugin_was_used(void) {
     return atomic_load_explicit(&visits, memory_order_relaxed) > 0;
 }
 
+/* Patches of LLVM are taken for each other, as the system's linker does; what was made with which is not (jit/disk.h). */
+static nexpr_status check_llvm(const nx_plugin_host *host, const nx_jit_plugin *plugin, nexpr_error *err) {
+    const unsigned built = NX_LLVM_VERSION / 100, found = plugin->llvm_version() / 100;
+    if (found == built) return NEXPR_OK;
+    return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
+                   "the JIT's plug-in %s is of LLVM %u.%u, but this library was built for LLVM %u.%u", host->path, found / 100,
+                   found % 100, built / 100, built % 100);
+}
+
 static nexpr_status shake_hands(nx_plugin_host *host, void *library, nexpr_error *err) {
     const nx_jit_host self = {NX_JIT_ABI, sizeof self, NEXPR_VERSION};
     nx_jit_plugin_function *open;
@@ -135,11 +188,12 @@ static nexpr_status shake_hands(nx_plugin_host *host, void *library, nexpr_error
                        NX_JIT_ENTRY);
     }
     const nx_jit_plugin *plugin = open(&self);
-    if (!plugin || plugin->abi != NX_JIT_ABI || plugin->size < sizeof *plugin || !plugin->target || !plugin->make ||
-        !plugin->release) {
+    if (!plugin || plugin->abi != NX_JIT_ABI || plugin->size < sizeof *plugin || !plugin->llvm_version ||
+        !plugin->target || !plugin->make || !plugin->release) {
         return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, "the JIT's plug-in %s is of another version of nexpr",
                        host->path);
     }
+    NX_TRY(check_llvm(host, plugin, err));
     host->loaded = plugin;
     return NEXPR_OK;
 }

@@ -30,7 +30,7 @@ typedef enum nx_jit_product {
 typedef struct nx_jit_plugin {
     uint32_t abi;
     uint32_t size;
-    const char *llvm_version; /* "19.1.7" */
+    uint32_t (*llvm_version)(void); /* of the LLVM that is in the process: 190107 is 19.1.7 */
     /* CPU and features that code for isa (AVX2 or AVX512) is made for; part of every key. Static, or NULL: not this isa. */
     const char *(*target)(nx_isa isa);
     /* Thread-safe. *ret is released with `release`. Errors: MEMORY, UNSUPPORTED. */

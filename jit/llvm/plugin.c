@@ -10,11 +10,9 @@
 #include "jit/plugin.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Core.h>
 #include <stdlib.h>
 #include <string.h>
-
-
-
 
 /* Warnings have nobody to read them; errors come back as what they are. */
 static void ignore_diagnostic(LLVMDiagnosticInfoRef info, void *state) {
@@ -132,10 +130,16 @@ static nexpr_status make(const nx_segment *segment, nx_isa isa, nx_jit_product p
     return status;
 }
 
+static uint32_t llvm_version(void) {
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    return 10000 * major + 100 * minor + patch;
+}
+
 static const nx_jit_plugin plugin = {
     .abi = NX_JIT_ABI,
     .size = sizeof(nx_jit_plugin),
-    .llvm_version = NX_LLVM_VERSION,
+    .llvm_version = llvm_version,
     .target = target_name,
     .make = make,
     .release = free,

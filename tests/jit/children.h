@@ -21,16 +21,20 @@ enum { PATIENCE = 60 /* seconds */, CANNOT = 77 };
 #define IS_WITH_ASAN 0
 #endif
 
-/* The exit code of a child that runs body; an alarm ends it if it hangs. */
-static inline int child_exit_code(int (*body)(void *), void *argument) {
+/* The exit code of a child that runs body; an alarm ends it if it hangs. `how` is fork, or _Fork, which calls no handlers. */
+static inline int child_exit_code_by(pid_t (*how)(void), int (*body)(void *), void *argument) {
     int status;
-    pid_t child = fork();
+    pid_t child = how();
     if (child == 0) {
         alarm(PATIENCE);
         _exit(body(argument));
     }
     if (child < 0 || waitpid(child, &status, 0) != child) return -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static inline int child_exit_code(int (*body)(void *), void *argument) {
+    return child_exit_code_by(fork, body, argument);
 }
 
 /* In a child: ends it with the number of the line if something is not so. */

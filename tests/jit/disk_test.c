@@ -68,7 +68,7 @@ typedef struct fixture {
 } fixture;
 
 static fixture disk_at(const char *path, uint64_t limit) {
-    fixture f = {.key = {NEXPR_VERSION, NX_JIT_ABI, NX_ISA_AVX2, 0, {1, 2, 3, 4}, nx_cpu_identify()}};
+    fixture f = {.key = {NEXPR_VERSION, NX_JIT_ABI, NX_LLVM_VERSION, NX_ISA_AVX2, 0, 0, {1, 2, 3, 4}, nx_cpu_identify()}};
     segment_adding(&f.segment, 1);
     f.key.segment_bytes = (uint32_t)nx_segment_bytes(&f.segment.head);
     assert_int_equal(nx_disk_init(&f.disk, NULL, path, limit, NULL), NEXPR_OK);
@@ -131,6 +131,7 @@ static void everything_that_code_depends_on_is_in_the_key(void **state) {
 #define CHANGED(change) change, expect_other_key(&f, &good)
     CHANGED(f.key.version++);
     CHANGED(f.key.abi++);
+    CHANGED(f.key.llvm++);
     CHANGED(f.key.isa++);
     CHANGED(f.key.plugin.bytes++);
     CHANGED(f.key.plugin.inode++);

@@ -10,8 +10,10 @@ enum {
     FAKE_GOOD,
     FAKE_SLOW,         /* takes its time */
     FAKE_WRONG_ABI,
+    FAKE_WRONG_LLVM,   /* made with another LLVM */
     FAKE_REJECTING,    /* finds that the host is of another version */
     FAKE_NO_SYMBOL,
+    FAKE_UNRESOLVED,   /* needs a symbol that no library has */
     FAKE_FAILING,      /* UNSUPPORTED */
     FAKE_FORGETFUL,    /* MEMORY, the first time */
     FAKE_MALFORMED,    /* no object */

@@ -67,9 +67,15 @@ static nexpr_status make(const nx_segment *segment, nx_isa isa, nx_jit_product p
     return product == NX_JIT_OBJECT ? make_object(segment, ret, ret_bytes) : make_text(product, ret, ret_bytes);
 }
 
+static uint32_t llvm_version(void) {
+    return FAKE == FAKE_WRONG_LLVM ? 180100 : NX_LLVM_VERSION;
+}
+
 static const nx_jit_plugin plugin = {
-    FAKE == FAKE_WRONG_ABI ? NX_JIT_ABI + 1 : NX_JIT_ABI, sizeof plugin, "0.0", target, make, free,
+    FAKE == FAKE_WRONG_ABI ? NX_JIT_ABI + 1 : NX_JIT_ABI, sizeof plugin, llvm_version, target, make, free,
 };
+
+void nexpr_no_such_function(void);
 
 #ifdef NO_SYMBOL
 #define nexpr_jit_plugin nexpr_other_plugin
@@ -77,6 +83,7 @@ NEXPR_API nx_jit_plugin_function nexpr_other_plugin;
 #endif
 
 const nx_jit_plugin *nexpr_jit_plugin(const nx_jit_host *host) {
+    if (FAKE == FAKE_UNRESOLVED) nexpr_no_such_function();
     if (FAKE == FAKE_REJECTING || host->abi != NX_JIT_ABI || host->version != NEXPR_VERSION) return NULL;
     return &plugin;
 }

@@ -152,6 +152,8 @@ static void a_plugin_that_cannot_be_used_is_a_reason(void **state) {
         {"wrong_abi", "another version of nexpr"},
         {"rejecting", "another version of nexpr"},
         {"no_symbol", "has no function nexpr_jit_plugin"},
+        {"unresolved", "undefined symbol: nexpr_no_such_function"},
+        {"wrong_llvm", "is of LLVM 18.1, but this library was built for LLVM "},
         {"failing", "op 7 has no code"},
         {"malformed", "cannot be loaded: its section headers end behind its 200 bytes"},
         {"undefined", "cannot be loaded: a symbol is undefined"},

@@ -106,7 +106,29 @@ static void what_was_locked_at_a_fork_is_forgotten(void **state) {
     drop_heritage(&h);
 }
 
-/* The plug-in is as the thread left it that was inside. */
+/* Who forks waits until nobody is inside. */
+static int go_on_and_exit(void *argument) {
+    heritage *h = argument;
+    for (uint16_t i = 2; CHILD_MAY_START_THREADS && i < 5; i++) REQUIRE(is_right(get(h->jit, i, true), i));
+    exit(0); /* the slow plug-in's destructors run here */
+}
+
+static void a_fork_waits_for_who_is_inside(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        heritage h = make_heritage("slow");
+        nx_jit_kernel *two = get(h.jit, 2, false), *three = get(h.jit, 3, false);
+        usleep(SLOW_MS * 1000 / 4);
+        assert_int_equal(nx_jit_state_of(two), NX_JIT_PENDING);
+        assert_int_equal(child_exit_code(go_on_and_exit, &h), 0);
+        assert_true(is_right(get(h.jit, 3, true), 3));
+        nx_jit_release(&two);
+        nx_jit_release(&three);
+        drop_heritage(&h);
+    }
+}
+
+/* Without handlers of forks, the plug-in is as the thread left it that was inside. */
 static int use_while_compiling(void *argument) {
     heritage *h = argument;
     REQUIRE(number_of(h->held) == HELD_NUMBER);
@@ -129,7 +151,7 @@ static void a_child_of_a_compiling_parent_does_not_compile(void **state) {
     nx_jit_kernel *two = get(h.jit, 2, false), *three = get(h.jit, 3, false);
     usleep(SLOW_MS * 1000 / 4);
     assert_int_equal(nx_jit_state_of(two), NX_JIT_PENDING);
-    assert_int_equal(child_exit_code(use_while_compiling, &h), 0);
+    assert_int_equal(child_exit_code_by(_Fork, use_while_compiling, &h), 0);
     assert_true(is_right(get(h.jit, 3, true), 3));
     nx_jit_release(&two);
     nx_jit_release(&three);
@@ -248,6 +270,7 @@ int main(void) {
         cmocka_unit_test(a_child_goes_on_where_the_parent_was),
         cmocka_unit_test(threads_of_a_child_may_ask_at_once),
         cmocka_unit_test(what_was_locked_at_a_fork_is_forgotten),
+        cmocka_unit_test(a_fork_waits_for_who_is_inside),
         cmocka_unit_test(a_child_of_a_compiling_parent_does_not_compile),
         cmocka_unit_test(a_fork_at_any_moment_leaves_a_child_that_works),
     };

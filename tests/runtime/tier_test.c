@@ -6,6 +6,7 @@
 #include "tests/runtime/fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -13,6 +14,8 @@
 
 /* 16 operations that no superinstruction has, on a, b and c. */
 #define LONG "((a*b-c)*(a+b)-b*b+c)*((a-c)*b+a*(b-c))-(a+c)*(a*c-b)+abs(a-b)"
+
+enum { CHILD_SECONDS = 10 };
 
 typedef struct seen {
     long vm, compiled;
@@ -241,6 +244,67 @@ static void a_forked_child_goes_on(void **state) {
     arrays_free(&x);
 }
 
+/* Compiles one expression after another, no two alike. */
+typedef struct compiling {
+    nexpr_context *context;
+    const arrays *x;
+    atomic_bool is_over;
+} compiling;
+
+static void *keep_compiling(void *user) {
+    compiling *c = user;
+    for (unsigned i = 0; !atomic_load(&c->is_over); i++) {
+        char text[200] = "a";
+        for (unsigned k = 0; k < 14; k++) {
+            const char *const steps[] = {"+b", "*c", "-c", "*b"};
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s", steps[(k & 1) * 2 + (i >> k & 1)]);
+        }
+        double r[100];
+        nexpr *e = compile(text, F64, F64, F64);
+        evaluate_into(e, c->context, c->x, r);
+        nexpr_free(&e);
+    }
+    return NULL;
+}
+
+/* Evaluates what nobody has compiled yet, and ends as a program does: with LLVM's destructors. */
+static _Noreturn void evaluate_and_exit(nexpr_context *context, const nexpr *e, const arrays *x, const double *expected) {
+    alarm(CHILD_SECONDS);
+    evaluate_into(e, context, x, x->r);
+    exit(memcmp(x->r, expected, (size_t)x->n * sizeof *expected) ? 1 : 0);
+}
+
+/* Children that are forked at any moment of compilations. */
+static void children_of_a_compiling_process_end(void **state) {
+    (void)state;
+    enum { CHILDREN = 100 };
+    arrays x = arrays_of(100);
+    double *expected = fill(100, 0);
+    compiling c = {context_for(NEXPR_BACKEND_JIT, 1, NULL), &x, false};
+    nexpr_context *vm = context_for(NEXPR_BACKEND_VM, 1, NULL);
+    nexpr *e = compile("(a/b-c)/(a*b)-c*c", F64, F64, F64);
+    pthread_t thread;
+    evaluate_into(e, vm, &x, expected);
+    assert_int_equal(pthread_create(&thread, NULL, keep_compiling, &c), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        int status;
+        usleep((useconds_t)(i * 137 % 5000));
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child) evaluate_and_exit(i & 1 ? vm : c.context, e, &x, expected);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    atomic_store(&c.is_over, true);
+    pthread_join(thread, NULL);
+    nexpr_free(&e);
+    nexpr_context_free(&vm);
+    nexpr_context_free(&c.context);
+    free(expected);
+    arrays_free(&x);
+}
+
 /* A process that ends while its background thread compiles. */
 static void exit_during_a_compilation(void **state) {
     (void)state;
@@ -273,6 +337,7 @@ int main(void) {
         cmocka_unit_test(a_run_goes_over_in_its_middle),
         cmocka_unit_test(threads_share_kernels),
         cmocka_unit_test(a_forked_child_goes_on),
+        cmocka_unit_test(children_of_a_compiling_process_end),
         cmocka_unit_test(exit_during_a_compilation),
     };
     setenv("XDG_CACHE_HOME", "/dev/null", 1); /* nothing is kept, and nothing found */
