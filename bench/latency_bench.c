@@ -6,6 +6,7 @@
  *
  *   latency_bench [--json FILE]
  */
+#include <link.h>
 #include <math.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -14,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench/timing.h"
 #include "nexpr.h"
@@ -129,12 +132,13 @@ static nexpr *compile(const nexpr_program *program) {
 }
 
 /* threads as in nexpr_run_options. */
-static nexpr_plan *plan_of(const nexpr *expr, int64_t n, int threads) {
+static nexpr_plan *plan_of(const nexpr *expr, int64_t n, int threads, nexpr_backend backend) {
     nexpr_error err = nexpr_error_init();
     nexpr_run_options run = nexpr_run_options_init();
     nexpr_array array = array_of(NULL, &n);
     nexpr_plan *plan;
     run.threads = threads;
+    run.backend = backend;
     if (nexpr_plan_new(expr, NULL, (const nexpr_array *[]){&array, &array}, (const nexpr_array *[]){&array}, &run, &plan,
                        &err)) {
         die("plan", &err);
@@ -164,14 +168,18 @@ static void check(const row *r, const double *result, int64_t n) {
 }
 
 /* A plan for the row, run once, its answer checked. */
-static bench_call prepare(const row *r, int64_t n, int threads) {
+static bench_call prepare_with(const row *r, int64_t n, int threads, nexpr_backend backend) {
     nexpr *expr = expr_of(r->text);
-    nexpr_plan *plan = plan_of(expr, n, threads);
+    nexpr_plan *plan = plan_of(expr, n, threads, backend);
     nexpr_free(&expr);
     memset(out, 0xFF, (size_t)n * sizeof *out);
     run_plan(plan);
     check(r, out, n);
     return (bench_call){run_plan, plan};
+}
+
+static bench_call prepare(const row *r, int64_t n, int threads) {
+    return prepare_with(r, n, threads, NEXPR_BACKEND_AUTO);
 }
 
 static void drop(bench_call call) {
@@ -198,10 +206,15 @@ static double median_ns(bench_call call) {
 }
 
 static void measure_one_element(void) {
+    static const char *const backends[] = {
+        [NEXPR_BACKEND_AUTO] = "auto", [NEXPR_BACKEND_VM] = "vm", [NEXPR_BACKEND_JIT] = "jit"};
     for (int i = 0; i < ROWS; i++) {
-        bench_call call = prepare(&rows[i], 1, 0);
-        add(name_of("plan of one element, %s", rows[i].name), median_ns(call), "ns", 250);
-        drop(call);
+        for (int backend = NEXPR_BACKEND_AUTO; backend <= NEXPR_BACKEND_JIT; backend++) {
+            bench_call call = prepare_with(&rows[i], 1, 0, (nexpr_backend)backend);
+            add(name_of("plan of one element, %s, %s", rows[i].name, backends[backend]), median_ns(call), "ns",
+                i == LINEAR ? 50 : 250);
+            drop(call);
+        }
     }
     add("nexpr_evaluate_text of one element, cached, linear", median_ns((bench_call){run_text, "2.0*a-4.5*b"}), "ns", 0);
 }
@@ -219,7 +232,7 @@ static void measure_preparation(int64_t n) {
         at[1] = bench_now_ns();
         nexpr *expr = compile(program);
         at[2] = bench_now_ns();
-        nexpr_plan *plan = plan_of(expr, n, 0);
+        nexpr_plan *plan = plan_of(expr, n, 0, NEXPR_BACKEND_AUTO);
         at[3] = bench_now_ns();
         nexpr_plan_free(&plan);
         nexpr_free(&expr);
@@ -380,6 +393,61 @@ static void measure_fresh(int64_t n, int threads) {
     }
 }
 
+/* --------------------------------------------------------------------------------------------------- processes -- */
+
+/* A process that evaluates one element and ends, from fork to the end of the wait. */
+static double time_process(const char *backend) {
+    int status;
+    const double start = bench_now_ns();
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "latency_bench", "--once", backend, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status)) {
+        fprintf(stderr, "latency_bench: the process for %s failed\n", backend);
+        exit(1);
+    }
+    return bench_now_ns() - start;
+}
+
+static int is_llvm(struct dl_phdr_info *info, size_t size, void *user) {
+    (void)size, (void)user;
+    return strstr(info->dlpi_name, "LLVM") || strstr(info->dlpi_name, "nexpr-jit");
+}
+
+/* The child's part. Without machine code, no LLVM may be in it. */
+static int run_once(const char *backend) {
+    nexpr_error err = nexpr_error_init();
+    nexpr_run_options run = nexpr_run_options_init();
+    double x = 3, y = 2, r = 0;
+    const bool is_jit = !strcmp(backend, "jit");
+    const int64_t one = 1;
+    nexpr_array first = array_of(&x, &one), second = array_of(&y, &one), result = array_of(&r, &one);
+    if (!strcmp(backend, "none")) return 0;
+    run.backend = is_jit ? NEXPR_BACKEND_JIT : NEXPR_BACKEND_AUTO;
+    if (nexpr_evaluate_text(NULL, "2.0*a-4.5*b", (const char *[]){"a", "b"}, (const nexpr_array *[]){&first, &second}, 2,
+                            (nexpr_array *[]){&result}, 1, NULL, &run, &err)) {
+        die("--once", &err);
+    }
+    const bool has_llvm = dl_iterate_phdr(is_llvm, NULL);
+    nexpr_context_free_default();
+    return r != linear(3, 2) || (has_llvm && !is_jit);
+}
+
+static void measure_processes(void) {
+    static const struct {
+        const char *what, *backend;
+        double limit;
+    } kinds[] = {{"a process that evaluates nothing", "none", 0}, {"a process that compiles nothing", "auto", 3},
+                 {"a process that compiles", "jit", 0}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        double ns[CALLS];
+        for (int i = 0; i < CALLS; i++) ns[i] = time_process(kinds[k].backend);
+        add(kinds[k].what, bench_median(ns, CALLS) * 1e-6, "ms", kinds[k].limit);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------ main -- */
 
 /* Huge pages, as the library's own buffers have them. */
@@ -400,6 +468,7 @@ static int count_threads(void) {
 }
 
 int main(int argc, char **argv) {
+    if (argc == 3 && !strcmp(argv[1], "--once")) return run_once(argv[2]);
     bool json = argc == 3 && !strcmp(argv[1], "--json");
     if (argc != 1 && !json) {
         fprintf(stderr, "usage: latency_bench [--json FILE]\n");
@@ -412,6 +481,7 @@ int main(int argc, char **argv) {
         a[i] = 0.25 + 0.5 * (i % 1024) / 1024;
         b[i] = a[i] + 0.25;
     }
+    measure_processes();
     measure_one_element();
     measure_preparation(1);
     measure_preparation(MOST);

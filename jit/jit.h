@@ -35,8 +35,8 @@ typedef enum nx_jit_state {
     NX_JIT_ABSENT,  /* from memory and disk, and nobody has asked for more; until somebody does */
 } nx_jit_state;
 
-/* How far a request goes. LOOK: what is in memory or on disk; the plug-in is not loaded. COMPILE: it is made if it has to be.
- * WAIT: that, and the call waits until it is ready or refused. */
+/* How far a request goes. LOOK: what is in memory or on disk; the plug-in is not loaded. COMPILE: it is made if it has to
+ * be. WAIT: that, and the call waits until it is ready or refused. */
 typedef enum nx_jit_effort { NX_JIT_LOOK, NX_JIT_COMPILE, NX_JIT_WAIT } nx_jit_effort;
 
 typedef enum nx_jit_source { NX_JIT_FROM_COMPILER, NX_JIT_FROM_MEMORY, NX_JIT_FROM_DISK } nx_jit_source;

@@ -175,8 +175,8 @@ static nexpr_status check_llvm(const nx_plugin_host *host, const nx_jit_plugin *
     const unsigned built = NX_LLVM_VERSION / 100, found = plugin->llvm_version() / 100;
     if (found == built) return NEXPR_OK;
     return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE,
-                   "the JIT's plug-in %s is of LLVM %u.%u, but this library was built for LLVM %u.%u", host->path, found / 100,
-                   found % 100, built / 100, built % 100);
+                   "the JIT's plug-in %s is of LLVM %u.%u, but this library was built for LLVM %u.%u", host->path,
+                   found / 100, found % 100, built / 100, built % 100);
 }
 
 static nexpr_status shake_hands(nx_plugin_host *host, void *library, nexpr_error *err) {

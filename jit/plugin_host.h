@@ -4,8 +4,8 @@
  * plug-in that cannot be used is not tried again; the reason is kept. One that was loaded stays until the process ends.
  *
  * LLVM has state of its own, which a fork or the end of the process finds half changed if a thread is inside. So one
- * thread at a time is inside, in the whole process; who forks waits for it, and a process that ends waits for it and then lets
- * nobody in. A child that was made otherwise (_Fork), while a thread was inside, cannot compile.
+ * thread at a time is inside, in the whole process; who forks waits for it, and a process that ends waits for it and then
+ * lets nobody in. A child that was made otherwise (_Fork), while a thread was inside, cannot compile.
  */
 #ifndef NX_JIT_PLUGIN_HOST_H
 #define NX_JIT_PLUGIN_HOST_H

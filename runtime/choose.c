@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What it takes to compile a segment, the first one of a process, when LLVM is loaded; to look for one on disk, the first one
- * of a context, when a thread is started; to link a nest for the second tier; and, unless some run took less, to move a byte
- * from or to memory; to run no elements, and to look at the clock: in nanoseconds. */
+/* What it takes to compile a segment, the first one of a process, when LLVM is loaded; to look for one on disk, the first
+ * one of a context, when a thread is started; to link a nest for the second tier; and, unless some run took less, to move a
+ * byte from or to memory; to run no elements, and to look at the clock: in nanoseconds. */
 #define COMPILE_NS 3e6
 #define LOAD_NS 20e6
 #define LOOK_NS 25e3
@@ -20,8 +20,8 @@
 #define SHORT_RUNS 64
 #define WARM_SECONDS 1e-3
 
-/* After so many measured runs of machine code it is left if the VM was faster by more than this. A run of the VM for that may
- * take such a share of the time of all runs so far. */
+/* After so many measured runs of machine code it is left if the VM was faster by more than this. A run of the VM for that
+ * may take such a share of the time of all runs so far. */
 #define TRIALS 8
 #define SLOWER 1.03
 #define VM_SHARE 0.05
@@ -163,7 +163,7 @@ static void settle(nx_nest *nest) {
     if (nest->compiled_ns > SLOWER * nest->vm_ns) nx_tier_leave(nest->tier);
 }
 
-/* A plan whose kernels were there at once knows nothing of the VM: it runs once more as soon as that is little in comparison. */
+/* A plan whose kernels were there at once knows nothing of the VM: that runs once as soon as it is little in comparison. */
 static void try_out(const nexpr_plan *plan, nx_nest *nest, double ns) {
     note_least(&nest->compiled_ns, ns);
     nest->compiled_runs++;

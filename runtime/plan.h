@@ -10,7 +10,7 @@ typedef struct nx_plan_operand {
     nexpr_array array;
     bool is_used;
     intptr_t low, high; /* extent in bytes relative to data; equal if empty */
-    int8_t like_output; /* of an input, whether it lies as the only output does: 1, -1, or 0 for not known (runtime/direct.h) */
+    int8_t like_output; /* of an input, whether it lies as the only output does: 1, -1; 0: not known (runtime/direct.h) */
 } nx_plan_operand;
 
 struct nexpr_plan {

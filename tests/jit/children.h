@@ -21,7 +21,7 @@ enum { PATIENCE = 60 /* seconds */, CANNOT = 77 };
 #define IS_WITH_ASAN 0
 #endif
 
-/* The exit code of a child that runs body; an alarm ends it if it hangs. `how` is fork, or _Fork, which calls no handlers. */
+/* The exit code of a child that runs body; an alarm ends it if it hangs. `how`: fork, or _Fork, which calls no handlers. */
 static inline int child_exit_code_by(pid_t (*how)(void), int (*body)(void *), void *argument) {
     int status;
     pid_t child = how();

@@ -62,7 +62,8 @@ static inline nx_jit *jit_with(const nexpr_allocator *allocator, const char *plu
 static inline nx_jit_kernel *get(nx_jit *jit, uint16_t number, bool wait) {
     test_segment s;
     nx_jit_kernel *kernel = NULL;
-    assert_int_equal(nx_jit_get(jit, segment_adding(&s, number), NX_ISA_AVX2, wait ? NX_JIT_WAIT : NX_JIT_COMPILE, &kernel, NULL), NEXPR_OK);
+    const nx_jit_effort effort = wait ? NX_JIT_WAIT : NX_JIT_COMPILE;
+    assert_int_equal(nx_jit_get(jit, segment_adding(&s, number), NX_ISA_AVX2, effort, &kernel, NULL), NEXPR_OK);
     return kernel;
 }
 

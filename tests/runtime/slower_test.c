@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Going back to the VM where machine code is slower, and going on with it where memory is out. A stand-in for the compiler
- * (tests/jit/fake_plugin.c) makes code that is some hundred times slower than the VM, so that no measurement can be in doubt.
+ * Going back to the VM where machine code is slower, and going on with it where memory is out. A stand-in for the
+ * compiler (tests/jit/fake_plugin.c) makes code that is some hundred times slower than the VM, so that no measurement can be
+ * in doubt.
  */
 #include "tests/runtime/fixture.h"
 
@@ -65,7 +66,7 @@ static void machine_code_that_is_slower_is_left(void **state) {
     nexpr_context_free(&context);
 }
 
-/* A context of its own and a plan, from so many items to as many that are `stride` bytes apart, whose allocations do not fail. */
+/* A context of its own and a plan, from `count` items to as many `stride` bytes apart, whose allocations do not fail. */
 typedef struct poor {
     failing_allocator failing;
     nexpr_context *context;
@@ -136,7 +137,7 @@ static nexpr_status divide(poor *p, double *x, double *r, int count) {
     return status;
 }
 
-/* An output that overlaps an input is spooled, which needs other code; without memory for that the run fails, and only that. */
+/* An output that overlaps an input is spooled, which needs other code; a run without memory for that fails, and only it. */
 static void a_run_without_memory_fails_alone(void **state) {
     (void)state;
     enum { FEW = 40 };
