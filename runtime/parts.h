@@ -73,7 +73,7 @@ nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err);
 /* Arrays that the pass fills, by number. */
 uint32_t nx_parts_target_count(const nx_parts *parts);
 uint32_t nx_parts_target(const nx_parts *parts, uint32_t index);
-/* Bytes of what a part has of an array, of what it needs for the pass, and of the nodes that it leaves (0: it leaves none). */
+/* Bytes of what a part has of an array, of what it needs for the pass, and of the nodes that it leaves: 0 if none. */
 int64_t nx_parts_own_bytes(const nx_parts *parts, uint32_t array, int part);
 int64_t nx_parts_need_bytes(const nx_parts *parts, uint32_t need, int part);
 int64_t nx_parts_node_bytes(const nx_parts *parts, int part);
