@@ -23,7 +23,8 @@ enum { NX_SEGMENT_OPERANDS = 64, NX_SEGMENT_VALUES = 512 };
 typedef enum nx_access {
     NX_ACCESS_SCALAR,  /* inputs: one element serves for all */
     NX_ACCESS_BLOCK,   /* end to end */
-    NX_ACCESS_STRIDED, /* inputs: a stride apart, of any sign; 0 is allowed */
+    NX_ACCESS_STRIDED, /* inputs: a stride apart, of any sign; 0 is allowed. A step in elements is known where
+                          nx_segment_step says so */
     NX_ACCESS_STREAM,  /* outputs: end to end, written past the caches; the caller fences */
     NX_ACCESS_LANES,   /* outputs: NX_LANES lanes of a reducer, of the loop dtype, to which the elements are added: element i
                           to lane i % NX_LANES. n is a multiple of NX_LANES */
@@ -35,9 +36,16 @@ typedef enum nx_access {
 typedef struct nx_segment_operand {
     uint8_t dtype;
     uint8_t access;
-    uint8_t detail;     /* LANES: the reducer; KNOWN: the integer */
+    uint8_t detail;     /* LANES: the reducer; KNOWN: the integer; STRIDED: the step, an int8_t, 0 if it is not known */
     uint8_t is_swapped; /* SCALAR, ROW, BLOCK, STRIDED inputs: the other byte order */
 } nx_segment_operand;
+
+/* Elements from one to the next, if it is worth code of its own that they are so many; else 0. */
+static inline int nx_segment_step(int64_t stride, int64_t item_size) {
+    enum { LEAST = -2, MOST = 4 };
+    const int64_t step = stride / item_size;
+    return step * item_size == stride && step >= LEAST && step <= MOST && step != 1 ? (int)step : 0;
+}
 
 typedef struct nx_segment_value {
     uint8_t kind;  /* NX_NODE_OP or NX_NODE_CAST */

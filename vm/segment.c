@@ -195,6 +195,16 @@ static void collect(builder *b) {
     }
 }
 
+/* How the elements of a row are read in place. */
+static nx_segment_operand in_place(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    const int64_t size = (int64_t)nexpr_dtype_size(operand->dtype), stride = operand->stride[1];
+    nx_segment_operand ret = {.dtype = (uint8_t)operand->dtype, .is_swapped = operand->swapped};
+    const bool is_block = stride == size || blocks->count[1] == 1;
+    ret.access = is_block ? NX_ACCESS_BLOCK : stride ? NX_ACCESS_STRIDED : NX_ACCESS_ROW;
+    if (ret.access == NX_ACCESS_STRIDED) ret.detail = (uint8_t)(int8_t)nx_segment_step(stride, size);
+    return ret;
+}
+
 /* How an input is read, and from where: in place, if that can be. */
 static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, int64_t *ret_stride, int64_t *ret_row) {
     linker *l = b->l;
@@ -215,22 +225,17 @@ static nx_segment_operand place_input(builder *b, uint32_t k, uint32_t *ret_at, 
         *ret_at = v->at;
         *ret_stride = operand->stride[1];
         *ret_row = operand->stride[0];
-        ret.access = !*ret_stride ? NX_ACCESS_ROW : *ret_stride == v->size ? NX_ACCESS_BLOCK : NX_ACCESS_STRIDED;
-        ret.is_swapped = operand->swapped;
-        return ret;
+        return in_place(&l->code->blocks, operand);
     }
     if (ref.kind == NX_VM_INPUT && !v->is_placed && v->phase == NX_PHASE_BLOCK) {
         const nx_vm_operand *operand = &l->layout->inputs[l->program->inputs[ref.index].index];
         nx_vm_operand as_is = *operand;
         as_is.swapped = false;
         as_is.aligned = true;
-        const bool is_whole = nx_blocks_are_plain(&l->code->blocks, &as_is);
-        if (!operand->is_index && (is_whole || !l->code->blocks.is_tiled)) {
+        if (!operand->is_index && (nx_blocks_are_plain(&l->code->blocks, &as_is) || !l->code->blocks.is_tiled)) {
             *ret_at = v->at;
             *ret_stride = operand->stride[1];
-            ret.access = is_whole ? NX_ACCESS_BLOCK : NX_ACCESS_STRIDED;
-            ret.is_swapped = operand->swapped;
-            return ret;
+            return in_place(&l->code->blocks, operand);
         }
     }
     *ret_at = nx_link_operand(l, ref);

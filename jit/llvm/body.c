@@ -40,7 +40,8 @@ static unsigned work_of(const emitter *e) {
         work += e->is_uniform[s->input_count + i] ? 0 : is_complex ? 4 : 1;
     }
     for (int k = 0; k < s->input_count; k++) {
-        if (nx_segment_inputs(s)[k].access == NX_ACCESS_STRIDED) work += e->lanes;
+        const nx_segment_operand *in = &nx_segment_inputs(s)[k];
+        if (in->access == NX_ACCESS_STRIDED) work += in->detail ? 2 : e->lanes;
     }
     return work;
 }
@@ -83,7 +84,10 @@ static unsigned most_live(const emitter *e) {
 static unsigned unroll_for(const emitter *e, unsigned work) {
     enum { FEW = 8, SOME = 32, MANY = 96 };
     const unsigned registers = e->isa == NX_ISA_AVX512 ? 24 : 12, live = most_live(e);
-    if (has_access(e->segment, NX_ACCESS_STRIDED)) return 1;
+    for (int k = 0; k < e->segment->input_count; k++) {
+        const nx_segment_operand *in = &nx_segment_inputs(e->segment)[k];
+        if (in->access == NX_ACCESS_STRIDED && !in->detail) return 1;
+    }
     if (work <= FEW || (work <= SOME && 4 * live <= registers)) return 4;
     return work <= SOME || (work <= MANY && 2 * live <= registers) ? 2 : 1;
 }

@@ -2,9 +2,11 @@
 /*
  * Loads and stores. No byte outside of an operand is touched: the last few elements go through masked instructions where
  * the machine has them for elements of the size (AVX2: 4 and 8 bytes), else one by one through a buffer on the stack. So do
- * the last elements of strided inputs. Parts of complex numbers are taken apart in registers.
+ * the last elements of strided inputs, unless their step is known. Parts of complex numbers are taken apart in registers.
  */
 #include "jit/llvm/memory.h"
+
+#include <stdlib.h>
 
 static bool is_complex(nexpr_dtype dtype) {
     return nx_dtype_class(dtype) == NX_CLASS_COMPLEX;
@@ -230,6 +232,59 @@ static value load_strided(emitter *e, const memory *m, vec address) {
     return v;
 }
 
+/* ---- a step that is known ---- */
+
+/* The a*(L - 1) + 1 elements that L lanes have a of are loaded as `a` vectors, each of which begins where the one before it
+ * has its last. So no other is touched. */
+static int step_of(const memory *m) {
+    return (int8_t)m->operand->detail;
+}
+
+static unsigned vectors_of(const memory *m) {
+    return (unsigned)abs(step_of(m));
+}
+
+/* Of the elements of vector q, in the order of memory, those that a lane below at->rest has, and what is between them. */
+static vec stepped_mask(emitter *e, const memory *m, unsigned q, const place *at) {
+    const unsigned parts = is_complex(m->operand->dtype) ? 2 : 1, first = q * (e->lanes - 1);
+    const bool is_down = step_of(m) < 0;
+    const vec all = index_constant(e, e->lanes), zero = index_constant(e, 0);
+    const vec rest = is_down ? i_sub(e, all, at->rest) : i_sub(e, at->rest, index_constant(e, 1));
+    const vec end = i_add(e, i_mul(e, rest, index_constant(e, vectors_of(m))), index_constant(e, !is_down));
+    const vec left = intrinsic2(e, "llvm.smax", i_sub(e, end, index_constant(e, first)), zero);
+    const vec count = i_mul(e, intrinsic2(e, "llvm.umin", left, all), index_constant(e, parts));
+    const vec mask = first_lanes(e, parts * e->lanes, count);
+    return is_down ? i_not(e, mask) : mask;
+}
+
+static vec load_vector(emitter *e, const memory *m, vec low, unsigned q, const place *at) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const vec address = bytes_behind(e, low, index_constant(e, (uint64_t)q * (e->lanes - 1) * item_bytes(dtype)));
+    if (!at->rest) return load(e, raw_type(e, dtype), address, 1);
+    return load_masked(e, raw_type(e, dtype), address, stepped_mask(e, m, q, at));
+}
+
+/* The lanes that vector q has are taken over from it. */
+static vec merge_vector(emitter *e, const memory *m, vec before, vec vector, unsigned q) {
+    const unsigned parts = is_complex(m->operand->dtype) ? 2 : 1, n = parts * e->lanes, a = vectors_of(m);
+    vec lane[128];
+    for (unsigned i = 0; i < n; i++) {
+        const unsigned element = i / parts, item = a * (step_of(m) < 0 ? e->lanes - 1 - element : element);
+        const unsigned there = item / (e->lanes - 1) < a ? item / (e->lanes - 1) : a - 1;
+        const unsigned from = (item - q * (e->lanes - 1)) * parts + i % parts;
+        lane[i] = LLVMConstInt(int_type(e, 32), there == q ? n + from : i, false);
+    }
+    return LLVMBuildShuffleVector(e->builder, before, vector, LLVMConstVector(lane, n), "");
+}
+
+static vec load_stepped(emitter *e, const memory *m, vec address, const place *at) {
+    const uint64_t reach = (uint64_t)vectors_of(m) * (e->lanes - 1) * item_bytes(m->operand->dtype);
+    const vec low = step_of(m) < 0 ? bytes_behind(e, address, index_constant(e, 0 - reach)) : address;
+    vec all = LLVMGetPoison(raw_type(e, m->operand->dtype));
+    for (unsigned q = 0; q < vectors_of(m); q++) all = merge_vector(e, m, all, load_vector(e, m, low, q, at), q);
+    return all;
+}
+
 static vec load_block(emitter *e, const memory *m, place *at) {
     const nexpr_dtype dtype = m->operand->dtype;
     const vec address = block_address(e, m, at);
@@ -242,6 +297,9 @@ value load_elements(emitter *e, const memory *m, place *at) {
     const nexpr_dtype dtype = m->operand->dtype;
     if (m->operand->access != NX_ACCESS_STRIDED) return decode(e, m->operand, take_apart(e, dtype, load_block(e, m, at)));
     const vec address = strided_address(e, m, at);
+    if (step_of(m) && (!at->rest || has_masks(e, dtype))) {
+        return decode(e, m->operand, take_apart(e, dtype, load_stepped(e, m, address, at)));
+    }
     if (!at->rest) return decode(e, m->operand, load_strided(e, m, address));
     return decode(e, m->operand, take_apart(e, dtype, load_rest(e, m, address, m->stride, at->rest)));
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, SLACK = 256, ITEM = 16, REGION = (MAX_N * ITEM * 3 / PAGE + 2) * PAGE, GUARD_BYTE = 0xa5 };
+enum { PAGE = 4096, SLACK = 256, ITEM = 16, REGION = (MAX_N * ITEM * 4 / PAGE + 2) * PAGE, GUARD_BYTE = 0xa5 };
 
 /* ---- segments ---- */
 
@@ -160,7 +160,9 @@ static operand place_operand(const nx_segment_operand *what, unsigned k, const r
     const bool is_one = what->access == NX_ACCESS_SCALAR || what->access == NX_ACCESS_ROW;
     o.count = is_one ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : r->n;
     o.rows = what->access == NX_ACCESS_SCALAR ? 1 : rows_of(r);
-    if (what->access == NX_ACCESS_STRIDED) {
+    if (what->access == NX_ACCESS_STRIDED && what->detail) {
+        o.stride = (int8_t)what->detail * (int64_t)size;
+    } else if (what->access == NX_ACCESS_STRIDED) {
         static const int strides[] = {2, -1, 3, -2, 0, 1};
         o.stride = strides[(k + r->seed) % 6] * (int64_t)size + (r->seed % 3 == 2 ? (int64_t)(k % 3) : 0);
         if (o.stride > 3 * (int64_t)size) o.stride = 3 * (int64_t)size;

@@ -216,6 +216,38 @@ static void several_streams_start_anywhere(void **state) {
     EACH_ISA(isa) check_streams(&b, isa, 8);
 }
 
+/* Every step that is known, in every dtype, beside one that is not. */
+static void known_steps_touch_nothing_else(void **state) {
+    (void)state;
+    static const int steps[] = {-2, -1, 2, 3, 4};
+    static builder b;
+    for (int i = 0; i < NEXPR_DTYPE_COUNT * 5; i++) {
+        const nexpr_dtype dtype = (nexpr_dtype)(i / 5);
+        b = (builder){.output_count = 0};
+        for (int k = 0; k < 2; k++) {
+            const unsigned x = add_input(&b, dtype, NX_ACCESS_STRIDED, k);
+            b.inputs[x].detail = (uint8_t)(int8_t)steps[(i + 2 * k) % 5];
+        }
+        add_input(&b, dtype, NX_ACCESS_STRIDED, false);
+        for (unsigned x = 0; x < 3; x++) add_output(&b, NX_ACCESS_BLOCK, x);
+        EACH_ISA(isa) check_segment(&b, isa, sizes(), SIZES, &(run){.seed = 9});
+        b.has_rows = true;
+        EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = 10});
+    }
+}
+
+static void steps_are_whole_and_small(void **state) {
+    (void)state;
+    assert_int_equal(nx_segment_step(16, 8), 2);
+    assert_int_equal(nx_segment_step(-8, 8), -1);
+    assert_int_equal(nx_segment_step(32, 8), 4);
+    assert_int_equal(nx_segment_step(0, 8), 0);
+    assert_int_equal(nx_segment_step(8, 8), 0);
+    assert_int_equal(nx_segment_step(12, 8), 0);
+    assert_int_equal(nx_segment_step(40, 8), 0);
+    assert_int_equal(nx_segment_step(-24, 8), 0);
+}
+
 /* ---- lanes ---- */
 
 static bool is_stepped(int reducer, int loop) {
@@ -526,6 +558,8 @@ int main(void) {
         cmocka_unit_test(lanes_are_stepped),
         cmocka_unit_test(lanes_fold_to_leaves),
         cmocka_unit_test(known_powers_are_products),
+        cmocka_unit_test(known_steps_touch_nothing_else),
+        cmocka_unit_test(steps_are_whole_and_small),
         cmocka_unit_test(random_segments_give_the_bits_of_their_kernels),
         cmocka_unit_test(what_is_not_inlined_is_refused),
         cmocka_unit_test(texts_tell_ir_and_code),

@@ -262,6 +262,7 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
         const nx_segment_operand *operand = nx_segment_inputs(nx_vm_segment(code, 0));
         assert_int_equal(operand->access, cases[i].access);
         assert_int_equal(operand->is_swapped, cases[i].is_swapped);
+        if (cases[i].layout == LAYOUT_NEGATIVE) assert_int_equal((int8_t)operand->detail, -1);
         assert_steps(code, "|||S");
     }
     builder_free(&b);
