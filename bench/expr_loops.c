@@ -12,6 +12,7 @@
 
 #define IS_strict 0
 #define IS_fast 1
+#define IS_plain 1
 #define CAT_(a, b, c) a##b##c
 #define CAT(a, b, c) CAT_(a, b, c)
 #define LOOP_NAME(name) CAT(bench_, BENCH_BUILD, _##name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of expr_rows.def and reduce_rows.def and their loops in C. Each row has two: strict, compiled without any
- * licence and with the math functions of nexpr, and fast, compiled with -ffast-math and the vector functions of libm. See
- * README.md.
+ * The rows of expr_rows.def and reduce_rows.def and their loops in C. Each row has three: strict, compiled without any
+ * licence and with the math functions of nexpr; fast, compiled with -ffast-math and the vector functions of libm; plain,
+ * compiled as most are. See README.md.
  */
 #ifndef BENCH_EXPR_REFERENCE_H
 #define BENCH_EXPR_REFERENCE_H
@@ -74,12 +74,13 @@ typedef struct bench_row {
     bench_loop *strict, *fast;
     int results;  /* numbers or arrays that the text gives */
     double bound; /* how far the strict loop's answer may be from nexpr's, relative; 0: not at all */
+    bench_loop *plain; /* for bench/run alone */
 } bench_row;
 
-#define ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
+#define ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name, bench_plain_##name;
 #define PAIR_ROW ROW
 #include "bench/expr_rows.def"
-#define REDUCE_ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name;
+#define REDUCE_ROW(name, ...) bench_loop bench_strict_##name, bench_fast_##name, bench_plain_##name;
 #include "bench/reduce_rows.def"
 
 #endif
