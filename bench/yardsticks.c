@@ -52,44 +52,47 @@ static inline void fence(void) {
 #endif
 }
 
-/* One thread's share of n elements, in whole vectors. */
-typedef struct share {
-    size_t begin, end;
-} share;
-
-static share share_of(size_t n) {
-    const size_t vectors = n / WIDTH, threads = (size_t)omp_get_num_threads(), index = (size_t)omp_get_thread_num();
-    return (share){vectors * index / threads * WIDTH, vectors * (index + 1) / threads * WIDTH};
-}
-
-#define PASS(n, store, value)                                                \
-    do {                                                                     \
-        const share s = share_of(n);                                         \
-        for (size_t i = s.begin; i < s.end; i += WIDTH) store(r + i, value); \
-        fence();                                                             \
+/* A thread's share of n elements, in whole vectors. */
+#define PASS(store, value)                                                               \
+    do {                                                                                 \
+        const size_t vectors = n / WIDTH, end = vectors * (part + 1) / parts * WIDTH;    \
+        for (size_t i = vectors * part / parts * WIDTH; i < end; i += WIDTH) store(r + i, value); \
     } while (0)
 #define STORE(p, v) (*(vector *)(p) = (v))
 #define LOAD(p) (*(const vector *)(p))
 
-/* Nanoseconds of so many passes. n is a multiple of 8, r a multiple of 64 bytes. */
-double bench_copy(bool streams, int threads, size_t n, double *r, const double *a, long calls) {
+/* Part `part` of `parts` of r = a, or of r = a + 3*b if there is a b. */
+static void move(bool streams, size_t n, size_t part, size_t parts, double *r, const double *a, const double *b) {
+    if (b) {
+        if (streams) PASS(stream, LOAD(a + i) + 3.0 * LOAD(b + i));
+        else PASS(STORE, LOAD(a + i) + 3.0 * LOAD(b + i));
+    } else {
+        if (streams) PASS(stream, LOAD(a + i));
+        else PASS(STORE, LOAD(a + i));
+    }
+    if (streams) fence();
+}
+
+/* Nanoseconds of so many passes in so many threads; no region for one. n is a multiple of 8, r one of 64 bytes. */
+static double time_moves(bool streams, int threads, size_t n, double *r, const double *a, const double *b, long calls) {
     const double start = bench_now_ns();
     for (long call = 0; call < calls; call++) {
-#pragma omp parallel num_threads(threads) if (threads > 1)
-        if (streams) PASS(n, stream, LOAD(a + i));
-        else PASS(n, STORE, LOAD(a + i));
+        if (threads == 1) {
+            move(streams, n, 0, 1, r, a, b);
+        } else {
+#pragma omp parallel num_threads(threads)
+            move(streams, n, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads(), r, a, b);
+        }
     }
     return bench_now_ns() - start;
 }
 
+double bench_copy(bool streams, int threads, size_t n, double *r, const double *a, long calls) {
+    return time_moves(streams, threads, n, r, a, NULL, calls);
+}
+
 double bench_triad(bool streams, int threads, size_t n, double *r, const double *a, const double *b, long calls) {
-    const double start = bench_now_ns();
-    for (long call = 0; call < calls; call++) {
-#pragma omp parallel num_threads(threads) if (threads > 1)
-        if (streams) PASS(n, stream, LOAD(a + i) + 3.0 * LOAD(b + i));
-        else PASS(n, STORE, LOAD(a + i) + 3.0 * LOAD(b + i));
-    }
-    return bench_now_ns() - start;
+    return time_moves(streams, threads, n, r, a, b, calls);
 }
 
 /* Nanoseconds of *ret_operations fused operations on single elements, in chains that do not wait for each other. */
