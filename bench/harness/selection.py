@@ -6,6 +6,10 @@ QUICK_ROWS = ("linear wave polynomial steps point distances options haversine nd
 SMOKE_ROWS = "linear wave options sum few distances sin_64 cumsum_32 chain_2 inputs_2".split()
 THREAD_ROWS = "linear wave options sum".split()
 THREADS_ITEMS = {"full": 1 << 24, "quick": 1 << 22}
+KINDS = ["chain", "inputs", "table", "op"]  # in the order in which they are measured: the last ones may run out of time
+# Single functions, of which there are hundreds, end where larger arrays only wait for memory; below 10,000 elements threads
+# are not worth their waking in any peer.
+OP_SIZES, OP_THREADS_FROM = 1 << 20, 10_000
 FIXED = {"chain": 1 << 20, "inputs": 1 << 18}  # charts against something else than n
 
 
@@ -15,15 +19,15 @@ def is_wanted(name, row, mode, patterns, matches):
     return mode == "full" or name in (QUICK_ROWS if mode == "quick" else SMOKE_ROWS)
 
 
-def sizes_of(row, sizes, options, threads, from_several):
+def sizes_of(row, sizes, options, threads):
     """The sizes of a row for so many threads."""
     if row["kind"] in FIXED and not options.sizes:
         fixed = [1000] if options.mode == "smoke" else [FIXED[row["kind"]]]
         return fixed if threads == 1 else []
     if options.sizes:
         return sizes
-    if row["kind"] == "op" and threads > 1:
-        return [n for n in sizes if n >= from_several]
+    if row["kind"] == "op":
+        return [n for n in sizes if (1 if threads == 1 else OP_THREADS_FROM) <= n <= OP_SIZES]
     return sizes
 
 

@@ -22,6 +22,9 @@ C_FORMULAS = {"add": "({0} + {1})", "subtract": "({0} - {1})", "multiply": "({0}
               "where": "({0} ? {1} : {2})", "greater": "({0} > {1})", "less": "({0} < {1})", "equal": "({0} == {1})",
               "not_equal": "({0} != {1})", "greater_equal": "({0} >= {1})", "less_equal": "({0} <= {1})",
               "logical_and": "({0} && {1})", "logical_or": "({0} || {1})", "logical_not": "(!{0})",
+              "maximum": "({0} > {1} ? {0} : {1})", "minimum": "({0} < {1} ? {0} : {1})", "sign": "(({0} > 0) - ({0} < 0))",
+              "clip": "({0} < {1} ? {1} : {0} > {2} ? {2} : {0})", "floor_divide": "floor({0} / {1})",
+              "logaddexp": "log(exp({0}) + exp({1}))", "conjugate": "{0}", "real": "{0}",
               "logical_xor": "(!{0} != !{1})", "deg2rad": "({0} * L(0.017453292519943295))",
               "rad2deg": "({0} * L(57.29577951308232))"}
 

@@ -65,7 +65,8 @@ class NumExpr:
         try:
             call()
         except (KeyError, NotImplementedError, TypeError, ValueError, SyntaxError, AttributeError) as error:
-            raise Unsupported(f"numexpr: {error}") from error
+            what = "it has no such function" if "not callable" in str(error) else error
+            raise Unsupported(f"numexpr: {what}") from error
         return Call(call, lambda: kept)
 
 
