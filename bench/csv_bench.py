@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The command on a table of 1,000,000 x 6 floats beside NumPy and pandas, as whole processes, in turn, cache warm.
 
-    scripts/setup bench
+    scripts/setup test
     .venv/bin/python bench/csv_bench.py --command build/cli/nexpr
 
 One expression, one result, written as .npy: of two columns and of all six. numpy.loadtxt reads the columns that are used,

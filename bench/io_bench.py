@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The command from files to files beside NumPy, as whole processes, in turn, cache warm: load, compute and save.
 
-    scripts/setup bench
+    scripts/setup test
     .venv/bin/python bench/io_bench.py --command build/cli/nexpr
 
 `2*a - 4.5*b` of two float64 arrays of 200 MB each, from and to each kind of file; nexpr with --no-fsync, because NumPy

@@ -18,10 +18,10 @@ COLOURS = {  # light, dark
 }
 OTHER = ("#795548", "#bcaaa4")
 STYLE = """
-svg { background: #ffffff; font: 13px system-ui, sans-serif; fill: #222222; }
+svg { font: 13px system-ui, sans-serif; fill: #222222; } .paper { fill: #ffffff; }
 .grid { stroke: #e3e3e3; stroke-width: 1; } .axis { stroke: #777777; } .title { font-size: 16px; font-weight: 600; }
 .line { fill: none; stroke-width: 1.8; } .ours { stroke-width: 3.2; } .leader { stroke-width: 1; opacity: 0.5; fill: none; }
-@media (prefers-color-scheme: dark) { svg { background: #17191c; fill: #e6e6e6; } .grid { stroke: #33373d; }
+@media (prefers-color-scheme: dark) { svg { fill: #e6e6e6; } .paper { fill: #17191c; } .grid { stroke: #33373d; }
 .axis { stroke: #999999; } }
 """
 
@@ -49,7 +49,7 @@ class Axis:
 
     def ticks(self):
         """Powers of ten; with few of them, twos and fives too."""
-        steps = (1,) if self.high > 300 * self.low else (1, 2, 5)
+        steps = (1,) if self.high > 3000 * self.low else (1, 2, 5)
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         values = [step * 10.0 ** k for k in range(first, last + 1) for step in steps]
         return [v for v in values if self.low * 0.999 <= v <= self.high * 1.001]
@@ -124,6 +124,7 @@ def draw(title, x_label, y_label, lines, x_ticks=None):
         parts += draw_line(peer, points, x, y, height)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
             f'role="img" aria-label="{escape(title)}"><style>{style()}</style>'
+            f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>'
             f'<text class="title" x="{LEFT}" y="26">{escape(title)}</text>{"".join(parts)}</svg>\n')
 
 

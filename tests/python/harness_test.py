@@ -19,7 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.harness import charts, limits, report, schema, spelling  # noqa: E402
+from bench.harness import charts, limits, report, spelling  # noqa: E402
+from bench.harness.result import problems_of  # noqa: E402
 
 BUILD = Path(sys.argv.pop(1)).resolve().parent.parent
 PEERS = "numpy,c,c-fast,c-nexpr-math,nexpr-vm,nexpr-jit"
@@ -57,7 +58,7 @@ class Smoke(unittest.TestCase):
         return max((c for c in self.result["cells"] if c["row"] == row and c["threads"] == threads), key=lambda c: c["n"])
 
     def test_the_result_is_what_the_schema_says(self):
-        self.assertEqual(schema.problems_of(self.result), [])
+        self.assertEqual(problems_of(self.result), [])
 
     def test_the_schema_rejects_what_it_does_not_know(self):
         for spoil in (lambda r: r.pop("machine"), lambda r: r.update(extra=1), lambda r: r.update(mode="slow"),
@@ -66,7 +67,7 @@ class Smoke(unittest.TestCase):
                       lambda r: next(iter(r["cells"][0]["peers"].values()))["ns"].append(1.0)):
             spoiled = copy.deepcopy(self.result)
             spoil(spoiled)
-            self.assertEqual(len(schema.problems_of(spoiled)), 1)
+            self.assertEqual(len(problems_of(spoiled)), 1)
 
     def test_all_peers_run_the_first_seed(self):
         self.assertEqual(set(self.cell("linear")["peers"]), {*PEERS.split(","), "nexpr-auto"} -
