@@ -161,6 +161,15 @@ NEXPR_API nexpr_status nexpr_file_find(const nexpr_file *file, const char *name,
  */
 NEXPR_API nexpr_status nexpr_file_load(nexpr_file *file, int index, nexpr_array *ret_array, nexpr_error *err);
 
+/*
+ * Reads a part of a member: indices first[i] to first[i] + count[i] of each axis, into `data`, in C order, contiguous, in the
+ * machine's byte order. Of a file whose data lies as it is, only these bytes are read (and, of an archive, all of the member
+ * once, for its checksum); others are loaded as by nexpr_file_load. Bytes of a bool become 0 or 1.
+ * Errors: those of nexpr_file_load; ARGUMENT if the part is not within the member.
+ */
+NEXPR_API nexpr_status nexpr_file_read(nexpr_file *file, int index, const int64_t *first, const int64_t *count, void *data,
+                                       nexpr_error *err);
+
 /* ------------------------------------------------------------------------------------------------------- writing -- */
 
 typedef struct nexpr_output_options {
@@ -210,6 +219,36 @@ NEXPR_API nexpr_status nexpr_output_write(nexpr_output *output, const char *cons
 NEXPR_API nexpr_status nexpr_output_commit(nexpr_output *output, nexpr_error *err);
 /* Frees the object; removes the temporary if the file was not committed. */
 NEXPR_API void nexpr_output_free(nexpr_output **output);
+
+/*
+ * Writing by parts, instead of nexpr_output_write:
+ *
+ *   nexpr_output_declare   what the file holds
+ *   nexpr_output_put       elements, as often as it takes
+ *   nexpr_output_complete  all has been written; then nexpr_output_commit
+ *
+ * and by several processes, on one machine or on several with a common file system. One makes the output, declares, and hands
+ * the number of nexpr_output_share to the others. These join, declare the same, put their parts, complete, which flushes
+ * them, and free. When all of them have, the first one completes and commits.
+ */
+
+/* Declares the arrays, whose data and strides are not looked at: they will be in C order and in the machine's byte order.
+ * Reserves the space. Not for tables: ARGUMENT. Errors as of nexpr_output_write. */
+NEXPR_API nexpr_status nexpr_output_declare(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays,
+                                            int count, nexpr_error *err);
+/* Writes `count` elements of an array, from number `first` on in C order. A pipe takes them in order only. Errors: IO,
+ * CANCELLED, ARGUMENT. */
+NEXPR_API nexpr_status nexpr_output_put(nexpr_output *output, int index, int64_t first, int64_t count, const void *data,
+                                        nexpr_error *err);
+/* Ends writing by parts. Errors: IO, CANCELLED, ARGUMENT (nothing was declared). */
+NEXPR_API nexpr_status nexpr_output_complete(nexpr_output *output, nexpr_error *err);
+/* A number by which other processes know this output's temporary. ARGUMENT if it cannot be written by several: pipes, and
+ * formats that are written in order. */
+NEXPR_API nexpr_status nexpr_output_share(const nexpr_output *output, uint64_t *ret_number, nexpr_error *err);
+/* Opens the temporary that another process has made for this path, to write parts of it; it is the other one that commits or
+ * removes it. Errors: IO (also if the path is another file here), ARGUMENT, MEMORY. */
+NEXPR_API nexpr_status nexpr_output_join(const char *path, uint64_t number, const nexpr_output_options *options,
+                                         nexpr_output **ret_output, nexpr_error *err);
 
 /* ----------------------------------------------------------------------------------------------- files to files -- */
 

@@ -26,7 +26,7 @@ MAY_INCLUDE = {
 }
 # System headers that only these folders may include.
 ONLY_IN = {
-    "mpi.h": {"runtime/mpi", "tests"},
+    "mpi.h": {"include", "runtime/mpi", "tests"},
     "llvm-c/": {"jit/llvm", "tests"},
     "omp.h": {"runtime", "bench", "tests"},
     "sleef.h": {"math", "tests"},

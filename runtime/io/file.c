@@ -19,6 +19,7 @@ struct nexpr_file {
     nx_reader reader;
     char **data; /* of each group if it is of records, else of each member; NULL: not loaded */
     bool *is_loaded; /* of each group */
+    bool *is_checked; /* likewise: its checksum was compared for parts */
     int64_t *strides; /* NEXPR_MAX_NDIM for each group, made when it is loaded */
 };
 
@@ -36,6 +37,13 @@ nexpr_file_info nexpr_file_info_init(void) {
 
 nexpr_column_type nexpr_column_type_init(const char *name, nexpr_dtype dtype) {
     return (nexpr_column_type){.size = sizeof(nexpr_column_type), .name = name, .dtype = dtype};
+}
+
+nexpr_status nx_file_check_once(nexpr_file *file, int group, nexpr_error *err) {
+    if (!file->reader.format->check || file->is_checked[group]) return NEXPR_OK;
+    NX_IO_TRY(nx_reader_check_all(&file->reader, group, err));
+    file->is_checked[group] = true;
+    return NEXPR_OK;
 }
 
 nx_reader *nx_file_reader(nexpr_file *file) {
@@ -64,8 +72,9 @@ static nexpr_status open_all(nexpr_file *file, const char *path, const nexpr_fil
     size_t groups = (size_t)r->group_count + 1;
     file->data = calloc(groups + (size_t)r->member_count, sizeof *file->data);
     file->is_loaded = calloc(groups, sizeof *file->is_loaded);
+    file->is_checked = calloc(groups, sizeof *file->is_checked);
     file->strides = calloc(groups, NEXPR_MAX_NDIM * sizeof *file->strides);
-    return file->data && file->is_loaded && file->strides ? NEXPR_OK : nx_io_fail_memory(err, path);
+    return file->data && file->is_loaded && file->is_checked && file->strides ? NEXPR_OK : nx_io_fail_memory(err, path);
 }
 
 nexpr_status nexpr_file_open(const char *path, const nexpr_file_options *options, nexpr_file **ret_file, nexpr_error *err) {
@@ -92,6 +101,7 @@ void nexpr_file_free(nexpr_file **file) {
     free(r->groups);
     free(f->data);
     free(f->is_loaded);
+    free(f->is_checked);
     free(f->strides);
     free(f);
     *file = NULL;

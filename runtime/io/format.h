@@ -64,6 +64,8 @@ typedef struct nx_reader {
 const char *nx_reader_label(const nx_reader *r, int group);
 /* Reads bytes of a random group's data, and has them checked. Errors: FORMAT (the file is shorter now), IO, CANCELLED. */
 nexpr_status nx_reader_read_random(nx_reader *r, int group, int64_t offset, void *data, size_t bytes, nexpr_error *err);
+/* Has the format look at all bytes of a random group, in order. */
+nexpr_status nx_reader_check_all(nx_reader *r, int group, nexpr_error *err);
 /* read() for a file that is one group and nothing behind it, from a pipe. */
 nexpr_status nx_reader_read_pipe(nx_reader *r, int group, int64_t first, int64_t count, void *const *data,
                                  nexpr_error *err);

@@ -175,21 +175,6 @@ static nexpr_status set_aside(const nexpr_job *job, nx_unit *u, nexpr_error *err
     return status;
 }
 
-/* Has the format look at all bytes, in order. */
-static nexpr_status check_all(const nx_unit *u, nexpr_error *err) {
-    const nx_group *g = group_of(u);
-    char *buffer = malloc(PIECE);
-    if (!buffer) return nx_io_fail_memory(err, nx_reader_label(u->reader, u->group));
-    nexpr_status status = NEXPR_OK;
-    int64_t bytes = g->count * g->item_size;
-    for (int64_t at = 0; !status && at < bytes; at += PIECE) {
-        size_t n = bytes - at < PIECE ? (size_t)(bytes - at) : PIECE;
-        status = nx_reader_read_random(u->reader, u->group, at, buffer, n, err);
-    }
-    free(buffer);
-    return status;
-}
-
 nexpr_status nx_job_prepare_units(nexpr_job *job, nexpr_error *err) {
     for (int i = 0; i < job->unit_count; i++) {
         nx_unit *u = &job->units[i];
@@ -197,7 +182,7 @@ nexpr_status nx_job_prepare_units(nexpr_job *job, nexpr_error *err) {
         u->has_lent_flag = !stream->cancel;
         if (!stream->cancel) stream->cancel = job->options.cancel;
         if (u->is_aside) NX_IO_TRY(set_aside(job, u, err));
-        if (u->is_checked) NX_IO_TRY(check_all(u, err));
+        if (u->is_checked) NX_IO_TRY(nx_reader_check_all(u->reader, u->group, err));
     }
     return NEXPR_OK;
 }

@@ -14,3 +14,13 @@ void *nx_io_allocate(size_t bytes) {
     if (is_large) madvise(data, bytes, MADV_HUGEPAGE);
     return data;
 }
+
+void nx_io_swap_bytes(char *data, int64_t bytes, int64_t unit) {
+    for (char *end = data + bytes; data < end; data += unit) {
+        for (int64_t i = 0; i < unit / 2; i++) {
+            char c = data[i];
+            data[i] = data[unit - 1 - i];
+            data[unit - 1 - i] = c;
+        }
+    }
+}

@@ -29,7 +29,8 @@ struct nexpr_output {
     char temporary[PATH_MAX]; /* "" if the target is written directly */
     bool is_standard; /* output */
     bool force, no_fsync, check_only;
-    enum { EMPTY, BROKEN, COMPLETE, COMMITTED } state;
+    bool is_joined; /* another process made the temporary, and will commit or remove it */
+    enum { EMPTY, BROKEN, DECLARED, COMPLETE, COMMITTED } state;
 };
 
 nexpr_output_options nexpr_output_options_init(void) {
@@ -240,10 +241,32 @@ static nexpr_status open_output(nexpr_output *o, nexpr_file_format wanted, nexpr
     return exists ? keep_permissions(o, &st, err) : NEXPR_OK;
 }
 
-nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
-                              nexpr_error *err) {
+/* Opens the temporary of another process; it is known by its inode number, which all machines see. */
+static nexpr_status open_joined(nexpr_output *o, nexpr_file_format wanted, uint64_t number, nexpr_error *err) {
+    struct stat st;
+    bool exists;
+    NX_IO_TRY(resolve(o, &exists, &st, err));
+    NX_IO_TRY(choose_format(o, wanted, false, err));
+    NX_IO_TRY(name_temporary(o, err));
+    int fd;
+    do {
+        if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
+        fd = open(o->temporary, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0 && errno != ENOENT) return fail_errno(o, "write to the temporary of another process", err);
+    o->writer.stream.fd = fd;
+    o->writer.is_random = true;
+    if (fd >= 0 && fstat(fd, &st)) return fail_errno(o, "write to the temporary of another process", err);
+    if (fd >= 0 && st.st_ino == number) return NEXPR_OK;
+    return nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "the temporary that another process made is not to be found here: "
+                      "the path has to name the same file for all processes");
+}
+
+/* Everything but opened. */
+static nexpr_status make_output(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
+                                nexpr_file_format *ret_wanted, nexpr_error *err) {
     nexpr_output_options all = nexpr_output_options_init();
-    if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "nexpr_output_new needs path and ret_output");
+    if (!path || !ret_output) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "an output needs path and ret_output");
     if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     if (!nexpr_file_format_name(all.format)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "there is no such format");
     nexpr_output *o = calloc(1, sizeof *o);
@@ -260,10 +283,45 @@ nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *opti
     o->force = all.force;
     o->no_fsync = all.no_fsync;
     o->check_only = all.check_only;
-    nexpr_status status = open_output(o, all.format, err);
+    *ret_output = o;
+    *ret_wanted = all.format;
+    return NEXPR_OK;
+}
+
+nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
+                              nexpr_error *err) {
+    nexpr_output *o = NULL;
+    nexpr_file_format wanted;
+    NX_IO_TRY(make_output(path, options, ret_output ? &o : NULL, &wanted, err));
+    nexpr_status status = open_output(o, wanted, err);
     if (status) nexpr_output_free(&o);
     else *ret_output = o;
     return status;
+}
+
+nexpr_status nexpr_output_join(const char *path, uint64_t number, const nexpr_output_options *options,
+                               nexpr_output **ret_output, nexpr_error *err) {
+    nexpr_output *o = NULL;
+    nexpr_file_format wanted;
+    NX_IO_TRY(make_output(path, options, ret_output ? &o : NULL, &wanted, err));
+    o->is_joined = true;
+    nexpr_status status = open_joined(o, wanted, number, err);
+    if (status) nexpr_output_free(&o);
+    else *ret_output = o;
+    return status;
+}
+
+nexpr_status nexpr_output_share(const nexpr_output *output, uint64_t *ret_number, nexpr_error *err) {
+    const nexpr_output *o = output;
+    const nx_format *format = o->writer.format;
+    struct stat st;
+    if (!o->temporary[0] || o->writer.stream.fd < 0 || format->by_columns || format->wrote) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "several processes can write .npy and raw files, not pipes "
+                          "and other formats");
+    }
+    if (fstat(o->writer.stream.fd, &st)) return fail_errno(o, "write", err);
+    *ret_number = st.st_ino;
+    return NEXPR_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------ write and commit -- */
@@ -315,12 +373,77 @@ nexpr_status nexpr_output_write(nexpr_output *output, const char *const *names, 
     return status;
 }
 
+static nexpr_status declare(nexpr_output *o, nx_writer *w, const char *const *names, const nexpr_array *const *arrays,
+                            int count, nx_out_member *members, nexpr_error *err) {
+    char numbered[16];
+    nexpr_status status = NEXPR_OK;
+    if (w->format->by_columns) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, w->stream.path, "a table cannot be written by parts");
+    }
+    for (int i = 0; !status && i < count; i++) {
+        nexpr_array plain = *arrays[i];
+        plain.data = members; /* anything: it is not looked at */
+        plain.strides = NULL;
+        plain.byte_order = NEXPR_NATIVE;
+        snprintf(numbered, sizeof numbered, "r%d", i);
+        status = nx_writer_describe(w, names && names[i] ? names[i] : numbered, &plain, &members[i], err);
+        if (!status && !(members[i].name = strdup(members[i].name))) status = nx_io_fail_memory(err, w->stream.path);
+        if (status) members[i].name = NULL;
+    }
+    if (!status) status = nx_writer_declare(w, members, count, err);
+    for (int i = 0; i < count; i++) free((char *)members[i].name);
+    return status || o->is_joined ? status : nx_writer_begin(w, err);
+}
+
+nexpr_status nexpr_output_declare(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
+                                  nexpr_error *err) {
+    const char *path = output->writer.stream.path;
+    if (count < 0 || (count && !arrays)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no arrays to write");
+    nx_writer *w = nx_output_writer(output, err);
+    if (!w) return NEXPR_ARGUMENT;
+    nx_out_member *members = calloc((size_t)count + 1, sizeof *members);
+    if (!members) return nx_io_fail_memory(err, path);
+    nexpr_status status = declare(output, w, names, arrays, count, members, err);
+    free(members);
+    if (!status) output->state = DECLARED;
+    return status;
+}
+
+nexpr_status nexpr_output_put(nexpr_output *output, int index, int64_t first, int64_t count, const void *data,
+                              nexpr_error *err) {
+    nx_writer *w = &output->writer;
+    if (output->state != DECLARED || index < 0 || index >= w->member_count) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, w->stream.path, "there is no array %d to be written by parts", index);
+    }
+    const nx_out_member *m = &w->members[index];
+    if (first < 0 || count < 0 || first > m->count || count > m->count - first) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, w->stream.path, "elements %lld to %lld are not in an array of %lld",
+                          (long long)first, (long long)first + (long long)count, (long long)m->count);
+    }
+    if (!count) return NEXPR_OK;
+    return nx_writer_put(w, index, data, (size_t)(count * m->item_size), first * m->item_size, err);
+}
+
 static nexpr_status flush(nexpr_output *o, nexpr_error *err) {
     while (fsync(o->writer.stream.fd)) {
         if (errno != EINTR) return fail_errno(o, "write to the disk", err);
         if (nx_io_is_cancelled(&o->writer.stream, err)) return NEXPR_CANCELLED;
     }
     return NEXPR_OK;
+}
+
+nexpr_status nexpr_output_complete(nexpr_output *output, nexpr_error *err) {
+    nexpr_output *o = output;
+    if (o->state != DECLARED) {
+        return nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "nothing was written by parts");
+    }
+    o->state = BROKEN;
+    if (!o->is_joined) {
+        NX_IO_TRY(nx_writer_finish(&o->writer, err));
+        o->state = COMPLETE;
+        return NEXPR_OK;
+    }
+    return o->no_fsync ? NEXPR_OK : flush(o, err);
 }
 
 /* Renames unless the target exists; in two steps where the file system cannot do it in one. */
@@ -401,7 +524,7 @@ nexpr_status nexpr_output_commit(nexpr_output *output, nexpr_error *err) {
 void nexpr_output_free(nexpr_output **output) {
     nexpr_output *o = *output;
     if (!o) return;
-    if (o->temporary[0] && o->writer.stream.fd >= 0) unlink(o->temporary);
+    if (o->temporary[0] && o->writer.stream.fd >= 0 && !o->is_joined) unlink(o->temporary);
     if (o->writer.stream.fd >= 0) close(o->writer.stream.fd);
     if (o->direct_fd >= 0) close(o->direct_fd);
     nx_writer_free(&o->writer);

@@ -2,6 +2,10 @@
 /* What readers of different formats have in common. */
 #include "runtime/io/format.h"
 
+#include <stdlib.h>
+
+enum { PIECE = 1 << 20 };
+
 const char *nx_reader_label(const nx_reader *r, int group) {
     return r->groups[group].label ? r->groups[group].label : r->input.stream.path;
 }
@@ -40,4 +44,18 @@ nexpr_status nx_reader_read_random(nx_reader *r, int group, int64_t offset, void
     NX_IO_TRY(nx_input_read_at(&r->input, data, bytes, g->offset + offset, &count, err));
     if (count < bytes) return nx_reader_wrong_size(r, group, offset + (int64_t)count, err);
     return r->format->check ? r->format->check(r, group, offset, data, bytes, err) : NEXPR_OK;
+}
+
+nexpr_status nx_reader_check_all(nx_reader *r, int group, nexpr_error *err) {
+    const nx_group *g = &r->groups[group];
+    char *buffer = malloc(PIECE);
+    if (!buffer) return nx_io_fail_memory(err, nx_reader_label(r, group));
+    nexpr_status status = NEXPR_OK;
+    const int64_t bytes = g->count * g->item_size;
+    for (int64_t at = 0; !status && at < bytes; at += PIECE) {
+        const size_t n = bytes - at < PIECE ? (size_t)(bytes - at) : PIECE;
+        status = nx_reader_read_random(r, group, at, buffer, n, err);
+    }
+    free(buffer);
+    return status;
 }

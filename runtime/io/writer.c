@@ -3,6 +3,7 @@
  * Filling an output. An array that is contiguous in the order of the file and has its byte order is written in place, any
  * other is gathered through a buffer of bounded size.
  */
+#include "runtime/io/memory.h"
 #include "runtime/io/writer.h"
 
 #include <stdlib.h>
@@ -131,16 +132,6 @@ static strided begin_walk(const nx_out_member *m, const nexpr_array *a) {
     return w;
 }
 
-static void swap_bytes(char *data, int64_t bytes, int64_t unit) {
-    for (char *end = data + bytes; data < end; data += unit) {
-        for (int64_t i = 0; i < unit / 2; i++) {
-            char c = data[i];
-            data[i] = data[unit - 1 - i];
-            data[unit - 1 - i] = c;
-        }
-    }
-}
-
 /* Copies elements from number `first` on to `to`. */
 static void gather(const strided *w, int64_t first, int64_t count, char *to) {
     int64_t index[NEXPR_MAX_NDIM], rest = first, bytes = count * w->size;
@@ -160,7 +151,7 @@ static void gather(const strided *w, int64_t first, int64_t count, char *to) {
             index[i] = 0;
         }
     }
-    if (w->swap) swap_bytes(begin, bytes, w->swap);
+    if (w->swap) nx_io_swap_bytes(begin, bytes, w->swap);
 }
 
 static nexpr_status put_array(nx_writer *w, int member, const nexpr_array *array, char *buffer, nexpr_error *err) {

@@ -35,17 +35,22 @@ void nx_call_raise(nx_call *c, nexpr_status status, const char *format, ...) {
     va_end(args);
 }
 
-void nx_call_check(nx_call *c, int code, const char *what) {
-    if (code == MPI_SUCCESS) return;
+/* Notes in the object that MPI has failed on this rank. */
+static void note_failure(nx_call *c, int code, const char *what) {
     char text[MPI_MAX_ERROR_STRING] = "";
     int length = 0, class = MPI_ERR_OTHER;
     if (MPI_Error_string(code, text, &length)) snprintf(text, sizeof text, "error %d", code);
     MPI_Error_class(code, &class);
-    nexpr_status status = class == MPI_ERR_NO_MEM ? NEXPR_MEMORY : NEXPR_COMMUNICATION;
-    nx_call_raise(c, status, "%s: %s failed: %s", c->name, what, text);
     if (c->mpi->broken.status) return;
-    c->mpi->broken = c->error;
-    if (c->mpi->lost) c->mpi->lost(c->mpi->lost_user, &c->error);
+    nx_mpi_fail(&c->mpi->broken, class == MPI_ERR_NO_MEM ? NEXPR_MEMORY : NEXPR_COMMUNICATION, "%s: %s failed: %.300s", c->name,
+                what, text);
+    if (c->mpi->lost) c->mpi->lost(c->mpi->lost_user, &c->mpi->broken);
+}
+
+void nx_call_check(nx_call *c, int code, const char *what) {
+    if (code == MPI_SUCCESS) return;
+    note_failure(c, code, what);
+    if (!c->error.status) c->error = c->mpi->broken;
 }
 
 /* ------------------------------------------------------------------------------------------------------ agreement -- */
@@ -76,13 +81,14 @@ nexpr_status nx_call_begin(nx_call *c, nexpr_mpi *mpi, const char *name, nexpr_e
 
 static nx_record make_record(const nx_call *c) {
     nx_record r = {.rank = INT32_MAX, .hash = c->hash, .not_hash = ~c->hash};
-    if (nx_call_is_ok(c)) return r;
+    const nexpr_error *e = c->error.status ? &c->error : &c->mpi->broken;
+    if (!e->status) return r;
     r.rank = c->mpi->rank;
-    r.status = c->error.status;
-    r.operand = c->error.operand;
-    r.begin = c->error.begin;
-    r.end = c->error.end;
-    memcpy(r.message, c->error.message, sizeof r.message);
+    r.status = e->status;
+    r.operand = e->operand;
+    r.begin = e->begin;
+    r.end = e->end;
+    memcpy(r.message, e->message, sizeof r.message);
     return r;
 }
 
@@ -114,21 +120,22 @@ static void hand_to_caller(const nx_call *c) {
 bool nx_call_goes_on(nx_call *c) {
     nx_record mine = make_record(c), all = {.rank = UNKNOWN};
     int code = MPI_Allreduce(&mine, &all, 1, c->mpi->record_type, c->mpi->record_op, c->mpi->comm);
-    nx_call_check(c, code, "MPI_Allreduce");
-    bool goes_on = all.rank == INT32_MAX && all.hash == ~all.not_hash;
-    if (code == MPI_SUCCESS && all.rank != INT32_MAX) {
+    if (code != MPI_SUCCESS) note_failure(c, code, "MPI_Allreduce");
+    if (all.rank == INT32_MAX && all.hash == c->hash && all.not_hash == ~c->hash) return true;
+    if (all.rank == UNKNOWN) {
+        c->error = c->mpi->broken;
+    } else if (all.rank != INT32_MAX) {
         take_record(c, &all);
-    } else if (!goes_on) {
-        nx_call_raise(c, NEXPR_ARGUMENT, "%s: the ranks called it with different arguments, or called different functions",
-                      c->name);
+    } else {
+        nx_call_raise(c, NEXPR_ARGUMENT, "the ranks have called different functions of nexpr_mpi.h, or one of them with "
+                      "different arguments");
     }
-    if (!goes_on) hand_to_caller(c);
-    return goes_on;
+    hand_to_caller(c);
+    return false;
 }
 
 nexpr_status nx_call_agree(nx_call *c) {
-    if (nx_call_goes_on(c)) hand_to_caller(c);
-    return c->error.status;
+    return nx_call_goes_on(c) ? NEXPR_OK : c->error.status;
 }
 
 /* --------------------------------------------------------------------------------------------------------- memory -- */

@@ -8,7 +8,9 @@
  *     and the exchange is gone through to its end, so that nobody waits for a rank that has left.
  *   - Agreement is one MPI_Allreduce of a record in which the error of the lowest rank wins. All ranks then return the
  *     same status with the same message.
- *   - A rank on which MPI itself failed is broken from then on: it takes part in agreements, and says so in each.
+ *   - A rank on which MPI itself failed is broken from then on: it takes part in agreements, and says so in each. If it is an
+ *     agreement that MPI reports to have failed, but its outcome is there, that holds: other ranks have it too. They learn of
+ *     the failure in the next agreement, and nobody stops alone.
  */
 #ifndef NX_MPI_CALL_H
 #define NX_MPI_CALL_H
@@ -50,7 +52,7 @@ typedef struct nx_call {
 /* Begins a call. Not OK: this rank may not call MPI at all, and returns that at once; err is written. */
 nexpr_status nx_call_begin(nx_call *c, nexpr_mpi *mpi, const char *name, nexpr_error *err);
 /* Ends a phase, but not the call: false if a rank has raised an error, or they have not hashed the same; then c->error.status
- * is to be returned, and err is written. A rank that knows that others go on does so too, even if its own MPI has failed. */
+ * is to be returned, and err is written. */
 bool nx_call_goes_on(nx_call *c);
 /* Ends the call: what it returns; err is written. */
 nexpr_status nx_call_agree(nx_call *c);

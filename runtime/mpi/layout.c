@@ -82,6 +82,14 @@ void nx_layout_concentrate(nx_call *c, int rank, nx_layout *l) {
     for (int r = 0; r <= c->mpi->ranks; r++) l->first[r] = r > rank ? l->shape[0] : 0;
 }
 
+void nx_layout_hash(nx_call *c, const nx_layout *l) {
+    NX_CALL_HASH(c, l->dtype);
+    NX_CALL_HASH(c, l->ndim);
+    NX_CALL_HASH(c, l->axis);
+    nx_call_hash(c, l->shape, sizeof l->shape);
+    if (l->first) nx_call_hash(c, l->first, ((size_t)c->mpi->ranks + 1) * sizeof *l->first);
+}
+
 void nx_layout_free(const nexpr_mpi *mpi, nx_layout *l) {
     nx_mpi_release(mpi, &l->memory);
     l->first = NULL;

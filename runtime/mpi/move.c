@@ -110,16 +110,6 @@ static void check_target(nx_call *c, const nexpr_mpi_array *array, const nexpr_a
     if (!fits) nx_call_raise(c, NEXPR_SHAPE, "%s: the root's array has not the shape of the distributed one", c->name);
 }
 
-/* Arrays are told apart by what they are, for the arguments of all ranks have to be the same. */
-static void hash_array(nx_call *c, const nexpr_mpi_array *array) {
-    const nx_layout *l = &array->layout;
-    NX_CALL_HASH(c, l->dtype);
-    NX_CALL_HASH(c, l->ndim);
-    NX_CALL_HASH(c, l->axis);
-    nx_call_hash(c, l->shape, sizeof l->shape);
-    if (l->first) nx_call_hash(c, l->first, ((size_t)c->mpi->ranks + 1) * sizeof *l->first);
-}
-
 static nexpr_status gather(nx_call *c, const nexpr_mpi_array *array, int root, const nexpr_array *into) {
     nx_layout target = array->layout;
     nx_exchange x = {.rounds = 0};
@@ -150,7 +140,7 @@ nexpr_status nexpr_mpi_array_gather(const nexpr_mpi_array *array, int root, cons
     nx_call c;
     nexpr_status status = nx_call_begin(&c, array ? array->mpi : NULL, "nexpr_mpi_array_gather", err);
     if (status) return status;
-    hash_array(&c, array);
+    nx_layout_hash(&c, &array->layout);
     return gather(&c, array, root, into);
 }
 
@@ -163,7 +153,7 @@ nexpr_status nexpr_mpi_array_redistribute(const nexpr_mpi_array *array, const ne
     if (status) return status;
     nx_exchange x = {.rounds = 0};
     nexpr_mpi_array *a = nx_array_new(&c);
-    hash_array(&c, array);
+    nx_layout_hash(&c, &array->layout);
     if (!ret_array) nx_call_raise(&c, NEXPR_ARGUMENT, "%s: ret_array is NULL", c.name);
     if (a) nx_layout_describe(&c, array->layout.dtype, array->layout.ndim, array->layout.shape, &a->layout);
     if (a) nx_layout_distribute(&c, layout, &a->layout);

@@ -2,8 +2,8 @@
 /*
  * The nexpr_mpi object: a duplicate of a communicator, what agreement needs, and the rank's share of its node.
  *
- * Until type and operation of the record exist, ranks cannot agree as they do later: the lowest rank that failed is found
- * first, and then broadcasts its error.
+ * Until type and operation of the record exist, ranks cannot agree as they do later: they only find out whether all can go
+ * on.
  */
 #include "runtime/cpus.h"
 #include "runtime/mpi/call.h"
@@ -52,15 +52,13 @@ static void combine(void *in, void *inout, int *count, MPI_Datatype *type) {
     }
 }
 
-/* Agreement before there is a record: whether all go on; if not, the error of the lowest rank is every rank's. */
+/* Agreement before there is a record: whether MPI has failed on no rank. Each has its own message. */
 static bool goes_on_plainly(nx_call *c) {
-    MPI_Comm comm = c->mpi->comm;
-    int mine = nx_call_is_ok(c) ? NO_RANK : c->mpi->rank, least = mine;
-    nx_call_check(c, MPI_Allreduce(&mine, &least, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce");
-    if (least == NO_RANK) return true;
-    nexpr_error theirs = c->error;
-    nx_call_check(c, MPI_Bcast(&theirs, sizeof theirs, MPI_BYTE, least, comm), "MPI_Bcast");
-    if (theirs.status) c->error = theirs;
+    int is_whole = !c->mpi->broken.status, all = is_whole;
+    nx_call_check(c, MPI_Allreduce(&is_whole, &all, 1, MPI_INT, MPI_MIN, c->mpi->comm), "MPI_Allreduce");
+    if (all) return true;
+    if (is_whole) nx_mpi_fail(&c->error, NEXPR_COMMUNICATION, "%s: MPI failed on another rank", c->name);
+    else c->error = c->mpi->broken;
     nx_mpi_fail(c->err, c->error.status, "%s", c->error.message);
     return false;
 }
@@ -109,7 +107,7 @@ static void measure_node(nx_call *c) {
     all = own;
     nx_call_check(c, MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, m->rank, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
     if (node != MPI_COMM_NULL) {
-        MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN);
+        nx_call_check(c, MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
         nx_call_check(c, MPI_Comm_rank(node, &m->node_rank), "MPI_Comm_rank");
         nx_call_check(c, MPI_Comm_size(node, &m->node_ranks), "MPI_Comm_size");
         nx_call_check(c, MPI_Allreduce(&own, &all, sizeof own, MPI_BYTE, MPI_BOR, node), "MPI_Allreduce");
@@ -177,14 +175,16 @@ static nexpr_status set_up(nx_call *c, MPI_Comm comm, const nexpr_mpi_options *o
     nexpr_mpi *m = c->mpi;
     take_options(c, options);
     const nexpr_allocator a = m->allocator;
-    nexpr_mpi *heap = a.allocate(a.user, sizeof *heap);
-    if (!heap) nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory", c->name);
-    if (open_communicator(c, comm)) {
+    nexpr_mpi *heap = NULL;
+    bool goes_on = open_communicator(c, comm);
+    if (goes_on) {
+        heap = a.allocate(a.user, sizeof *heap);
+        if (!heap) nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory", c->name);
         measure_node(c);
         make_context(c);
-        nx_call_agree(c);
+        goes_on = nx_call_goes_on(c);
     }
-    if (nx_call_is_ok(c)) {
+    if (goes_on) {
         *heap = *m;
         *ret_mpi = heap;
         return NEXPR_OK;

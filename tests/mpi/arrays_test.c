@@ -7,8 +7,6 @@
 
 enum { MAX_RANKS = 64, MAX_LAYOUTS = 16 };
 
-static nexpr_error err;
-
 typedef struct shape {
     int ndim;
     int64_t size[3];
@@ -65,15 +63,6 @@ static void check_gather(const nexpr_mpi_array *array, const shape *s, nexpr_dty
     free(whole.data);
 }
 
-static nexpr_mpi *new_mpi(int64_t piece) {
-    nexpr_mpi_options options = nexpr_mpi_options_init();
-    nexpr_mpi *mpi = NULL;
-    options.piece_bytes = piece;
-    options.threads = 1;
-    EXPECT(NEXPR_OK, nexpr_mpi_new(MPI_COMM_WORLD, &options, &mpi, &err));
-    return mpi;
-}
-
 static nexpr_mpi_array *generate(nexpr_mpi *mpi, const shape *s, nexpr_dtype dtype, const nexpr_mpi_layout *layout) {
     int64_t item = (int64_t)nexpr_dtype_size(dtype);
     nexpr_mpi_array *array = NULL;
@@ -123,7 +112,7 @@ static void check_constructors(nexpr_mpi *mpi, const shape *s, nexpr_dtype dtype
     free(whole.data);
 }
 
-static void every_layout_becomes_every_other(void) {
+void every_layout_becomes_every_other(void) {
     const int64_t p = ranks, lengths[] = {0, 1, p - 1, p, p + 1, 13, 3 * p + 2};
     const int64_t pieces[] = {1, 24, 1000, 0};
     static const nexpr_dtype dtypes[] = {NEXPR_BOOL, NEXPR_FLOAT16, NEXPR_FLOAT32, NEXPR_INT64, NEXPR_COMPLEX128};
@@ -142,7 +131,7 @@ static void every_layout_becomes_every_other(void) {
     }
 }
 
-static void every_constructor_makes_every_layout(void) {
+void every_constructor_makes_every_layout(void) {
     const int64_t p = ranks, pieces[] = {1, 100, 0};
     for (int i = 0; i < 3; i++) {
         nexpr_mpi *mpi = new_mpi(pieces[i]);
@@ -155,10 +144,19 @@ static void every_constructor_makes_every_layout(void) {
     }
 }
 
-int main(int argc, char **argv) {
-    static const named_test tests[] = {
-        {"every_layout_becomes_every_other", every_layout_becomes_every_other},
-        {"every_constructor_makes_every_layout", every_constructor_makes_every_layout},
-    };
-    return run_tests(argc, argv, tests, (int)(sizeof tests / sizeof *tests));
+/* 2.5 GiB, cut so that every rank has, sends and gets more than fits into an int. For two ranks. */
+void large_arrays_go_in_pieces(void) {
+    nexpr_mpi *mpi = new_mpi((int64_t)1 << 30);
+    const shape s = {1, {((int64_t)5 << 29) + 7}};
+    nexpr_mpi_layout blocks = nexpr_mpi_layout_init(0), one = blocks;
+    int64_t counts[MAX_RANKS] = {0};
+    counts[ranks - 1] = s.size[0];
+    one.counts = counts;
+    nexpr_mpi_array *a = generate(mpi, &s, NEXPR_UINT8, &one), *b = NULL;
+    EXPECT(NEXPR_OK, nexpr_mpi_array_redistribute(a, &blocks, &b, &err));
+    nexpr_mpi_array_free(&a);
+    CHECK(b && has_slab(b));
+    check_gather(b, &s, NEXPR_UINT8, 0);
+    nexpr_mpi_array_free(&b);
+    nexpr_mpi_free(&mpi);
 }

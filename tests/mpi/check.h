@@ -22,23 +22,42 @@ extern int rank, ranks, failures; /* of this rank */
     } while (0)
 
 void check_failed(const char *file, int line, const char *what);
-void check_status(const char *file, int line, nexpr_status expected, nexpr_status found, const nexpr_error *err);
+void check_status(const char *file, int line, nexpr_status expected, nexpr_status found, const nexpr_error *error);
 /* Whether all ranks have the same message. Collective. */
-bool is_same_everywhere(const nexpr_error *err);
+bool is_same_everywhere(const nexpr_error *error);
 
-typedef struct named_test {
-    const char *name;
-    void (*run)(void);
-} named_test;
+/* All tests, each in the file that it is about. Those whose names begin with "large_" are run only when they are asked for. */
+#define TESTS(X)                            \
+    X(every_layout_becomes_every_other)     \
+    X(every_constructor_makes_every_layout) \
+    X(large_arrays_go_in_pieces)            \
+    X(halos_have_the_rows_around)           \
+    X(halos_send_what_the_formula_says)     \
+    X(exchanges_send_what_the_formula_says) \
+    X(files_are_read_by_slabs)              \
+    X(files_are_written_by_slabs)           \
+    X(what_one_rank_cannot_read_fails_on_all) \
+    X(what_one_rank_cannot_write_fails_on_all) \
+    X(communicators_are_left_as_they_are)   \
+    X(wrong_arguments_are_agreed_on)        \
+    X(a_rank_without_memory_fails_on_all)   \
+    X(every_failing_call_ends_everywhere)   \
+    X(calls_that_fail_together_end_everywhere)
 
-/* Initialises MPI, runs the tests (those whose name is an argument, if there are any), and says what main returns. */
-int run_tests(int argc, char **argv, const named_test *tests, int count);
+#define X(name) void name(void);
+TESTS(X)
+#undef X
+
+extern nexpr_error err; /* of the last EXPECT */
+
+/* An object with one thread; piece 0: the default. */
+nexpr_mpi *new_mpi(int64_t piece);
 
 /* Elements `first` to `first + count` of size `item`; and whether data has them. */
 void fill_elements(void *data, int64_t first, int64_t count, int64_t item);
 bool has_elements(const void *data, int64_t first, int64_t count, int64_t item);
 /* As a nexpr_read: user points to the item size. */
-nexpr_status read_elements(void *user, int64_t first, int64_t count, void *data, nexpr_error *err);
+nexpr_status read_elements(void *user, int64_t first, int64_t count, void *data, nexpr_error *reterr);
 /* Whether the slab of an array has the elements that its layout says. */
 bool has_slab(const nexpr_mpi_array *array);
 /* The same with the rows around it. */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* What goes wrong on one rank, and with MPI: every rank ends with a status, and none waits for ever. */
+#include "tests/mpi/check.h"
+#include "tests/mpi/shim.h"
+#include "tests/support/failing_allocator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[64];
+
+/* ------------------------------------------------------------------------------------------------------- a scenario -- */
+
+/* Everything that the library can do, in one chain; stops at the first failure. */
+typedef struct scenario {
+    nexpr_mpi *mpi;
+    nexpr_mpi_array *rows, *columns, *copy, *all, *scattered, *read;
+    nexpr_mpi_halo *halo;
+    bool has_messages;
+} scenario;
+
+static nexpr_status fetch_halo(scenario *s, nexpr_error *reterr) {
+    nexpr_status status = nexpr_mpi_halo_new(s->columns, 1, 2, &s->halo, reterr);
+    if (!status) status = nexpr_mpi_halo_begin(s->halo, reterr);
+    if (status) return status;
+    nexpr_mpi_halo_test(s->halo);
+    return nexpr_mpi_halo_end(s->halo, reterr);
+}
+
+static nexpr_status use_file(scenario *s, nexpr_error *reterr) {
+    char path[100];
+    snprintf(path, sizeof path, "%s/a.npy", folder);
+    nexpr_output_options options = nexpr_output_options_init();
+    options.force = true;
+    options.no_fsync = true;
+    nexpr_status status = nexpr_mpi_array_write(s->columns, path, &options, reterr);
+    return status ? status : nexpr_mpi_array_from_file(s->mpi, path, NULL, NULL, NULL, 1, 1, &s->read, reterr);
+}
+
+static nexpr_status run(scenario *s, const nexpr_mpi_options *options, nexpr_error *reterr) {
+    const int64_t shape[2] = {2 * ranks + 1, 9};
+    static double data[1000];
+    nexpr_mpi_layout by_columns = nexpr_mpi_layout_init(1), everywhere = nexpr_mpi_layout_init(NEXPR_MPI_REPLICATED);
+    nexpr_array whole = {.size = sizeof whole, .data = data, .dtype = NEXPR_FLOAT64, .ndim = 2, .shape = shape}, slab;
+    int64_t item = 8;
+    nexpr_status status = nexpr_mpi_new(MPI_COMM_WORLD, options, &s->mpi, reterr);
+    if (!status) {
+        status = nexpr_mpi_array_generate(s->mpi, NEXPR_FLOAT64, 2, shape, NULL, read_elements, &item, &s->rows, reterr);
+    }
+    if (!status) status = nexpr_mpi_array_redistribute(s->rows, &by_columns, &s->columns, reterr);
+    if (!status) status = nexpr_mpi_array_redistribute(s->columns, &everywhere, &s->all, reterr);
+    if (!status) status = nexpr_mpi_array_gather(s->columns, 0, &whole, reterr);
+    if (!status) status = nexpr_mpi_array_gather(s->rows, 0, &whole, reterr);
+    if (!status) status = nexpr_mpi_array_scatter(s->mpi, 0, &whole, &by_columns, &s->scattered, reterr);
+    nexpr_mpi_array_free(&s->scattered);
+    if (!status) status = nexpr_mpi_array_replicate(s->mpi, 0, &whole, &s->scattered, reterr);
+    if (!status) nexpr_mpi_array_local(s->rows, &slab);
+    if (!status) status = nexpr_mpi_array_from_slab(s->mpi, 0, &slab, NEXPR_MPI_COPY, &s->copy, reterr);
+    if (!status) status = use_file(s, reterr);
+    return status || !s->has_messages ? status : fetch_halo(s, reterr);
+}
+
+static void end(scenario *s) {
+    nexpr_mpi_halo_free(&s->halo);
+    nexpr_mpi_array_free(&s->rows);
+    nexpr_mpi_array_free(&s->columns);
+    nexpr_mpi_array_free(&s->copy);
+    nexpr_mpi_array_free(&s->all);
+    nexpr_mpi_array_free(&s->scattered);
+    nexpr_mpi_array_free(&s->read);
+    nexpr_mpi_free(&s->mpi);
+}
+
+static void make_folder(void) {
+    snprintf(folder, sizeof folder, "/tmp/nexpr-mpi-XXXXXX");
+    if (!rank) CHECK(mkdtemp(folder));
+    PMPI_Bcast(folder, sizeof folder, MPI_BYTE, 0, MPI_COMM_WORLD);
+}
+
+static void remove_folder(void) {
+    char path[100];
+    snprintf(path, sizeof path, "%s/a.npy", folder);
+    PMPI_Barrier(MPI_COMM_WORLD);
+    if (!rank) unlink(path);
+    if (!rank) CHECK(!rmdir(folder)); /* no temporary is left */
+}
+
+static nexpr_mpi_options small_pieces(void) {
+    nexpr_mpi_options options = nexpr_mpi_options_init();
+    options.piece_bytes = 200;
+    options.threads = 1;
+    return options;
+}
+
+/* ------------------------------------------------------------------------------------------------------ failing calls -- */
+
+/* How many ranks a status is not OK on; Collective. */
+static int count_failed(nexpr_status status) {
+    int failed = status != NEXPR_OK, all = 0;
+    PMPI_Allreduce(&failed, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    return all;
+}
+
+/* Runs the scenario with call number `at` of rank `bad` failing; returns the number of calls that it made there. */
+static long run_failing(int bad, long at) {
+    const nexpr_mpi_options options = small_pieces();
+    scenario s = {.has_messages = true};
+    shim_reset();
+    if (rank == bad) shim.fail_at = at;
+    err = nexpr_error_init();
+    nexpr_status status = run(&s, &options, &err);
+    long calls = shim.calls;
+    const bool is_agreement = !strcmp(shim.failed, "Allreduce"), is_told = status && strstr(err.message, shim.failed);
+    end(&s);
+    const int failed = count_failed(status);
+    CHECK(failed == (status ? ranks : 0)); /* the same everywhere */
+    const bool has_come = shim.has_failed; /* how often a halo is tested and waited for is a matter of time */
+    if (rank == bad && at >= 0) CHECK(has_come ? is_told || (is_agreement && at == calls - 1) : at >= calls);
+    if (at < 0) CHECK(!status);
+    else if (status) CHECK(status == NEXPR_COMMUNICATION);
+    PMPI_Bcast(&calls, 1, MPI_LONG, bad, MPI_COMM_WORLD);
+    return calls;
+}
+
+/* On one rank after the other, every call in turn reports an error. Of the last agreement nobody has to know. */
+void every_failing_call_ends_everywhere(void) {
+    make_folder();
+    for (int bad = 0; bad < ranks; bad += ranks > 4 ? ranks - 1 : 1) {
+        const long calls = run_failing(bad, -1);
+        for (long at = 0; at < calls; at++) run_failing(bad, at);
+    }
+    remove_folder();
+}
+
+/* Calls that fail on all ranks at once, and are not made: every rank has its own error. */
+void calls_that_fail_together_end_everywhere(void) {
+    const nexpr_mpi_options options = small_pieces();
+    make_folder();
+    long calls = 1;
+    for (long at = -1; at < calls; at++) {
+        scenario s = {.has_messages = false};
+        shim_reset();
+        shim.fail_at = at;
+        shim.mode = SHIM_SKIP;
+        err = nexpr_error_init();
+        nexpr_status status = run(&s, &options, &err);
+        if (at < 0) calls = shim.calls;
+        CHECK(status == (at < 0 ? NEXPR_OK : NEXPR_COMMUNICATION));
+        shim.fail_at = -1;
+        end(&s);
+    }
+    CHECK(calls > 30);
+    remove_folder();
+}
+
+/* ------------------------------------------------------------------------------------------------------------ memory -- */
+
+void a_rank_without_memory_fails_on_all(void) {
+    failing_allocator failing;
+    make_folder();
+    for (int bad = 0; bad < ranks; bad += ranks > 2 ? ranks - 1 : 1) {
+        int failed = 1;
+        for (long at = 0; failed; at++) {
+            scenario s = {.has_messages = true};
+            nexpr_mpi_options options = small_pieces();
+            options.allocator = failing_allocator_init(&failing, rank == bad ? at : -1);
+            err = nexpr_error_init();
+            nexpr_status status = run(&s, &options, &err);
+            end(&s);
+            failed = failing.failed;
+            PMPI_Bcast(&failed, 1, MPI_INT, bad, MPI_COMM_WORLD);
+            CHECK(status == (failed ? NEXPR_MEMORY : NEXPR_OK) && is_same_everywhere(&err));
+            CHECK(!failing.live_blocks && !failing.live_bytes);
+        }
+    }
+    remove_folder();
+}
+
+/* --------------------------------------------------------------------------------------------------------- arguments -- */
+
+static void check_agreed(const char *text) {
+    CHECK(is_same_everywhere(&err));
+    CHECK(strstr(err.message, text));
+}
+
+void wrong_arguments_are_agreed_on(void) {
+    nexpr_mpi *mpi = new_mpi(0);
+    nexpr_mpi_array *a = NULL, *b = NULL;
+    nexpr_mpi_halo *halo = NULL;
+    int64_t shape[1] = {20}, item = 8, counts[64] = {0};
+    nexpr_mpi_layout layout = nexpr_mpi_layout_init(1);
+    nexpr_mpi_info info = nexpr_mpi_info_init();
+    CHECK(nexpr_mpi_describe(mpi, &info) == NEXPR_OK && info.rank == rank && info.ranks == ranks && info.threads == 1);
+    CHECK(info.node_ranks == ranks && info.node_rank == rank && info.nodes == 1 && info.context);
+#define GENERATE nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 1, shape, &layout, read_elements, &item, &a, &err)
+    EXPECT(NEXPR_ARGUMENT, GENERATE);
+    check_agreed("there is no axis 1");
+    layout.axis = 0;
+    layout.counts = counts;
+    EXPECT(NEXPR_SHAPE, GENERATE);
+    check_agreed("the counts add up to 0, axis 0 has 20");
+    counts[0] = 21;
+    EXPECT(NEXPR_SHAPE, GENERATE);
+    check_agreed("counts[0] is 21");
+    shape[0] = counts[0] = 20;
+    if (ranks > 1) {
+        EXPECT(NEXPR_OK, nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 1, shape, NULL, read_elements, &item, &b, &err));
+        shape[0] = counts[0] = 20 + (rank == 1);
+        EXPECT(NEXPR_ARGUMENT, GENERATE);
+        check_agreed("different arguments");
+        EXPECT(NEXPR_ARGUMENT, rank ? nexpr_mpi_array_gather(b, 0, NULL, &err) : nexpr_mpi_array_redistribute(b, NULL, &a, &err));
+        check_agreed("different functions");
+    }
+    CHECK(!a);
+    nexpr_mpi_array_free(&b);
+    shape[0] = counts[0] = 20;
+    EXPECT(NEXPR_OK, GENERATE);
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_gather(a, ranks, NULL, &err));
+    check_agreed("there is no rank");
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_gather(a, 0, NULL, &err));
+    check_agreed("the array is NULL");
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(a, -1, 0, &halo, &err));
+    EXPECT(NEXPR_OK, nexpr_mpi_halo_new(a, 1, 1, &halo, &err));
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_end(halo, &err));
+    check_agreed("it has not begun");
+    layout = nexpr_mpi_layout_init(NEXPR_MPI_REPLICATED);
+    EXPECT(NEXPR_OK, nexpr_mpi_array_redistribute(a, &layout, &b, &err));
+    nexpr_mpi_halo_free(&halo);
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(b, 1, 1, &halo, &err));
+    check_agreed("a replicated array has no halos");
+    CHECK(nexpr_mpi_array_gather(NULL, 0, NULL, NULL) == NEXPR_ARGUMENT);
+    nexpr_mpi_array_free(&a);
+    nexpr_mpi_array_free(&b);
+    nexpr_mpi_free(&mpi);
+}
+
+/* Parts of a communicator, in another order, at once with the whole; handlers are the program's own. */
+void communicators_are_left_as_they_are(void) {
+    nexpr_mpi *whole = new_mpi(0), *half = NULL;
+    nexpr_mpi_info info = nexpr_mpi_info_init();
+    MPI_Comm comm, none = MPI_COMM_NULL;
+    MPI_Errhandler handler, of_world;
+    nexpr_mpi_array *a = NULL, *b = NULL;
+    int64_t shape[1] = {11}, item = 4;
+    PMPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank, &comm);
+    EXPECT(NEXPR_OK, nexpr_mpi_new(comm, NULL, &half, &err));
+    nexpr_mpi_describe(half, &info);
+    CHECK(info.comm != comm && info.ranks == (ranks + 1 - rank % 2) / 2 && info.threads >= 1);
+    MPI_Comm_get_errhandler(comm, &handler);
+    MPI_Comm_get_errhandler(MPI_COMM_WORLD, &of_world);
+    CHECK(handler == MPI_ERRORS_ARE_FATAL && of_world == MPI_ERRORS_ARE_FATAL);
+    EXPECT(NEXPR_OK, nexpr_mpi_array_generate(half, NEXPR_INT32, 1, shape, NULL, read_elements, &item, &a, &err));
+    EXPECT(NEXPR_OK, nexpr_mpi_array_generate(whole, NEXPR_INT32, 1, shape, NULL, read_elements, &item, &b, &err));
+    CHECK(has_slab(b));
+    if (rank % 2) EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_gather(a, 99, NULL, &err)); /* of no interest to the others */
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_new(none, NULL, &half, &err));
+    nexpr_mpi_array_free(&a);
+    nexpr_mpi_array_free(&b);
+    nexpr_mpi_free(&half);
+    nexpr_mpi_free(&whole);
+    PMPI_Comm_free(&comm);
+}
