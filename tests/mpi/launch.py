@@ -16,12 +16,13 @@ OPEN_MPI = {
     "OMPI_MCA_hwloc_base_binding_policy": "none",
     "OMPI_MCA_mpi_yield_when_idle": "1",
 }
+MPICH = {"MPIR_CVAR_NOLOCAL": "1"}  # it waits for shared memory without giving its core away: see yield.c
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
 def environment():
     """Both families of MPI take what is theirs; NEXPR_NUM_THREADS would be one thread for each rank."""
-    return {**os.environ, **OPEN_MPI, **(AS_ROOT if os.getuid() == 0 else {}), "XDG_CACHE_HOME": "/dev/null",
+    return {**os.environ, **OPEN_MPI, **MPICH, **(AS_ROOT if os.getuid() == 0 else {}), "XDG_CACHE_HOME": "/dev/null",
             "NEXPR_BACKEND": "vm"}
 
 
