@@ -162,15 +162,24 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
     return b;
 }
 
+/* Whether the operand can be used where it is, or is read through panels. */
 static bool is_in_place(const nx_blocks *blocks, const nx_vm_operand *operand) {
-    return !operand->is_index && !is_transposed(blocks, operand);
+    return !operand->is_index && (!is_transposed(blocks, operand) || blocks->panel_rows);
 }
 
+/* Of operands in memory panels are used row by row, for the sake of prefetching. */
 bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *layout, nx_blocks *ret) {
     const int64_t *count = layout->count;
+    const size_t widest = widest_item(program, layout);
     *ret = (nx_blocks){.count = {count[0], count[1]}, .rows = count[0], .cols = count[1], .is_whole = true,
                        .register_bytes = NX_LINE};
-    if (count[0] <= 1 || count[1] < VECTOR_BYTES / (int64_t)widest_item(program, layout) || layout->block_items) return false;
+    if (count[0] <= 1 || count[1] < VECTOR_BYTES / (int64_t)widest || layout->block_items) return false;
+    int64_t items = choose_items(program, layout, widest);
+    if (!layout->is_cold) choose_panels(ret, program, layout, widest, &items);
+    if (ret->panel_rows) {
+        ret->rows = ret->panel_rows;
+        ret->cols = cut_row(count[1], items);
+    }
     for (uint32_t i = 0; i < program->input_count; i++) {
         if (program->inputs[i].is_table || !is_in_place(ret, &layout->inputs[program->inputs[i].index])) return false;
     }

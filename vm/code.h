@@ -20,7 +20,7 @@
  * Short rows (is_tiled): cols is the length of a row, and a block has as many rows as fit.
  *
  * Where all that is done for each element is one segment, nothing has to be kept from step to step, and a block is all rows
- * (is_whole).
+ * (is_whole), or those of a panel.
  *
  * Inputs whose columns are closer together in memory than their rows are loaded for panel_rows rows of blocks at once: a
  * panel, from which blocks then read their rows as if it were an array in C order. So each cache line is read once.
@@ -35,7 +35,7 @@ typedef struct nx_blocks {
 } nx_blocks;
 
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout);
-/* All rows as one block; false if some operand cannot be used where it is. */
+/* All rows as one block, or those of a panel; false if some operand cannot be used where it is. */
 bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *layout, nx_blocks *ret);
 
 /* When a step is done, and thereby what its value is. Without tiles there is no TILE, with tiles no ROW, and where a block is

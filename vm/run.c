@@ -104,12 +104,26 @@ static inline void run_kernel(const nx_linked_segment *linked, char *const *at, 
     else linked->kernel(rows * cols, at, linked->stride, 1);
 }
 
+/* The rows of a panel lie end to end. */
+static void run_rows_of_panels(const nx_vm_code *code, const nx_linked_segment *linked, char *const *at, uint32_t operands,
+                               size_t rows, size_t cols) {
+    int64_t stride[2 * NX_SEGMENT_OPERANDS];
+    memcpy(stride, linked->stride, 2 * operands * sizeof *stride);
+    for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
+        for (uint32_t k = 0; k < operands; k++) {
+            if (linked->operand[k] == code->constant_count + p->moving) stride[operands + k] = (int64_t)cols * p->item_size;
+        }
+    }
+    linked->kernel(cols, at, stride, rows);
+}
+
 static void run_segment(const worker *w, const nx_step *s, size_t rows, size_t cols) {
     const nx_linked_segment *linked = &w->code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
     char *at[NX_SEGMENT_OPERANDS];
     for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
-    run_kernel(linked, at, rows, cols);
+    if (linked->segment->has_rows && w->code->panel_count) run_rows_of_panels(w->code, linked, at, operands, rows, cols);
+    else run_kernel(linked, at, rows, cols);
 }
 
 __attribute__((noinline)) static void move(const worker *w, const nx_step *s, size_t rows, size_t cols) {
@@ -248,7 +262,7 @@ static void run_panels(worker *w, const int64_t first[2], const int64_t count[2]
             load_panels(code, w->args, first[0] + i0, first[1] + j, i1 - i0, cols);
             for (int64_t i = i0; i < i1; i += block_rows) {
                 place_moving(w, first[0] + i, first[1] + j);
-                if (i + ROWS_AHEAD < i1) prefetch_row(code, w->at, ROWS_AHEAD, cols);
+                if (i + ROWS_AHEAD < i1 && !code->blocks.is_whole) prefetch_row(code, w->at, ROWS_AHEAD, cols);
                 place_in_panels(code, w->args, w->at, (i - i0) * cols);
                 run_phase(w, NX_PHASE_ROW, 1, 1);
                 run_phase(w, NX_PHASE_BLOCK, min_i64(block_rows, i1 - i), cols);

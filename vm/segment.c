@@ -195,10 +195,14 @@ static void collect(builder *b) {
     }
 }
 
-/* How the elements of a row are read in place. */
+/* How the elements of a row are read in place, or in a panel. */
 static nx_segment_operand in_place(const nx_blocks *blocks, const nx_vm_operand *operand) {
     const int64_t size = (int64_t)nexpr_dtype_size(operand->dtype), stride = operand->stride[1];
-    nx_segment_operand ret = {.dtype = (uint8_t)operand->dtype, .is_swapped = operand->swapped};
+    nx_segment_operand ret = {.dtype = (uint8_t)operand->dtype, .access = NX_ACCESS_BLOCK, .is_swapped = operand->swapped};
+    if (nx_blocks_has_panels(blocks, operand)) {
+        ret.is_swapped = false;
+        return ret;
+    }
     const bool is_block = stride == size || blocks->count[1] == 1;
     ret.access = is_block ? NX_ACCESS_BLOCK : stride ? NX_ACCESS_STRIDED : NX_ACCESS_ROW;
     if (ret.access == NX_ACCESS_STRIDED) ret.detail = (uint8_t)(int8_t)nx_segment_step(stride, size);

@@ -32,6 +32,7 @@ def arrangements(arrays):
     yield "swapped", [a[:SHORT].astype(a.dtype.newbyteorder()) for a in arrays]
     yield "rows", [np.ascontiguousarray(a[:SHORT].reshape(-1, 4).repeat(2, axis=1))[:, ::2] for a in arrays]
     yield "row and column", [(a[:SHORT].reshape(3, 100), a[:100], a[:3, None])[i % 3] for i, a in enumerate(arrays)]
+    yield "transposed", [np.array(a[:SHORT].reshape(4, 75), order="CF"[i % 2]) for i, a in enumerate(arrays)]
     yield "first is scalar", [a[:1] if i == 0 else a[:SHORT] for i, a in enumerate(arrays)]
     yield "last is scalar", [a[:1] if i == len(arrays) - 1 else a[:SHORT] for i, a in enumerate(arrays)]
 

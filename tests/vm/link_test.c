@@ -268,7 +268,7 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
     builder_free(&b);
 }
 
-/* What goes through all rows by itself: the last letter. Else there are loads for tiles, a call, panels, or a store. */
+/* What goes through all rows by itself: the last letter. Else there are loads for tiles, a call, or a store. */
 static void a_segment_goes_through_rows_if_it_is_all(void **state) {
     (void)state;
     static const struct {
@@ -284,7 +284,7 @@ static void a_segment_goes_through_rows_if_it_is_all(void **state) {
         {7, LAYOUT_CONTIGUOUS, LAYOUT_COLUMN, LAYOUT_CONTIGUOUS, false, "|||lS"},
         {7, LAYOUT_CONTIGUOUS, LAYOUT_ROW, LAYOUT_CONTIGUOUS, false, "|l||S"},
         {100, LAYOUT_CONTIGUOUS, LAYOUT_COLUMN, LAYOUT_STRIDED, false, "|||Ss"},
-        {100, LAYOUT_CONTIGUOUS, LAYOUT_TRANSPOSED, LAYOUT_CONTIGUOUS, false, "|||S"},
+        {100, LAYOUT_CONTIGUOUS, LAYOUT_TRANSPOSED, LAYOUT_CONTIGUOUS, true, "|||S"},
     };
     builder b;
     builder_init(&b);
