@@ -15,6 +15,7 @@ enum {
     REGISTER_BYTES = 4096,
     COLD_REGISTER_BYTES = 2048,  /* for operands in memory */
     LIGHT_REGISTER_BYTES = 1024, /* for light programs on these */
+    TILE_BYTES = 8192,           /* but of tiles for segments, which wait for their own loads only */
     FEW_OPS = 8,
     FEW_INPUTS = 4,
     MIN_ITEMS = 256,
@@ -80,6 +81,15 @@ static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *la
     size_t items = bytes / widest, live = live_bytes(program, widest);
     while (items > MIN_ITEMS && items * live > CACHE_BYTES) items /= 2;
     return (int64_t)items;
+}
+
+/* The same of tiles, given that of other blocks. */
+static int64_t choose_tile_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest, int64_t items) {
+    if (!layout->is_cold || !layout->has_segments || layout->block_items) return items;
+    const int64_t live = (int64_t)live_bytes(program, widest);
+    int64_t more = TILE_BYTES / (int64_t)widest;
+    while (more > items && more * live > CACHE_BYTES) more /= 2;
+    return more > items ? more : items;
 }
 
 /* The length of the blocks of a long row: as few as possible, of nearly the same length. */
@@ -148,6 +158,17 @@ static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_v
     if (!b->is_tiled) *items = cols;
 }
 
+/* Rows of a tile: results that are stored past the caches get whole cache lines, unless the rows are few. */
+static int64_t choose_tile_rows(const nx_vm_program *program, const nx_vm_layout *layout, int64_t most) {
+    int64_t step = 1;
+    for (uint32_t r = 0; r < program->result_count; r++) {
+        const int64_t items = NX_LINE / (int64_t)nexpr_dtype_size(layout->outputs[r].dtype);
+        if (layout->outputs[r].non_temporal && items > step) step = items;
+    }
+    if (most >= layout->count[0]) return layout->count[0];
+    return most < step ? most : most / step * step;
+}
+
 nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *layout) {
     size_t widest = widest_item(program, layout);
     int64_t items = choose_items(program, layout, widest);
@@ -156,8 +177,9 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
     nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
     b.is_tiled = !is_folding && is_tiled(&b, program, layout, items);
     if (!is_folding) choose_panels(&b, program, layout, widest, &items);
+    if (b.is_tiled && !b.panel_rows) items = choose_tile_items(program, layout, widest, items);
     b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
-    if (b.is_tiled) b.rows = items / b.cols < b.count[0] ? items / b.cols : b.count[0];
+    if (b.is_tiled) b.rows = choose_tile_rows(program, layout, items / b.cols);
     b.register_bytes = nx_align64((size_t)(b.rows * b.cols) * widest);
     return b;
 }

@@ -2,7 +2,7 @@
 /* How large blocks are, and what they follow from. */
 #include "fixture.h"
 
-static bool is_cold;
+static bool is_cold, has_segments;
 
 static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_t cols, int wanted) {
     builder b;
@@ -14,7 +14,7 @@ static int items_of_block(nexpr_dtype dtype, int registers, int64_t rows, int64_
     int64_t size = (int64_t)nexpr_dtype_size(dtype);
     nx_vm_operand operand = {.dtype = dtype, .aligned = true, .stride = {cols * size, size}};
     nx_vm_code *code = NULL;
-    const nx_vm_layout layout = {{rows, cols}, &operand, &operand, wanted, is_cold};
+    const nx_vm_layout layout = {{rows, cols}, &operand, &operand, wanted, is_cold, has_segments};
     assert_int_equal(nx_vm_link(compile(&b), NULL, &layout, &code, NULL), NEXPR_OK);
     int items = nx_vm_block_items(code);
     assert_true(nx_vm_scratch_bytes(code) < 2 * 4096 + (size_t)(registers + 1) * ((size_t)items * (size_t)size + 64));
@@ -38,6 +38,16 @@ static void operands_in_memory_make_it_shorter(void **state) {
     assert_int_equal(items_of_block(NEXPR_COMPLEX128, 1, 1, 1 << 20, 0), 64);
     assert_int_equal(items_of_block(NEXPR_FLOAT64, 9, 1, 1 << 20, 0), 256);
     is_cold = false;
+}
+
+static void tiles_for_segments_are_longer(void **state) {
+    (void)state;
+    is_cold = true;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1 << 20, 3, 0), 126);
+    has_segments = true;
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 1, 1 << 20, 3, 0), 1023);
+    assert_int_equal(items_of_block(NEXPR_FLOAT64, 20, 1 << 20, 3, 0), 255);
+    is_cold = has_segments = false;
 }
 
 /* The sum of so many inputs, all in memory. */
@@ -125,6 +135,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_a_register_of_4_KiB),
         cmocka_unit_test(operands_in_memory_make_it_shorter),
+        cmocka_unit_test(tiles_for_segments_are_longer),
         cmocka_unit_test(many_inputs_make_it_longer_again),
         cmocka_unit_test(many_live_registers_make_it_shorter),
         cmocka_unit_test(inputs_that_are_read_again_count_too),
