@@ -5,6 +5,8 @@
  */
 #include "runtime/context.h"
 
+#include "runtime/idle.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
@@ -62,6 +64,7 @@ void nexpr_context_free(nexpr_context **context) {
     nexpr_context *c = *context;
     *context = NULL;
     if (!c) return;
+    nx_idle_drop(c);
     nx_cache_free(&c->cache);
     nx_jit_free(&c->jit);
     nx_threads_free(&c->threads);

@@ -29,6 +29,8 @@ typedef struct nx_report {
     unsigned detail;
 } nx_report;
 
+enum { NX_IDLE_PLANS = 8 };
+
 struct nexpr_context {
     nx_memory memory;
     nx_threads *threads;
@@ -37,6 +39,7 @@ struct nexpr_context {
     nx_jit *jit;
     nexpr_backend backend;
     nx_report report;
+    _Atomic(nexpr_plan *) idle[NX_IDLE_PLANS]; /* runtime/idle.h */
     _Atomic int64_t memory_ns_per_gib[2]; /* of the fastest run over memory so far, by one thread and by several; 0: none */
 };
 

@@ -2,6 +2,7 @@
 /* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
 #include "parser/parse.h"
 #include "runtime/fpenv.h"
+#include "runtime/idle.h"
 #include "runtime/lengths.h"
 #include "runtime/passes.h"
 
@@ -77,11 +78,11 @@ static nexpr_status prepare_outputs(call *c, const nexpr_array *const *inputs, n
 
 static nexpr_status run_call(call *c, const nexpr_array *const *inputs, const nexpr_run_options *run, nexpr_error *err) {
     const uint8_t *used = nx_expr_used(c->expr, c->expr->ir.result_count);
-    nexpr_plan *plan;
-    NX_TRY(nexpr_plan_new(c->expr, c->context, inputs, c->outputs, run, &plan, err));
+    nexpr_plan *plan = nx_idle_take(c->context, c->expr, inputs, c->outputs, run);
+    if (!plan) NX_TRY(nexpr_plan_new(c->expr, c->context, inputs, c->outputs, run, &plan, err));
     for (uint32_t i = 0; i < c->input_count; i++) c->input_data[i] = used[i] ? inputs[i]->data : NULL;
     nexpr_status status = nexpr_plan_run(plan, c->input_data, c->output_data, err);
-    nexpr_plan_free(&plan);
+    nx_idle_give(c->context, &plan);
     return status;
 }
 

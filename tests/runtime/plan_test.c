@@ -146,6 +146,90 @@ static void a_prepared_run_allocates_nothing(void **state) {
     runs_allocate_nothing_with(NEXPR_BACKEND_JIT);
 }
 
+/* ------------------------------------------------------------------------------------------- plans that are kept -- */
+
+/* One evaluation of 2 * a - b into r; a and b count up, b by halves. */
+typedef struct evaluation {
+    int64_t n;
+    int step_a, step_r; /* items; a negative one of a begins at the end */
+    int threads;
+    bool is_32;         /* r is float32 */
+    nexpr_status status;
+} evaluation;
+
+static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluation *v) {
+    enum { MOST = 64 };
+    double a[2 * MOST], b[MOST], r[2 * MOST];
+    nexpr_error err = nexpr_error_init();
+    nexpr_run_options run = nexpr_run_options_init();
+    const int64_t stride_a = v->step_a * 8, stride_r = v->step_r * (v->is_32 ? 4 : 8), others = v->n + (v->status != 0);
+    double *first = v->step_a < 0 ? a + (v->n - 1) * -v->step_a : a;
+    const nexpr_array x = array_of(first, F64, 1, &v->n, v->step_a == 1 ? NULL : &stride_a);
+    const nexpr_array y = array_of(b, F64, 1, &others, NULL);
+    nexpr_array to = array_of(r, v->is_32 ? F32 : F64, 1, &v->n, v->step_r == 1 ? NULL : &stride_r);
+    run.threads = v->threads;
+    for (int64_t i = 0; i < v->n; i++) first[i * v->step_a] = (double)i, b[i] = 0.5 * (double)i;
+    const nexpr_status status = nexpr_evaluate(e, context, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&to}, &run, &err);
+    assert_int_equal(status, v->status);
+    for (int64_t i = 0; i < v->n && !status; i++) {
+        const double got = v->is_32 ? ((const float *)(const void *)r)[i * v->step_r] : r[i * v->step_r];
+        assert_true(got == 1.5 * (double)i);
+    }
+}
+
+static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
+    (void)state;
+    static const evaluation table[] = {
+        {10, 1, 1, 0, false, 0}, {11, 1, 1, 0, false, 0}, {10, 2, 1, 0, false, 0}, {10, -1, 1, 0, false, 0},
+        {10, 1, 2, 0, false, 0}, {10, 1, 1, 1, false, 0}, {10, 1, 1, 0, true, 0}, {10, 1, 1, 0, false, NEXPR_SHAPE},
+    };
+    counting count = {0};
+    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_context_options options = nexpr_context_options_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_context *context;
+    nexpr *e = compile("2 * a - b", F64, F64, NONE);
+    options.allocator = &allocator;
+    options.run_backend = NEXPR_BACKEND_VM;
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    for (int i = 0; i < LENGTH(table) * LENGTH(table); i++) {
+        evaluate_one(context, e, &table[i % LENGTH(table)]);
+        evaluate_one(context, e, &table[i / LENGTH(table)]);
+    }
+    evaluate_one(context, e, &table[0]);
+    const size_t calls = count.calls;
+    for (int i = 0; i < 10; i++) evaluate_one(context, e, &table[0]);
+    assert_int_equal(count.calls, calls);
+    nexpr_free(&e); /* plans may keep it */
+    nexpr_context_free(&context);
+    assert_int_equal(count.live, 0);
+}
+
+/* An expression made with an allocator that is gone when the context is freed. */
+static void plans_keep_no_expression_of_another_allocator(void **state) {
+    (void)state;
+    static const evaluation plain = {10, 1, 1, 0, false, 0};
+    counting count = {0};
+    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_context_options options = nexpr_context_options_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_context *maker, *context;
+    nexpr_program *program;
+    nexpr *e;
+    const nexpr_input a = nexpr_input_init("a", F64, -1), b = nexpr_input_init("b", F64, -1);
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    options.allocator = &allocator;
+    assert_ok(nexpr_context_new(&options, &maker, &err), &err);
+    assert_ok(nexpr_parse(maker, "2 * a - b", SIZE_MAX, NULL, &program, &err), &err);
+    assert_ok(nexpr_compile(maker, program, (const nexpr_input *[]){&a, &b}, 2, NULL, NULL, &e, &err), &err);
+    nexpr_program_free(&program);
+    for (int i = 0; i < 3; i++) evaluate_one(context, e, &plain);
+    nexpr_free(&e);
+    nexpr_context_free(&maker);
+    assert_int_equal(count.live, 0);
+    nexpr_context_free(&context);
+}
+
 /* ------------------------------------------------------------------------------------------------- run options -- */
 
 static void any_block_size_and_thread_count_gives_the_same_bits(void **state) {
@@ -487,6 +571,8 @@ int main(void) {
         cmocka_unit_test(runs_a_plan_many_times_on_other_data),
         cmocka_unit_test(addresses_may_change_from_run_to_run),
         cmocka_unit_test(a_prepared_run_allocates_nothing),
+        cmocka_unit_test(plans_of_evaluations_are_kept_where_they_fit),
+        cmocka_unit_test(plans_keep_no_expression_of_another_allocator),
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
         cmocka_unit_test(reports_progress_and_is_cancelled),
         cmocka_unit_test(a_long_reduction_is_cancelled_within_a_task),

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/idle.h"
+
+#include <string.h>
+
+/* A plan with more memory than this is not kept. */
+enum { MOST_BYTES = 256 << 10 };
+
+/* Where plans of an expression are: there, or in the place beside it, so that two threads may evaluate the same. */
+static size_t place_of(const nexpr *expr) {
+    return ((uintptr_t)expr >> 6) * 0x9E3779B1u / 64 % NX_IDLE_PLANS;
+}
+
+static bool has_strides(const nexpr_array *array, const int64_t *strides) {
+    if (array->strides) return !memcmp(array->strides, strides, (size_t)array->ndim * sizeof *strides);
+    int64_t inner = (int64_t)nexpr_dtype_size(array->dtype);
+    for (int k = array->ndim - 1; k >= 0; k--) {
+        if (strides[k] != inner) return false;
+        inner *= array->shape[k];
+    }
+    return true;
+}
+
+static bool is_like(const nexpr_array *array, const nexpr_array *planned) {
+    return array->dtype == planned->dtype && array->byte_order == planned->byte_order && array->ndim == planned->ndim &&
+           !memcmp(array->shape, planned->shape, (size_t)array->ndim * sizeof *array->shape) &&
+           has_strides(array, planned->strides);
+}
+
+static bool fits(const nexpr_plan *plan, const nexpr *expr, const nexpr_array *const *inputs,
+                 const nexpr_array *const *outputs, const nexpr_run_options *run) {
+    if (plan->expr != expr || memcmp(&plan->run, run, sizeof *run)) return false;
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        const nx_plan_operand *x = &plan->inputs[i];
+        if (x->is_used && (nx_check_array(inputs[i], false, (int)i, NULL) || !is_like(inputs[i], &x->array))) return false;
+    }
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        if (nx_check_array(outputs[i], true, (int)i, NULL) || !is_like(outputs[i], &plan->outputs[i].array)) return false;
+    }
+    return true;
+}
+
+nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_array *const *inputs,
+                         const nexpr_array *const *outputs, const nexpr_run_options *run) {
+    nexpr_run_options options = nexpr_run_options_init();
+    if (NX_READ_STRUCT(&options, run, NULL) || (!inputs && expr->ir.input_count)) return NULL;
+    options.size = sizeof options;
+    for (size_t i = 0; i < 2; i++) {
+        _Atomic(nexpr_plan *) *place = &context->idle[place_of(expr) ^ i];
+        nexpr_plan *plan = atomic_load_explicit(place, memory_order_relaxed) ? atomic_exchange(place, NULL) : NULL;
+        if (plan && fits(plan, expr, inputs, outputs, &options)) return plan;
+        if (plan) nx_idle_give(context, &plan);
+    }
+    return NULL;
+}
+
+/* What passes keep may be large, reports are made when plans are freed, and an expression must not outlive its allocator. */
+static bool may_be_kept(const nexpr_context *context, const nexpr_plan *plan) {
+    const nexpr_allocator *own = plan->expr->memory.use, *ours = context->memory.use;
+    if (plan->expr->is_scheduled || context->report.call) return false;
+    if (own && (!ours || own->user != ours->user || own->release != ours->release)) return false;
+    return (size_t)plan->worker_count * plan->worker_bytes <= MOST_BYTES;
+}
+
+void nx_idle_give(nexpr_context *context, nexpr_plan **ret_plan) {
+    nexpr_plan *plan = *ret_plan;
+    *ret_plan = NULL;
+    if (!plan) return;
+    const size_t first = place_of(plan->expr);
+    for (size_t i = 0; i < 2 && plan && may_be_kept(context, plan); i++) {
+        nexpr_plan *none = NULL;
+        if (atomic_compare_exchange_strong(&context->idle[first ^ i], &none, plan)) plan = NULL;
+    }
+    if (plan && may_be_kept(context, plan)) plan = atomic_exchange(&context->idle[first], plan);
+    nexpr_plan_free(&plan);
+}
+
+void nx_idle_drop(nexpr_context *context) {
+    for (size_t i = 0; i < NX_IDLE_PLANS; i++) {
+        nexpr_plan *plan = atomic_exchange(&context->idle[i], NULL);
+        nexpr_plan_free(&plan);
+    }
+}
