@@ -155,6 +155,7 @@ typedef struct evaluation {
     int threads;
     bool is_32;         /* r is float32 */
     nexpr_status status;
+    int factor; /* of a, if not 2 */
 } evaluation;
 
 static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluation *v) {
@@ -162,18 +163,21 @@ static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluatio
     double a[2 * MOST], b[MOST], r[2 * MOST];
     nexpr_error err = nexpr_error_init();
     nexpr_run_options run = nexpr_run_options_init();
-    const int64_t stride_a = v->step_a * 8, stride_r = v->step_r * (v->is_32 ? 4 : 8), others = v->n + (v->status != 0);
+    const int cancel = v->status == NEXPR_CANCELLED;
+    const double expected = (v->factor ? v->factor : 2) - 0.5;
+    const int64_t stride_a = v->step_a * 8, stride_r = v->step_r * (v->is_32 ? 4 : 8), others = v->n + (v->status == NEXPR_SHAPE);
     double *first = v->step_a < 0 ? a + (v->n - 1) * -v->step_a : a;
     const nexpr_array x = array_of(first, F64, 1, &v->n, v->step_a == 1 ? NULL : &stride_a);
     const nexpr_array y = array_of(b, F64, 1, &others, NULL);
     nexpr_array to = array_of(r, v->is_32 ? F32 : F64, 1, &v->n, v->step_r == 1 ? NULL : &stride_r);
     run.threads = v->threads;
+    run.cancel = cancel ? &cancel : NULL;
     for (int64_t i = 0; i < v->n; i++) first[i * v->step_a] = (double)i, b[i] = 0.5 * (double)i;
     const nexpr_status status = nexpr_evaluate(e, context, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&to}, &run, &err);
     assert_int_equal(status, v->status);
     for (int64_t i = 0; i < v->n && !status; i++) {
         const double got = v->is_32 ? ((const float *)(const void *)r)[i * v->step_r] : r[i * v->step_r];
-        assert_true(got == 1.5 * (double)i);
+        assert_true(got == expected * (double)i);
     }
 }
 
@@ -182,6 +186,7 @@ static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
     static const evaluation table[] = {
         {10, 1, 1, 0, false, 0}, {11, 1, 1, 0, false, 0}, {10, 2, 1, 0, false, 0}, {10, -1, 1, 0, false, 0},
         {10, 1, 2, 0, false, 0}, {10, 1, 1, 1, false, 0}, {10, 1, 1, 0, true, 0}, {10, 1, 1, 0, false, NEXPR_SHAPE},
+        {10, 1, 1, 0, false, NEXPR_CANCELLED},
     };
     counting count = {0};
     nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
@@ -203,6 +208,22 @@ static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
     nexpr_free(&e); /* plans may keep it */
     nexpr_context_free(&context);
     assert_int_equal(count.live, 0);
+}
+
+/* More than there is room for. */
+static void plans_of_expressions_are_told_apart(void **state) {
+    (void)state;
+    enum { EXPRESSIONS = 40, ROUNDS = 3 };
+    nexpr *e[EXPRESSIONS];
+    for (int k = 0; k < EXPRESSIONS; k++) {
+        char text[32];
+        snprintf(text, sizeof text, "%d * a - b", k + 1);
+        e[k] = compile(text, F64, F64, NONE);
+    }
+    for (int i = 0; i < ROUNDS * EXPRESSIONS; i++) {
+        evaluate_one(NULL, e[i % EXPRESSIONS], &(evaluation){10, 1, 1, 0, false, NEXPR_OK, i % EXPRESSIONS + 1});
+    }
+    for (int k = 0; k < EXPRESSIONS; k++) nexpr_free(&e[k]);
 }
 
 /* An expression made with an allocator that is gone when the context is freed. */
@@ -572,6 +593,7 @@ int main(void) {
         cmocka_unit_test(addresses_may_change_from_run_to_run),
         cmocka_unit_test(a_prepared_run_allocates_nothing),
         cmocka_unit_test(plans_of_evaluations_are_kept_where_they_fit),
+        cmocka_unit_test(plans_of_expressions_are_told_apart),
         cmocka_unit_test(plans_keep_no_expression_of_another_allocator),
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
         cmocka_unit_test(reports_progress_and_is_cancelled),
