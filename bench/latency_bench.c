@@ -199,6 +199,23 @@ static void run_text(void *user) {
     }
 }
 
+/* With an output that is given, or a new one. */
+typedef struct evaluation {
+    nexpr *expr;
+    bool is_new;
+} evaluation;
+
+static void run_evaluate(void *user) {
+    static const int64_t one = 1;
+    const evaluation *e = user;
+    nexpr_error err = nexpr_error_init();
+    nexpr_array x = array_of(a, &one), y = array_of(b, &one), result = e->is_new ? nexpr_array_init() : array_of(out, &one);
+    if (nexpr_evaluate(e->expr, NULL, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&result}, NULL, &err)) {
+        die("evaluate", &err);
+    }
+    if (e->is_new) nexpr_array_free(&result);
+}
+
 static double median_ns(bench_call call) {
     double ns, ratio;
     bench_compare(&call, 1, TURNS, LEAST_NS, &ns, &ratio);
@@ -216,6 +233,11 @@ static void measure_one_element(void) {
             drop(call);
         }
     }
+    evaluation e = {expr_of(rows[LINEAR].text), false};
+    add("nexpr_evaluate of one element, linear", median_ns((bench_call){run_evaluate, &e}), "ns", 0);
+    e.is_new = true;
+    add("nexpr_evaluate of one element, linear, new output", median_ns((bench_call){run_evaluate, &e}), "ns", 0);
+    nexpr_free(&e.expr);
     add("nexpr_evaluate_text of one element, cached, linear", median_ns((bench_call){run_text, "2.0*a-4.5*b"}), "ns", 0);
 }
 
