@@ -13,7 +13,7 @@
 #define FIRST_LOOK_NS 150e3
 #define LINK_NS 5e3
 #define MEMORY_NS_PER_BYTE 0.03
-#define RUN_NS 75
+#define RUN_NS 42
 
 /* From which on each run is looked at, not one of so many; after which time a rate is one. */
 #define LONG_NS 20e3
@@ -175,7 +175,7 @@ static void try_out(const nexpr_plan *plan, nx_nest *nest, double ns) {
     nest->runs = 0; /* the next one is measured */
 }
 
-/* A short run that took unlikely long was interrupted. */
+/* A short run that took longer than another one was interrupted. */
 void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
     double ns = seconds * 1e9;
     note_bandwidth(plan, nest, ns);
@@ -184,15 +184,13 @@ void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
         try_out(plan, nest, ns);
         return;
     }
-    const double count = (double)nest->count, estimate = nx_nest_estimate(nest), most = 4 * (estimate + RUN_NS);
     note_least(&nest->vm_ns, ns);
     if (nx_tier_is_resting(nest->tier)) {
         nx_tier_wake(nest->tier);
         settle(nest);
     }
-    if (nest->weight > 1 && ns > most) ns = most;
-    if (nest->weight > 1) ns -= RUN_NS;
-    const double gain = (ns - count * compiled_rate(plan, nest)) * nest->weight;
+    if (nest->weight > 1) ns = nest->vm_ns - RUN_NS;
+    const double gain = (ns - (double)nest->count * compiled_rate(plan, nest)) * nest->weight;
     if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
 }
 
