@@ -35,7 +35,8 @@ enum { BACKENDS = sizeof backends / sizeof *backends };
 #define PAIR_ROW(name, text, note, p_is, q_is, first, second) \
     {#name, text, note, LAYOUT_PAIR, 0, true, dtype_f64, {dtype_f64, dtype_f64, dtype_f64}, NULL, NULL, 2, 0},
 #define REDUCE_ROW(name, text, note, layout, results, result, a, b, bound) \
-    {#name, text, note, LAYOUT_##layout, 0, false, dtype_##result, {dtype_##a, dtype_##b, dtype_none}, NULL, NULL, results, 0},
+    {#name, text, note, LAYOUT_##layout, 0, false, dtype_##result, {dtype_##a, dtype_##b, dtype_none}, NULL, NULL,   \
+     results, 0},
 static const bench_row rows[] = {
 #include "bench/expr_rows.def"
 #include "bench/reduce_rows.def"
@@ -55,7 +56,8 @@ typedef struct settings {
 
 /* Arrays of 2^26 elements are for these only. */
 enum { HUGE = 1 << 26 };
-static const char *const huge_rows[] = {"linear", "wave", "polynomial", "bytes", "masks", "sum", "moments", "running", "rows"};
+static const char *const huge_rows[] = {"linear", "wave", "polynomial", "bytes", "masks", "sum", "moments", "running",
+                                        "rows"};
 
 static _Noreturn void die(const char *what, const char *message) {
     fprintf(stderr, "auto_bench: %s: %s\n", what, message);
@@ -163,8 +165,8 @@ typedef struct summary {
 static summary warm = {.name = "warm", .limit = WARM_LIMIT}, fresh = {.name = "fresh", .limit = FRESH_LIMIT};
 
 static void print_figure(const figure *f, double limit) {
-    printf("%-16s %9zu x%d  %-12s auto %12.0f ns  vm %12.0f ns  jit %12.0f ns  ratio %.2f%s\n", f->row->name, f->n, f->threads,
-           f->what, f->ns[0], f->ns[1], f->ns[2], f->ratio, f->ratio > limit ? "  ABOVE" : "");
+    printf("%-16s %9zu x%d  %-12s auto %12.0f ns  vm %12.0f ns  jit %12.0f ns  ratio %.2f%s\n", f->row->name, f->n,
+           f->threads, f->what, f->ns[0], f->ns[1], f->ns[2], f->ratio, f->ratio > limit ? "  ABOVE" : "");
     fflush(stdout);
 }
 
@@ -303,7 +305,7 @@ static numbers parse_numbers(const char *text) {
 }
 
 static bool is_wanted(const bench_row *row, const char *pattern) {
-    const bool is_once = row->layout != LAYOUT_FRESH && row->layout != LAYOUT_FRESH_REUSED; /* the third has the same nexpr */
+    const bool is_once = row->layout != LAYOUT_FRESH && row->layout != LAYOUT_FRESH_REUSED; /* these are for C */
     return is_once && (strstr(row->name, pattern) || strstr(row->text, pattern) || strstr(row->note, pattern));
 }
 
@@ -321,7 +323,7 @@ static settings parse_options(int argc, char **argv) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(argv[i], "--all")) o.all = true;
         else if (!strcmp(argv[i], "--huge")) o.huge = true;
-        else if (!value) die("usage", "auto_bench [--rows TEXT] [--sizes N,..] [--work MS,..] [--threads N,..] [--huge] [--all]");
+        else if (!value) die(argv[i], "[--rows TEXT] [--sizes N,..] [--work MS,..] [--threads N,..] [--huge] [--all]");
         else if (!strcmp(argv[i], "--rows")) o.rows = argv[++i];
         else if (!strcmp(argv[i], "--sizes")) o.sizes = parse_numbers(argv[++i]);
         else if (!strcmp(argv[i], "--work")) o.work_ms = parse_numbers(argv[++i]);

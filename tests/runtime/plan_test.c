@@ -165,7 +165,8 @@ static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluatio
     nexpr_run_options run = nexpr_run_options_init();
     const int cancel = v->status == NEXPR_CANCELLED;
     const double expected = (v->factor ? v->factor : 2) - 0.5;
-    const int64_t stride_a = v->step_a * 8, stride_r = v->step_r * (v->is_32 ? 4 : 8), others = v->n + (v->status == NEXPR_SHAPE);
+    const int64_t stride_a = v->step_a * 8, stride_r = v->step_r * (v->is_32 ? 4 : 8);
+    const int64_t others = v->n + (v->status == NEXPR_SHAPE);
     double *first = v->step_a < 0 ? a + (v->n - 1) * -v->step_a : a;
     const nexpr_array x = array_of(first, F64, 1, &v->n, v->step_a == 1 ? NULL : &stride_a);
     const nexpr_array y = array_of(b, F64, 1, &others, NULL);
@@ -173,7 +174,8 @@ static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluatio
     run.threads = v->threads;
     run.cancel = cancel ? &cancel : NULL;
     for (int64_t i = 0; i < v->n; i++) first[i * v->step_a] = (double)i, b[i] = 0.5 * (double)i;
-    const nexpr_status status = nexpr_evaluate(e, context, (const nexpr_array *[]){&x, &y}, (nexpr_array *[]){&to}, &run, &err);
+    const nexpr_array *const inputs[] = {&x, &y};
+    const nexpr_status status = nexpr_evaluate(e, context, inputs, (nexpr_array *[]){&to}, &run, &err);
     assert_int_equal(status, v->status);
     for (int64_t i = 0; i < v->n && !status; i++) {
         const double got = v->is_32 ? ((const float *)(const void *)r)[i * v->step_r] : r[i * v->step_r];
