@@ -145,6 +145,56 @@ static void repeated_runs_are_compiled(void **state) {
     arrays_free(&x);
 }
 
+static bool is_in_process(const char *name) {
+    char line[4400];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && !found && fgets(line, sizeof line, maps)) found = strstr(line, name) != NULL;
+    if (maps) fclose(maps);
+    return found;
+}
+
+/* A process of its own: what it runs is compiled, or found on disk long before compiling would pay, and without LLVM. */
+static int run_with_disk(const char *folder, bool is_first) {
+    setenv("XDG_CACHE_HOME", folder, 1);
+    seen s = {0};
+    double gain_ms = 0, bill_ms = 0;
+    arrays x = arrays_of(4096);
+    nexpr_context *context = context_for(is_first ? NEXPR_BACKEND_JIT : NEXPR_BACKEND_AUTO, 1, &s);
+    nexpr *e = compile(LONG, F64, F64, F64);
+    for (int i = 0; i < 200000 && !s.compiled; i++) evaluate_into(e, context, &x, x.r);
+    const char *const why = strstr(s.text, "would have saved ");
+    if (why) sscanf(why, "would have saved %lf ms so far, and is asked for from %lf ms on", &gain_ms, &bill_ms);
+    nexpr_free(&e);
+    nexpr_context_free(&context); /* writes what is not yet on disk */
+    arrays_free(&x);
+    if (s.compiled == 0) return 2;
+    return is_first || (!is_in_process("libnexpr-jit") && why && gain_ms < bill_ms) ? 0 : 3;
+}
+
+static int exit_code_with_disk(const char *folder, const char *what) {
+    int status;
+    const pid_t child = fork();
+    if (!child) {
+        alarm(60);
+        execl("/proc/self/exe", "tier_test", what, folder, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void what_is_on_disk_is_looked_for_early(void **state) {
+    (void)state;
+    char folder[] = "/tmp/nexpr-tier-XXXXXX", command[64];
+    if (!has_jit()) skip();
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(exit_code_with_disk(folder, "--first"), 0);
+    assert_int_equal(exit_code_with_disk(folder, "--second"), 0);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* A long run begins on the VM and ends as machine code. */
 static void a_run_goes_over_in_its_middle(void **state) {
     (void)state;
@@ -329,11 +379,13 @@ static void exit_during_a_compilation(void **state) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc == 3) return run_with_disk(argv[2], !strcmp(argv[1], "--first"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backends_are_checked),
         cmocka_unit_test(the_backend_that_is_asked_for_runs),
         cmocka_unit_test(repeated_runs_are_compiled),
+        cmocka_unit_test(what_is_on_disk_is_looked_for_early),
         cmocka_unit_test(a_run_goes_over_in_its_middle),
         cmocka_unit_test(threads_share_kernels),
         cmocka_unit_test(a_forked_child_goes_on),
