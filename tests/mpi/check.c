@@ -31,7 +31,7 @@ static bool is_wanted(int argc, char **argv, const char *name) {
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], name)) return true;
     }
-    return argc < 2 && strncmp(name, "large_", 6);
+    return argc < 2 && strncmp(name, "only_", 5);
 }
 
 nexpr_mpi *new_mpi(int64_t piece) {

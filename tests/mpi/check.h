@@ -26,23 +26,24 @@ void check_status(const char *file, int line, nexpr_status expected, nexpr_statu
 /* Whether all ranks have the same message. Collective. */
 bool is_same_everywhere(const nexpr_error *error);
 
-/* All tests, each in the file that it is about. Those whose names begin with "large_" are run only when they are asked for. */
-#define TESTS(X)                            \
-    X(every_layout_becomes_every_other)     \
-    X(every_constructor_makes_every_layout) \
-    X(large_arrays_go_in_pieces)            \
-    X(halos_have_the_rows_around)           \
-    X(halos_send_what_the_formula_says)     \
-    X(exchanges_send_what_the_formula_says) \
-    X(files_are_read_by_slabs)              \
-    X(files_are_written_by_slabs)           \
-    X(what_one_rank_cannot_read_fails_on_all) \
-    X(what_one_rank_cannot_write_fails_on_all) \
-    X(communicators_are_left_as_they_are)   \
-    X(wrong_arguments_are_agreed_on)        \
-    X(a_rank_without_memory_fails_on_all)   \
-    X(every_failing_call_ends_everywhere)   \
-    X(calls_that_fail_together_end_everywhere)
+/* All tests, each in the file that it is about. Those whose names begin with "only_" are run only when they are asked for. */
+#define TESTS(X)                                \
+    X(every_layout_becomes_every_other)         \
+    X(every_constructor_makes_every_layout)     \
+    X(only_large_arrays_go_in_pieces)           \
+    X(halos_have_the_rows_around)               \
+    X(halos_send_what_the_formula_says)         \
+    X(exchanges_send_what_the_formula_says)     \
+    X(files_are_read_by_slabs)                  \
+    X(files_are_written_by_slabs)               \
+    X(what_one_rank_cannot_read_fails_on_all)   \
+    X(what_one_rank_cannot_write_fails_on_all)  \
+    X(communicators_are_left_as_they_are)       \
+    X(wrong_arguments_are_agreed_on)            \
+    X(a_rank_without_memory_fails_on_all)       \
+    X(every_failing_call_ends_everywhere)       \
+    X(calls_that_fail_together_end_everywhere)  \
+    X(only_a_lost_rank_ends_the_job)
 
 #define X(name) void name(void);
 TESTS(X)

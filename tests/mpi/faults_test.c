@@ -155,6 +155,26 @@ void calls_that_fail_together_end_everywhere(void) {
     remove_folder();
 }
 
+static void end_the_job(void *user, const nexpr_error *error) {
+    (void)user;
+    fprintf(stderr, "lost: %s\n", error->message);
+    MPI_Abort(MPI_COMM_WORLD, 3);
+}
+
+/* A call that is not made on one rank: the others would wait for it. Does not return; ends_test.py looks at how it ends. */
+void only_a_lost_rank_ends_the_job(void) {
+    scenario s = {.has_messages = false};
+    nexpr_mpi_options options = small_pieces();
+    options.lost = end_the_job;
+    make_folder();
+    rmdir(folder);
+    shim_reset();
+    shim.mode = SHIM_SKIP;
+    if (rank == ranks - 1) shim.fail_at = 18;
+    run(&s, &options, &err);
+    CHECK(false);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ memory -- */
 
 void a_rank_without_memory_fails_on_all(void) {
