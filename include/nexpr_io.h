@@ -162,9 +162,9 @@ NEXPR_API nexpr_status nexpr_file_find(const nexpr_file *file, const char *name,
 NEXPR_API nexpr_status nexpr_file_load(nexpr_file *file, int index, nexpr_array *ret_array, nexpr_error *err);
 
 /*
- * Reads a part of a member: indices first[i] to first[i] + count[i] of each axis, into `data`, in C order, contiguous, in the
- * machine's byte order. Of a file whose data lies as it is, only these bytes are read (and, of an archive, all of the member
- * once, for its checksum); others are loaded as by nexpr_file_load. Bytes of a bool become 0 or 1.
+ * Reads a part of a member: indices first[i] to first[i] + count[i] of each axis, into `data`, in C order, contiguous, in
+ * the machine's byte order. Of a file whose data lies as it is, only these bytes are read (and, of an archive, all of the
+ * member once, for its checksum); others are loaded as by nexpr_file_load. Bytes of a bool become 0 or 1.
  * Errors: those of nexpr_file_load; ARGUMENT if the part is not within the member.
  */
 NEXPR_API nexpr_status nexpr_file_read(nexpr_file *file, int index, const int64_t *first, const int64_t *count, void *data,
@@ -227,9 +227,9 @@ NEXPR_API void nexpr_output_free(nexpr_output **output);
  *   nexpr_output_put       elements, as often as it takes
  *   nexpr_output_complete  all has been written; then nexpr_output_commit
  *
- * and by several processes, on one machine or on several with a common file system. One makes the output, declares, and hands
- * the number of nexpr_output_share to the others. These join, declare the same, put their parts, complete, which flushes
- * them, and free. When all of them have, the first one completes and commits.
+ * and by several processes, on one machine or on several with a common file system. One makes the output, declares, and
+ * hands the number of nexpr_output_share to the others. These join, declare the same, put their parts, complete, which
+ * flushes them, and free. When all of them have, the first one completes and commits.
  */
 
 /* Declares the arrays, whose data and strides are not looked at: they will be in C order and in the machine's byte order.

@@ -25,9 +25,9 @@
  *                not the same are an error of status ARGUMENT, not a hang.
  *   Errors.      If a collective function fails on any rank, it returns the same status with the same message on all of
  *                them, that of the lowest rank that failed ("rank 3: data.npy: ..."), and makes nothing anywhere. Nobody is
- *                left waiting. There are two exceptions. A rank that may not call MPI (a NULL object, the wrong thread, after
- *                MPI_Finalize) returns ARGUMENT alone. And when MPI itself reports a failure (status COMMUNICATION), the
- *                rank goes through its part of the exchange to the end, but MPI promises nothing from there on: see
+ *                left waiting. There are two exceptions. A rank that may not call MPI (a NULL object, the wrong thread,
+ *                after MPI_Finalize) returns ARGUMENT alone. And when MPI itself reports a failure (status COMMUNICATION),
+ *                the rank goes through its part of the exchange to the end, but MPI promises nothing from there on: see
  *                nexpr_mpi_lost. Every later collective call on that object then fails on all ranks.
  *   MPI.         The program calls MPI_Init_thread, with MPI_THREAD_FUNNELED at least, and MPI_Finalize. The library uses
  *                a duplicate of the communicator with an error handler of its own; MPI_COMM_WORLD and other communicators of
@@ -59,8 +59,8 @@ typedef struct nexpr_mpi_options {
     size_t size;
     nexpr_context *context;           /* that evaluates; borrowed for the life of the object. NULL: one of its own */
     const nexpr_allocator *allocator; /* of slabs and buffers, and of the context of its own; copied; NULL: malloc */
-    int threads;                      /* of the context of its own; 0: NEXPR_NUM_THREADS, else the rank's share of the CPUs of
-                                         its node: where the affinities of ranks overlap, CPUs are divided */
+    int threads;                      /* of the context of its own; 0: NEXPR_NUM_THREADS, else the rank's share of the CPUs
+                                         of its node: where the affinities of ranks overlap, CPUs are divided */
     int64_t piece_bytes;              /* at most so many bytes in one message, or on one rank in one collective call, and in
                                          each of two buffers; 0: 64 MiB; at most 1 GiB; for tests as little as 1 */
     nexpr_mpi_lost *lost;             /* may be NULL */
@@ -128,7 +128,8 @@ typedef struct nexpr_mpi_array_info {
     int ndim;
     const int64_t *shape;  /* of the whole array */
     int axis;              /* that is split, or NEXPR_MPI_REPLICATED */
-    const int64_t *first;  /* first[r] is the first index that rank r has; first[ranks] is the axis's length. NULL: replicated */
+    const int64_t *first;  /* first[r] is the first index that rank r has; first[ranks] is the axis's length. NULL:
+                              replicated */
     int64_t begin, count;  /* indices that this rank has; replicated: 0 and 0 */
     int64_t before, after; /* further indices in front of these and behind them of which it has copies, from a file */
 } nexpr_mpi_array_info;
@@ -146,14 +147,14 @@ NEXPR_API nexpr_status nexpr_mpi_array_local_wide(const nexpr_mpi_array *array, 
 typedef enum nexpr_mpi_ownership {
     NEXPR_MPI_BORROW, /* the caller's, who keeps it as long as the array */
     NEXPR_MPI_COPY,   /* it is copied */
-    NEXPR_MPI_TAKE,   /* what nexpr allocated (`owner` is not NULL): the array takes it over, and *slab is cleared, on success */
+    NEXPR_MPI_TAKE,   /* what nexpr allocated (`owner` is not NULL): on success the array has it, and *slab is cleared */
 } nexpr_mpi_ownership;
 
 /*
- * Collective. Makes an array of slabs that are there. `slab` differs from rank to rank: the rank's part, contiguous in C order
- * and in the machine's byte order; dtype and shape are the same everywhere but for the length along `axis`, which may be 0 and
- * adds up to that of the array. axis REPLICATED: every rank has the whole array, with the same elements, which is not
- * checked. Errors: ARGUMENT, SHAPE, MEMORY.
+ * Collective. Makes an array of slabs that are there. `slab` differs from rank to rank: the rank's part, contiguous in C
+ * order and in the machine's byte order; dtype and shape are the same everywhere but for the length along `axis`, which may
+ * be 0 and adds up to that of the array. axis REPLICATED: every rank has the whole array, with the same elements, which is
+ * not checked. Errors: ARGUMENT, SHAPE, MEMORY.
  */
 NEXPR_API nexpr_status nexpr_mpi_array_from_slab(nexpr_mpi *mpi, int axis, nexpr_array *slab, nexpr_mpi_ownership ownership,
                                                  nexpr_mpi_array **ret_array, nexpr_error *err);
@@ -163,7 +164,8 @@ NEXPR_API nexpr_status nexpr_mpi_array_from_slab(nexpr_mpi *mpi, int axis, nexpr
  * ranks `array` is not looked at. Errors: ARGUMENT, SHAPE (a layout that does not fit), MEMORY.
  */
 NEXPR_API nexpr_status nexpr_mpi_array_scatter(nexpr_mpi *mpi, int root, const nexpr_array *array,
-                                               const nexpr_mpi_layout *layout, nexpr_mpi_array **ret_array, nexpr_error *err);
+                                               const nexpr_mpi_layout *layout, nexpr_mpi_array **ret_array,
+                                               nexpr_error *err);
 /* Collective. The same, and every rank gets the whole. */
 NEXPR_API nexpr_status nexpr_mpi_array_replicate(nexpr_mpi *mpi, int root, const nexpr_array *array,
                                                  nexpr_mpi_array **ret_array, nexpr_error *err);
@@ -181,9 +183,9 @@ NEXPR_API nexpr_status nexpr_mpi_array_generate(nexpr_mpi *mpi, nexpr_dtype dtyp
 /*
  * Collective. Reads a member of a file; each rank opens the file and reads its slab, and up to `before` and `after` further
  * indices in front and behind where there are any (not for empty slabs). `member` is a name, or NULL for the only array of a
- * file. The path may differ from rank to rank; what the file says of the array's dtype and shape may not. What is compressed,
- * or a table, is read as a whole by every rank. No element is sent. layout may be NULL: axis 0, or replicated without axes.
- * Errors: those of nexpr_file_open, nexpr_file_find and nexpr_file_read; ARGUMENT (pipes), SHAPE.
+ * file. The path may differ from rank to rank; what the file says of the array's dtype and shape may not. What is
+ * compressed, or a table, is read as a whole by every rank. No element is sent. layout may be NULL: axis 0, or replicated
+ * without axes. Errors: those of nexpr_file_open, nexpr_file_find and nexpr_file_read; ARGUMENT (pipes), SHAPE.
  */
 NEXPR_API nexpr_status nexpr_mpi_array_from_file(nexpr_mpi *mpi, const char *path, const char *member,
                                                  const nexpr_file_options *options, const nexpr_mpi_layout *layout,
@@ -230,8 +232,8 @@ NEXPR_API nexpr_status nexpr_mpi_array_write(const nexpr_mpi_array *array, const
 typedef struct nexpr_mpi_halo nexpr_mpi_halo;
 
 /*
- * Collective. Prepares `before` rows in front of each slab and `after` behind it, fewer at the ends of the array. Halos may be
- * wider than the neighbours' slabs; then they come from several ranks. A rank sends one message to each rank that needs
+ * Collective. Prepares `before` rows in front of each slab and `after` behind it, fewer at the ends of the array. Halos may
+ * be wider than the neighbours' slabs; then they come from several ranks. A rank sends one message to each rank that needs
  * rows of it, and gets one from each that it needs rows of (more if they are longer than piece_bytes).
  * Errors: ARGUMENT (a replicated array, negative widths), MEMORY.
  */

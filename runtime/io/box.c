@@ -19,7 +19,7 @@ typedef struct part {
     char *data, *buffer;
 } part;
 
-/* Puts records that follow one another in the file to their places; the first is number `from` of the part, in file order. */
+/* Puts records that follow one another in the file to their places; the first is number `from` of the part, by file. */
 static void place(const part *p, int64_t from, int64_t count, const char *record) {
     const nx_group *g = p->group;
     int64_t index[NEXPR_MAX_NDIM], to = 0;
@@ -104,8 +104,8 @@ nexpr_status nexpr_file_read(nexpr_file *file, int index, const int64_t *first, 
     NX_IO_TRY(nx_file_check_usable(file, index, err));
     nx_reader *r = nx_file_reader(file);
     nx_box box;
-    part p = {.reader = r, .member = &r->members[index], .group = &r->groups[r->members[index].group], .box = &box, .data = data};
-    const nx_member *m = p.member;
+    const nx_member *m = &r->members[index];
+    part p = {.reader = r, .member = m, .group = &r->groups[m->group], .box = &box, .data = data};
     memcpy(box.first, first, (size_t)p.group->ndim * sizeof *first);
     memcpy(box.count, count, (size_t)p.group->ndim * sizeof *count);
     p.size = (int64_t)nexpr_dtype_size(m->dtype);
@@ -116,7 +116,8 @@ nexpr_status nexpr_file_read(nexpr_file *file, int index, const int64_t *first, 
     bool is_in_file = p.group->is_random && !nx_file_is_loaded(file, m->group);
     if (elements) NX_IO_TRY(is_in_file ? read_file(file, &p, err) : copy_loaded(file, index, &p, elements, err));
     const bool is_complex = m->dtype == NEXPR_COMPLEX64 || m->dtype == NEXPR_COMPLEX128;
-    if (m->byte_order != NEXPR_NATIVE && p.size > 1) nx_io_swap_bytes(data, elements * p.size, p.size / (is_complex ? 2 : 1));
+    const int64_t unit = p.size / (is_complex ? 2 : 1);
+    if (m->byte_order != NEXPR_NATIVE && unit > 1) nx_io_swap_bytes(data, elements * p.size, unit);
     char *bytes = data;
     for (int64_t i = 0; m->dtype == NEXPR_BOOL && i < elements; i++) bytes[i] = bytes[i] != 0;
     return NEXPR_OK;

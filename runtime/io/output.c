@@ -258,8 +258,8 @@ static nexpr_status open_joined(nexpr_output *o, nexpr_file_format wanted, uint6
     o->writer.is_random = true;
     if (fd >= 0 && fstat(fd, &st)) return fail_errno(o, "write to the temporary of another process", err);
     if (fd >= 0 && st.st_ino == number) return NEXPR_OK;
-    return nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "the temporary that another process made is not to be found here: "
-                      "the path has to name the same file for all processes");
+    return nx_io_fail(err, NEXPR_IO, o->writer.stream.path, "the temporary that another process made is not to be found "
+                      "here: the path has to name the same file for all processes");
 }
 
 /* Everything but opened. */
@@ -316,8 +316,8 @@ nexpr_status nexpr_output_share(const nexpr_output *output, uint64_t *ret_number
     const nx_format *format = o->writer.format;
     struct stat st;
     if (!o->temporary[0] || o->writer.stream.fd < 0 || format->by_columns || format->wrote) {
-        return nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "several processes can write .npy and raw files, not pipes "
-                          "and other formats");
+        return nx_io_fail(err, NEXPR_ARGUMENT, o->writer.stream.path, "several processes can write .npy and raw files, not "
+                          "pipes and other formats");
     }
     if (fstat(o->writer.stream.fd, &st)) return fail_errno(o, "write", err);
     *ret_number = st.st_ino;
@@ -395,8 +395,8 @@ static nexpr_status declare(nexpr_output *o, nx_writer *w, const char *const *na
     return status || o->is_joined ? status : nx_writer_begin(w, err);
 }
 
-nexpr_status nexpr_output_declare(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
-                                  nexpr_error *err) {
+nexpr_status nexpr_output_declare(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays,
+                                  int count, nexpr_error *err) {
     const char *path = output->writer.stream.path;
     if (count < 0 || (count && !arrays)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no arrays to write");
     nx_writer *w = nx_output_writer(output, err);

@@ -113,8 +113,8 @@ void nx_array_check(nx_call *c, const nexpr_array *array) {
     int64_t expected = l.item;
     for (int i = l.ndim - 1; array->strides && l.bytes && i >= 0; i--) {
         if (l.shape[i] != 1 && array->strides[i] != expected) {
-            nx_call_raise(c, NEXPR_ARGUMENT, "%s: the array is not contiguous in C order: the stride of axis %d is %lld, and "
-                          "would be %lld", c->name, i, (long long)array->strides[i], (long long)expected);
+            nx_call_raise(c, NEXPR_ARGUMENT, "%s: the array is not contiguous in C order: the stride of axis %d is %lld, "
+                          "and would be %lld", c->name, i, (long long)array->strides[i], (long long)expected);
             return;
         }
         expected *= l.shape[i];
@@ -146,7 +146,8 @@ static void describe_slab(nx_call *c, int axis, const nexpr_array *slab, nx_layo
     NX_CALL_HASH(c, axis);
     if (!nx_call_is_ok(c)) return;
     if (axis < NEXPR_MPI_REPLICATED || axis >= slab->ndim) {
-        nx_call_raise(c, NEXPR_ARGUMENT, "%s: there is no axis %d to split in an array of %d axes", c->name, axis, slab->ndim);
+        nx_call_raise(c, NEXPR_ARGUMENT, "%s: there is no axis %d to split in an array of %d axes", c->name, axis,
+                      slab->ndim);
         return;
     }
     int64_t shape[NEXPR_MAX_NDIM] = {0};

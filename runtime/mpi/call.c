@@ -42,8 +42,8 @@ static void note_failure(nx_call *c, int code, const char *what) {
     if (MPI_Error_string(code, text, &length)) snprintf(text, sizeof text, "error %d", code);
     MPI_Error_class(code, &class);
     if (c->mpi->broken.status) return;
-    nx_mpi_fail(&c->mpi->broken, class == MPI_ERR_NO_MEM ? NEXPR_MEMORY : NEXPR_COMMUNICATION, "%s: %s failed: %.300s", c->name,
-                what, text);
+    const nexpr_status status = class == MPI_ERR_NO_MEM ? NEXPR_MEMORY : NEXPR_COMMUNICATION;
+    nx_mpi_fail(&c->mpi->broken, status, "%s: %s failed: %.300s", c->name, what, text);
     if (c->mpi->lost) c->mpi->lost(c->mpi->lost_user, &c->mpi->broken);
 }
 
@@ -106,9 +106,11 @@ static void take_record(nx_call *c, const nx_record *r) {
     c->error.operand = r->operand;
     c->error.begin = (size_t)r->begin;
     c->error.end = (size_t)r->end;
-    int used = c->mpi->ranks > 1 ? snprintf(c->error.message, sizeof c->error.message, "rank %d: ", (int)r->rank) : 0;
-    snprintf(c->error.message + used, sizeof c->error.message - (size_t)used, "%.*s", (int)sizeof r->message - 1, r->message);
-    trim(c->error.message, sizeof c->error.message);
+    char *message = c->error.message;
+    const size_t capacity = sizeof c->error.message;
+    const int used = c->mpi->ranks > 1 ? snprintf(message, capacity, "rank %d: ", (int)r->rank) : 0;
+    snprintf(message + used, capacity - (size_t)used, "%.*s", (int)sizeof r->message - 1, r->message);
+    trim(message, capacity);
 }
 
 static void hand_to_caller(const nx_call *c) {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A collective call as seen by one rank: what it is called, and the first thing that went wrong here. The law of this folder:
+ * A collective call as seen by one rank: what it is called, and the first thing that went wrong here. The law of this
+ * folder:
  *
  *   - A collective call begins with nx_call_begin, then looks at its own arguments and takes the memory that it needs,
  *     raising what is wrong; then the ranks agree. Only if all of them can go on does any of them.
- *   - Between two agreements every rank makes the same calls of MPI, whatever happens to it: an error is noted (nx_call_check)
- *     and the exchange is gone through to its end, so that nobody waits for a rank that has left.
+ *   - Between two agreements every rank makes the same calls of MPI, whatever happens to it: an error is noted
+ *     (nx_call_check) and the exchange is gone through to its end, so that nobody waits for a rank that has left.
  *   - Agreement is one MPI_Allreduce of a record in which the error of the lowest rank wins. All ranks then return the
  *     same status with the same message.
- *   - A rank on which MPI itself failed is broken from then on: it takes part in agreements, and says so in each. If it is an
- *     agreement that MPI reports to have failed, but its outcome is there, that holds: other ranks have it too. They learn of
- *     the failure in the next agreement, and nobody stops alone.
+ *   - A rank on which MPI itself failed is broken from then on: it takes part in agreements, and says so in each. If it is
+ *     an agreement that MPI reports to have failed, but its outcome is there, that holds: other ranks have it too. They
+ *     learn of the failure in the next agreement, and nobody stops alone.
  */
 #ifndef NX_MPI_CALL_H
 #define NX_MPI_CALL_H
@@ -51,8 +52,8 @@ typedef struct nx_call {
 
 /* Begins a call. Not OK: this rank may not call MPI at all, and returns that at once; err is written. */
 nexpr_status nx_call_begin(nx_call *c, nexpr_mpi *mpi, const char *name, nexpr_error *err);
-/* Ends a phase, but not the call: false if a rank has raised an error, or they have not hashed the same; then c->error.status
- * is to be returned, and err is written. */
+/* Ends a phase, but not the call: false if a rank has raised an error, or they have not hashed the same; then
+ * c->error.status is to be returned, and err is written. */
 bool nx_call_goes_on(nx_call *c);
 /* Ends the call: what it returns; err is written. */
 nexpr_status nx_call_agree(nx_call *c);
@@ -69,7 +70,8 @@ void nx_call_hash(nx_call *c, const void *data, size_t bytes);
 #define NX_CALL_HASH(c, value) nx_call_hash(c, &(value), sizeof(value))
 
 /* Writes an error without a call of MPI: for functions that are not collective. */
-__attribute__((format(printf, 3, 4))) nexpr_status nx_mpi_fail(nexpr_error *err, nexpr_status status, const char *format, ...);
+__attribute__((format(printf, 3, 4))) nexpr_status nx_mpi_fail(nexpr_error *err, nexpr_status status, const char *format,
+                                                                ...);
 
 /* Memory of the object's allocator; zero bytes are none. */
 typedef struct nx_memory {

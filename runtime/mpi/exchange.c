@@ -274,19 +274,18 @@ static void move_window(nx_call *c, nx_exchange *x, int64_t at, int64_t n) {
     MPI_Comm comm = c->mpi->comm;
     cut_window(c->mpi, split, at, n, counts, places);
     const int64_t in_slab = most(0, at - split->first[me] * inner);
-    char *from = x->from.data ? x->from.data + x->from.before * inner + in_slab : NULL;
+    char *from = x->from.data, *to = x->to.data; /* one of them is NULL on ranks that are not the root */
+    if (from) from += x->pattern == NX_SCATTER ? at : x->from.before * inner + in_slab;
+    if (to) to += x->pattern == NX_SCATTER ? in_slab : at;
     switch (x->pattern) {
     case NX_GATHER:
-        nx_call_check(c, MPI_Gatherv(from, counts[me], MPI_BYTE, x->to.data ? x->to.data + at : NULL, counts, places, MPI_BYTE,
-                                     root, comm), "MPI_Gatherv");
+        nx_call_check(c, MPI_Gatherv(from, counts[me], MPI_BYTE, to, counts, places, MPI_BYTE, root, comm), "MPI_Gatherv");
         break;
     case NX_SCATTER:
-        nx_call_check(c, MPI_Scatterv(x->from.data ? x->from.data + at : NULL, counts, places, MPI_BYTE, x->to.data
-                                      ? x->to.data + in_slab : NULL, counts[me], MPI_BYTE, root, comm), "MPI_Scatterv");
+        nx_call_check(c, MPI_Scatterv(from, counts, places, MPI_BYTE, to, counts[me], MPI_BYTE, root, comm), "MPI_Scatterv");
         break;
     default:
-        nx_call_check(c, MPI_Allgatherv(from, counts[me], MPI_BYTE, x->to.data + at, counts, places, MPI_BYTE, comm),
-                      "MPI_Allgatherv");
+        nx_call_check(c, MPI_Allgatherv(from, counts[me], MPI_BYTE, to, counts, places, MPI_BYTE, comm), "MPI_Allgatherv");
     }
 }
 

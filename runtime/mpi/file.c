@@ -57,9 +57,9 @@ static void read_slab(nx_call *c, const reading *r, int64_t before, int64_t afte
     nexpr_file_read(r->file, r->index, first, count, a->data, &c->error);
 }
 
-nexpr_status nexpr_mpi_array_from_file(nexpr_mpi *mpi, const char *path, const char *member, const nexpr_file_options *options,
-                                       const nexpr_mpi_layout *layout, int64_t before, int64_t after,
-                                       nexpr_mpi_array **ret_array, nexpr_error *err) {
+nexpr_status nexpr_mpi_array_from_file(nexpr_mpi *mpi, const char *path, const char *member,
+                                       const nexpr_file_options *options, const nexpr_mpi_layout *layout, int64_t before,
+                                       int64_t after, nexpr_mpi_array **ret_array, nexpr_error *err) {
     nx_call c;
     nexpr_status status = nx_call_begin(&c, mpi, "nexpr_mpi_array_from_file", err);
     if (status) return status;

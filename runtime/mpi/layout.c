@@ -42,8 +42,8 @@ static void take_counts(nx_call *c, const int64_t *counts, nx_layout *l) {
     for (int r = 0; r < c->mpi->ranks; r++) {
         l->first[r] = sum;
         if (counts[r] < 0 || counts[r] > n - sum) {
-            nx_call_raise(c, NEXPR_SHAPE, "%s: counts[%d] is %lld, where %lld of the %lld indices of axis %d are left", c->name,
-                          r, (long long)counts[r], (long long)(n - sum), (long long)n, l->axis);
+            nx_call_raise(c, NEXPR_SHAPE, "%s: counts[%d] is %lld, where %lld of the %lld indices of axis %d are left",
+                          c->name, r, (long long)counts[r], (long long)(n - sum), (long long)n, l->axis);
             return;
         }
         sum += counts[r];
@@ -67,7 +67,8 @@ void nx_layout_distribute(nx_call *c, const nexpr_mpi_layout *layout, nx_layout 
     NX_CALL_HASH(c, all.axis);
     if (!nx_call_is_ok(c)) return;
     if (all.axis < NEXPR_MPI_REPLICATED || all.axis >= l->ndim) {
-        nx_call_raise(c, NEXPR_ARGUMENT, "%s: there is no axis %d to split in an array of %d axes", c->name, all.axis, l->ndim);
+        nx_call_raise(c, NEXPR_ARGUMENT, "%s: there is no axis %d to split in an array of %d axes", c->name, all.axis,
+                      l->ndim);
         return;
     }
     if (all.axis == NEXPR_MPI_REPLICATED || !allocate_map(c, l)) return;

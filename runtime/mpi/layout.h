@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the elements of a distributed array are. The map of ranks is kept as it was made, never computed anew: slabs may have
- * any lengths.
+ * Where the elements of a distributed array are. The map of ranks is kept as it was made, never computed anew: slabs may
+ * have any lengths.
  */
 #ifndef NX_MPI_LAYOUT_H
 #define NX_MPI_LAYOUT_H

@@ -105,7 +105,8 @@ static void measure_node(nx_call *c) {
     if (sched_getaffinity(0, sizeof own, &own)) CPU_SET(0, &own);
     int cpus = CPU_COUNT(&own), sum = cpus, is_first;
     all = own;
-    nx_call_check(c, MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, m->rank, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+    nx_call_check(c, MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, m->rank, MPI_INFO_NULL, &node),
+                  "MPI_Comm_split_type");
     if (node != MPI_COMM_NULL) {
         nx_call_check(c, MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
         nx_call_check(c, MPI_Comm_rank(node, &m->node_rank), "MPI_Comm_rank");

@@ -96,8 +96,10 @@ nexpr_status read_elements(void *user, int64_t first, int64_t count, void *data,
 
 /* Rows [begin, end) of the split axis, stretch by stretch. */
 static bool has_rows(const nexpr_mpi_array_info *info, const nexpr_array *slab, int64_t begin, int64_t end) {
-    int64_t outer = 1, inner = 1, item = (int64_t)nexpr_dtype_size(info->dtype), n = info->axis < 0 ? 1 : info->shape[info->axis];
-    for (int i = 0; i < info->ndim; i++) *(i < info->axis ? &outer : i > info->axis ? &inner : &(int64_t){1}) *= info->shape[i];
+    const int64_t item = (int64_t)nexpr_dtype_size(info->dtype), n = info->axis < 0 ? 1 : info->shape[info->axis];
+    int64_t outer = 1, inner = 1;
+    for (int i = 0; i < info->axis; i++) outer *= info->shape[i];
+    for (int i = info->axis + 1; i < info->ndim; i++) inner *= info->shape[i];
     const int64_t step = info->axis > 0 ? slab->strides[info->axis - 1] : 0;
     for (int64_t o = 0; o < outer; o++) {
         const char *data = (const char *)slab->data + o * step;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests that run on every rank of an mpirun. A test is a function that all ranks call; what CHECK finds wrong on any of them
- * makes it fail. Rank 0 prints. Elements are bytes that follow from their index, so that every rank knows what it should have.
+ * makes it fail. Rank 0 prints. Elements are bytes that follow from their index, so that every rank knows what it should
+ * have.
  */
 #ifndef NX_TESTS_MPI_CHECK_H
 #define NX_TESTS_MPI_CHECK_H
@@ -26,7 +27,7 @@ void check_status(const char *file, int line, nexpr_status expected, nexpr_statu
 /* Whether all ranks have the same message. Collective. */
 bool is_same_everywhere(const nexpr_error *error);
 
-/* All tests, each in the file that it is about. Those whose names begin with "only_" are run only when they are asked for. */
+/* All tests, each in the file that it is about. Those whose names begin with "only_" are run only when asked for. */
 #define TESTS(X)                                \
     X(every_layout_becomes_every_other)         \
     X(every_constructor_makes_every_layout)     \

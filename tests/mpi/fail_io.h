@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes the system refuse one call on this rank: fail_io.c stands in front of pread, pwrite, fsync, open, fallocate and rename. */
+/* Makes the system refuse one call on this rank: fail_io.c stands in front of pread, pwrite, fsync, open and rename. */
 #ifndef NX_TESTS_MPI_FAIL_IO_H
 #define NX_TESTS_MPI_FAIL_IO_H
 

@@ -232,7 +232,8 @@ void wrong_arguments_are_agreed_on(void) {
         shape[0] = counts[0] = 20 + (rank == 1);
         EXPECT(NEXPR_ARGUMENT, GENERATE);
         check_agreed("different arguments");
-        EXPECT(NEXPR_ARGUMENT, rank ? nexpr_mpi_array_gather(b, 0, NULL, &err) : nexpr_mpi_array_redistribute(b, NULL, &a, &err));
+        EXPECT(NEXPR_ARGUMENT, rank ? nexpr_mpi_array_gather(b, 0, NULL, &err)
+                                    : nexpr_mpi_array_redistribute(b, NULL, &a, &err));
         check_agreed("different functions");
     }
     CHECK(!a);

@@ -121,8 +121,8 @@ static void check_reading(nexpr_mpi *mpi, const kind *k, int ndim, const int64_t
         if (i % 3 == 1) layout.counts = counts;
         if (i / 3 < ndim) random_counts((uint64_t)i, shape[i / 3], counts);
         shim_reset();
-        EXPECT(NEXPR_OK, nexpr_mpi_array_from_file(mpi, path_of(k->name), k->member, NULL, i % 3 == 2 ? NULL : &layout, i % 3,
-                                                   2 * (i % 3), &a, &err));
+        EXPECT(NEXPR_OK, nexpr_mpi_array_from_file(mpi, path_of(k->name), k->member, NULL, i % 3 == 2 ? NULL : &layout,
+                                                   i % 3, 2 * (i % 3), &a, &err));
         CHECK(shim.calls == 1); /* the agreement */
         CHECK(a && has_slab(a) && has_wide_slab(a));
         nexpr_mpi_array_free(&a);

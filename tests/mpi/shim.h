@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls of MPI that libnexpr-mpi makes, counted, and failed on request: shim.c defines them in the test program, in front
- * of those of the MPI library, and calls PMPI.
+ * The calls of MPI that libnexpr-mpi makes, counted, and failed on request: shim.c defines them in the test program, in
+ * front of those of the MPI library, and calls PMPI.
  */
 #ifndef NX_TESTS_MPI_SHIM_H
 #define NX_TESTS_MPI_SHIM_H
@@ -21,7 +21,7 @@ typedef struct shim_state {
     bool has_failed;
     char failed[32]; /* its name */
     long agreements, exchanges, messages, broadcasts; /* calls of Allreduce; of Gatherv and the like; of Isend; of Bcast */
-    int64_t sent;    /* bytes of data, agreements not counted, that go to other ranks; what is broadcast counts at the root */
+    int64_t sent;    /* bytes of data, not of agreements, that go to other ranks; what is broadcast counts at the root */
 } shim_state;
 
 extern shim_state shim;
