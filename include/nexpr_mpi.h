@@ -62,7 +62,7 @@ typedef struct nexpr_mpi_options {
     int threads;                      /* of the context of its own; 0: NEXPR_NUM_THREADS, else the rank's share of the CPUs
                                          of its node: where the affinities of ranks overlap, CPUs are divided */
     int64_t piece_bytes;              /* at most so many bytes in one message, or on one rank in one collective call, and in
-                                         each of two buffers; 0: 64 MiB; at most 1 GiB; for tests as little as 1 */
+                                         each of two buffers; 0: 8 MiB; at most 1 GiB; for tests as little as 1 */
     nexpr_mpi_lost *lost;             /* may be NULL */
     void *lost_user;
 } nexpr_mpi_options;

@@ -60,6 +60,20 @@ void nx_box_unpack(const nx_box *b, char *array, int64_t at, int64_t bytes, cons
     }
 }
 
+/* Copies a box to another place, where it has other runs. */
+static void copy_box(const nx_box *from, const char *source, const nx_box *to, char *target) {
+    if (from->bytes <= 0) return;
+    walk f = begin_walk(from, 0), t = begin_walk(to, 0);
+    for (int64_t left = from->bytes, n; left; left -= n) {
+        n = least(from->run - f.in_run, to->run - t.in_run);
+        memcpy(target + t.place + t.in_run, source + f.place + f.in_run, (size_t)n);
+        f.in_run += n;
+        t.in_run += n;
+        if (f.in_run == from->run) next_run(&f);
+        if (t.in_run == to->run) next_run(&t);
+    }
+}
+
 typedef struct range {
     int64_t begin, end;
 } range;
@@ -136,7 +150,6 @@ static int64_t longest(const nx_layout *l, int ranks) {
 static int64_t largest_box(const axes *x, const nx_exchange *e, int ranks) {
     const nx_layout *a = e->from.layout, *b = e->to.layout;
     const int64_t rest = x->size[0] * x->size[2] * x->size[4];
-    if (!a->first) return 0; /* nothing is sent */
     if (!b->first) return longest(a, ranks) * rest;
     if (a->axis != b->axis) return longest(a, ranks) * longest(b, ranks) * rest;
     int64_t n = 0;
@@ -164,12 +177,18 @@ static void find_boxes(nx_call *c, nx_exchange *e) {
         e->receive[r] = box_in(&x, &e->to, me, want);
     }
     e->quota = most(1, c->mpi->piece / ranks / e->from.layout->item) * e->from.layout->item;
-    e->rounds = (largest_box(&x, e, ranks) + e->quota - 1) / e->quota;
+    if (e->pattern != NX_LOCAL) e->rounds = (largest_box(&x, e, ranks) + e->quota - 1) / e->quota;
+}
+
+/* Whether a rank's box stays where it is: this one's own, unless all get the same. */
+static bool is_kept(const nexpr_mpi *mpi, const nx_exchange *x, int rank) {
+    return rank == mpi->rank && x->pattern != NX_REPLICATE;
 }
 
 static void take_buffers(nx_call *c, nx_exchange *e) {
     int64_t out = 0, in = 0;
     for (int r = 0; r < c->mpi->ranks; r++) {
+        if (is_kept(c->mpi, e, r)) continue;
         if (e->pattern != NX_REPLICATE || !r) out += least(e->quota, e->send[r].bytes);
         in += least(e->quota, e->receive[r].bytes);
     }
@@ -198,35 +217,31 @@ static int64_t part_of(const nx_exchange *x, const nx_box *b, int64_t round) {
     return most(0, least(x->quota, b->bytes - round * x->quota));
 }
 
-/* Packs what this rank sends in a round. What it keeps is packed too, but not counted. */
+/* Packs what this rank sends in a round: to all the same, if it is replicated. What it keeps was copied. */
 static void pack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     int *counts = x->counts, *places = counts + mpi->ranks;
     for (int r = 0, at = 0; r < mpi->ranks; r++) {
-        const int64_t n = part_of(x, &x->send[r], round);
+        counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->send[r], round);
         places[r] = x->pattern == NX_REPLICATE ? 0 : at;
-        counts[r] = r == mpi->rank && x->pattern != NX_REPLICATE ? 0 : (int)n;
         if (x->pattern == NX_REPLICATE && r) continue;
-        nx_box_pack(&x->send[r], x->from.data, round * x->quota, n, x->outgoing + at);
-        at += (int)n;
+        nx_box_pack(&x->send[r], x->from.data, round * x->quota, counts[r], x->outgoing + at);
+        at += counts[r];
     }
 }
 
 static void expect_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
     for (int r = 0, at = 0; r < mpi->ranks; r++) {
-        const bool is_own = r == mpi->rank && x->pattern != NX_REPLICATE;
+        counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->receive[r], round);
         places[r] = at;
-        counts[r] = is_own ? 0 : (int)part_of(x, &x->receive[r], round);
         at += counts[r];
     }
 }
 
 static void unpack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
-    const int *places = x->counts + 3 * mpi->ranks, own = x->counts[mpi->ranks + mpi->rank];
+    const int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
     for (int r = 0; r < mpi->ranks; r++) {
-        const bool is_own = r == mpi->rank && x->pattern != NX_REPLICATE;
-        const char *packed = is_own ? x->outgoing + own : x->incoming + places[r];
-        nx_box_unpack(&x->receive[r], x->to.data, round * x->quota, part_of(x, &x->receive[r], round), packed);
+        nx_box_unpack(&x->receive[r], x->to.data, round * x->quota, counts[r], x->incoming + places[r]);
     }
 }
 
@@ -291,15 +306,12 @@ static void move_window(nx_call *c, nx_exchange *x, int64_t at, int64_t n) {
 
 void nx_exchange_run(nx_call *c, nx_exchange *x) {
     const int64_t bytes = x->from.layout->bytes;
-    if (x->pattern == NX_LOCAL) {
-        const nx_box *b = &x->receive[c->mpi->rank], *from = &x->send[c->mpi->rank];
-        nx_box_pack(from, x->from.data, 0, b->bytes, x->to.data);
-        return;
-    }
+    const int me = c->mpi->rank;
     for (int64_t at = 0, n; x->is_direct && at < bytes; at += n) {
         n = least(c->mpi->piece, bytes - at);
         move_window(c, x, at, n);
     }
+    if (!x->is_direct && is_kept(c->mpi, x, me)) copy_box(&x->send[me], x->from.data, &x->receive[me], x->to.data);
     for (int64_t round = 0; !x->is_direct && round < x->rounds; round++) {
         pack_round(c->mpi, x, round);
         expect_round(c->mpi, x, round);

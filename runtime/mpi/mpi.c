@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_PIECE = 64 << 20, MAX_PIECE = 1 << 30, NO_RANK = INT32_MAX };
+enum { DEFAULT_PIECE = 8 << 20, MAX_PIECE = 1 << 30, NO_RANK = INT32_MAX };
 
 nexpr_mpi_options nexpr_mpi_options_init(void) {
     return (nexpr_mpi_options){.size = sizeof(nexpr_mpi_options)};

@@ -41,6 +41,10 @@ bool is_same_everywhere(const nexpr_error *error);
     X(what_one_rank_cannot_write_fails_on_all)  \
     X(communicators_are_left_as_they_are)       \
     X(wrong_arguments_are_agreed_on)            \
+    X(slabs_are_checked)                        \
+    X(slabs_are_taken_over)                     \
+    X(a_function_that_fails_fails_on_all)       \
+    X(another_thread_is_turned_away)            \
     X(a_rank_without_memory_fails_on_all)       \
     X(every_failing_call_ends_everywhere)       \
     X(calls_that_fail_together_end_everywhere)  \

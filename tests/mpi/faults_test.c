@@ -4,6 +4,7 @@
 #include "tests/mpi/shim.h"
 #include "tests/support/failing_allocator.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,101 @@ void wrong_arguments_are_agreed_on(void) {
     CHECK(nexpr_mpi_array_gather(NULL, 0, NULL, NULL) == NEXPR_ARGUMENT);
     nexpr_mpi_array_free(&a);
     nexpr_mpi_array_free(&b);
+    nexpr_mpi_free(&mpi);
+}
+
+/* Slabs that lie otherwise on one rank are refused on all. */
+void slabs_are_checked(void) {
+    nexpr_mpi *mpi = new_mpi(0);
+    nexpr_mpi_array *a = NULL;
+    nexpr_mpi_array_info info = nexpr_mpi_array_info_init();
+    int64_t length = 3 + rank, stride = 8, first = 3 * rank + rank * (rank - 1) / 2;
+    double data[80];
+    nexpr_array slab = {.size = sizeof slab, .data = data, .dtype = NEXPR_FLOAT64, .ndim = 1, .shape = &length,
+                        .strides = &stride};
+    const int last = ranks - 1;
+#define FROM_SLAB(axis, how) nexpr_mpi_array_from_slab(mpi, axis, &slab, how, &a, &err)
+    stride = rank == last ? 16 : 8;
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_BORROW));
+    check_agreed("the stride of axis 0 is 16, and would be 8");
+    stride = 8;
+    slab.byte_order = rank == last ? NEXPR_SWAPPED : NEXPR_NATIVE;
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_COPY));
+    check_agreed("byte order");
+    slab.byte_order = NEXPR_NATIVE;
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(1, NEXPR_MPI_COPY));
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_TAKE));
+    check_agreed("only what nexpr allocated");
+    slab.dtype = rank == last ? NEXPR_INT64 : NEXPR_FLOAT64;
+    if (ranks > 1) EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_COPY));
+    slab.dtype = NEXPR_FLOAT64;
+    fill_elements(data, first, length, 8);
+    EXPECT(NEXPR_OK, FROM_SLAB(0, NEXPR_MPI_BORROW));
+    CHECK(has_slab(a) && nexpr_mpi_array_describe(a, &info) == NEXPR_OK && info.begin == first && info.count == length);
+    nexpr_mpi_array_free(&a);
+    nexpr_mpi_free(&mpi);
+}
+
+/* What nexpr allocated is the array's, if all went well. */
+void slabs_are_taken_over(void) {
+    nexpr_mpi *mpi = new_mpi(0);
+    nexpr_mpi_array *a = NULL;
+    const int64_t length = 3 + rank;
+    double data[80] = {0};
+    nexpr_array from = {.size = sizeof from, .data = data, .dtype = NEXPR_FLOAT64, .ndim = 1, .shape = &length};
+    const nexpr_array *inputs[] = {&from};
+    nexpr_array slab = nexpr_array_init(), *outputs[] = {&slab};
+    const char *const names[] = {"x"};
+    EXPECT(NEXPR_OK, nexpr_evaluate_text(NULL, "x + 7", names, inputs, 1, outputs, 1, NULL, NULL, &err));
+    const double *where = slab.data;
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(-2, NEXPR_MPI_TAKE));
+    CHECK(slab.data == where && slab.owner);
+    EXPECT(NEXPR_OK, FROM_SLAB(0, NEXPR_MPI_TAKE));
+    CHECK(!slab.data && !slab.owner);
+    nexpr_mpi_array_local(a, &slab);
+    CHECK(slab.data == where && where[length - 1] == 7);
+    nexpr_mpi_array_free(&a);
+    nexpr_mpi_free(&mpi);
+}
+
+static nexpr_status refuse(void *user, int64_t first, int64_t count, void *data, nexpr_error *reterr) {
+    const int how = *(const int *)user;
+    memset(data, 0, (size_t)count);
+    if (!how || first + count < 11) return NEXPR_OK;
+    if (how == 2) snprintf(reterr->message, sizeof reterr->message, "no more numbers");
+    return how == 2 ? NEXPR_VALUE : NEXPR_CALLBACK;
+}
+
+void a_function_that_fails_fails_on_all(void) {
+    nexpr_mpi *mpi = new_mpi(4);
+    nexpr_mpi_array *a = NULL;
+    const int64_t shape[1] = {11};
+    for (int how = 0; how < 3; how++) {
+        const nexpr_status expected = how == 0 ? NEXPR_OK : how == 1 ? NEXPR_CALLBACK : NEXPR_VALUE;
+        EXPECT(expected, nexpr_mpi_array_generate(mpi, NEXPR_UINT8, 1, shape, NULL, refuse, &how, &a, &err));
+        if (how) check_agreed(how == 1 ? "the function failed at element" : "no more numbers");
+        CHECK((a == NULL) == (how > 0));
+        nexpr_mpi_array_free(&a);
+    }
+    nexpr_mpi_free(&mpi);
+}
+
+static void *call_elsewhere(void *user) {
+    nexpr_mpi_array *a = NULL;
+    const int64_t shape[1] = {1};
+    int64_t item = 1;
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_generate(user, NEXPR_UINT8, 1, shape, NULL, read_elements, &item, &a, &err));
+    CHECK(strstr(err.message, "only the thread that initialised MPI"));
+    return NULL;
+}
+
+void another_thread_is_turned_away(void) {
+    nexpr_mpi *mpi = new_mpi(0);
+    pthread_t thread;
+    int level;
+    MPI_Query_thread(&level);
+    CHECK(level == MPI_THREAD_FUNNELED);
+    CHECK(!pthread_create(&thread, NULL, call_elsewhere, mpi) && !pthread_join(thread, NULL));
     nexpr_mpi_free(&mpi);
 }
 
