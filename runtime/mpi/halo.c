@@ -24,7 +24,7 @@ typedef struct message {
 struct nexpr_mpi_halo {
     nexpr_mpi *mpi;
     const nexpr_mpi_array *array;
-    nx_call call; /* from begin to end: what has gone wrong in between */
+    nx_call call; /* that calls of MPI from begin to end belong to; what goes wrong in them, the end agrees on */
     int64_t outer, inner, width[SIDES], first[SIDES], count[SIDES]; /* rows wanted; rows that there are */
     message *messages;
     int send_count, message_count; /* those that are sent come first */
@@ -208,7 +208,6 @@ nexpr_status nexpr_mpi_halo_end(nexpr_mpi_halo *halo, nexpr_error *err) {
     if (h->is_under_way) {
         wait_for_all(h);
         for (int i = h->send_count; h->outer > 1 && i < h->message_count; i++) unpack(h, &h->messages[i]);
-        if (nx_call_is_ok(&c)) c.error = h->call.error;
     } else {
         nx_call_raise(&c, NEXPR_ARGUMENT, "%s: it has not begun", c.name);
     }

@@ -274,6 +274,9 @@ void slabs_are_checked(void) {
     stride = rank == last ? 16 : 8;
     EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_BORROW));
     check_agreed("the stride of axis 0 is 16, and would be 8");
+    stride = 24 + rank;
+    EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_BORROW));
+    check_agreed("the stride of axis 0 is 24"); /* of all messages that of the lowest rank */
     stride = 8;
     slab.byte_order = rank == last ? NEXPR_SWAPPED : NEXPR_NATIVE;
     EXPECT(NEXPR_ARGUMENT, FROM_SLAB(0, NEXPR_MPI_COPY));

@@ -125,6 +125,9 @@ static void check_reading(nexpr_mpi *mpi, const kind *k, int ndim, const int64_t
                                                    i % 3, 2 * (i % 3), &a, &err));
         CHECK(shim.calls == 1); /* the agreement */
         CHECK(a && has_slab(a) && has_wide_slab(a));
+        nexpr_mpi_array_info info = nexpr_mpi_array_info_init();
+        nexpr_mpi_array_describe(a, &info);
+        CHECK(info.axis < 0 || info.count || (!info.before && !info.after)); /* no rows around nothing */
         nexpr_mpi_array_free(&a);
     }
 }
