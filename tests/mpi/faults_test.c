@@ -128,7 +128,7 @@ static long run_failing(int bad, long at) {
 /* On one rank after the other, every call in turn reports an error. Of the last agreement nobody has to know. */
 void every_failing_call_ends_everywhere(void) {
     make_folder();
-    for (int bad = 0; bad < ranks; bad += ranks > 4 ? ranks - 1 : 1) {
+    for (int bad = ranks > 4 ? ranks - 1 : 0; bad < ranks; bad++) { /* with many, one of them has to do */
         const long calls = run_failing(bad, -1);
         for (long at = 0; at < calls; at++) run_failing(bad, at);
     }
@@ -181,7 +181,7 @@ void only_a_lost_rank_ends_the_job(void) {
 void a_rank_without_memory_fails_on_all(void) {
     failing_allocator failing;
     make_folder();
-    for (int bad = 0; bad < ranks; bad += ranks > 2 ? ranks - 1 : 1) {
+    for (int bad = ranks > 4 ? ranks - 1 : 0; bad < ranks; bad++) {
         int failed = 1;
         for (long at = 0; failed; at++) {
             scenario s = {.has_messages = true};
@@ -206,17 +206,50 @@ static void check_agreed(const char *text) {
     CHECK(strstr(err.message, text));
 }
 
-void wrong_arguments_are_agreed_on(void) {
-    nexpr_mpi *mpi = new_mpi(0);
-    nexpr_mpi_array *a = NULL, *b = NULL;
-    nexpr_mpi_halo *halo = NULL;
-    int64_t shape[1] = {20}, item = 8, counts[64] = {0};
-    nexpr_mpi_layout layout = nexpr_mpi_layout_init(1);
+/* What an object tells of itself. */
+static void check_description(const nexpr_mpi *mpi) {
     nexpr_mpi_info info = nexpr_mpi_info_init();
     CHECK(nexpr_mpi_describe(mpi, &info) == NEXPR_OK && info.rank == rank && info.ranks == ranks && info.threads == 1);
     const bool is_together = info.nodes == 1 && info.node_ranks == ranks && info.node_rank == rank;
     const bool is_apart = info.nodes == ranks && info.node_ranks == 1 && info.node_rank == 0; /* MPIR_CVAR_NOLOCAL */
     CHECK((is_together || is_apart) && info.context);
+}
+
+/* Arguments, and functions, that are not the same on all ranks. */
+static void check_differences(nexpr_mpi *mpi, const nexpr_mpi_array *array) {
+    nexpr_mpi_array *a = NULL;
+    const int64_t shape[1] = {20 + (rank == 1)};
+    int64_t item = 8;
+    if (ranks == 1) return;
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 1, shape, NULL, read_elements, &item, &a, &err));
+    check_agreed("different arguments");
+    EXPECT(NEXPR_ARGUMENT, rank ? nexpr_mpi_array_gather(array, 0, NULL, &err)
+                                : nexpr_mpi_array_redistribute(array, NULL, &a, &err));
+    check_agreed("different functions");
+    CHECK(!a);
+}
+
+static void check_halos(nexpr_mpi_array *array) {
+    nexpr_mpi_halo *halo = NULL;
+    nexpr_mpi_array *all = NULL;
+    const nexpr_mpi_layout everywhere = nexpr_mpi_layout_init(NEXPR_MPI_REPLICATED);
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(array, -1, 0, &halo, &err));
+    EXPECT(NEXPR_OK, nexpr_mpi_halo_new(array, 1, 1, &halo, &err));
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_end(halo, &err));
+    check_agreed("it has not begun");
+    nexpr_mpi_halo_free(&halo);
+    EXPECT(NEXPR_OK, nexpr_mpi_array_redistribute(array, &everywhere, &all, &err));
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(all, 1, 1, &halo, &err));
+    check_agreed("a replicated array has no halos");
+    nexpr_mpi_array_free(&all);
+}
+
+void wrong_arguments_are_agreed_on(void) {
+    nexpr_mpi *mpi = new_mpi(0);
+    nexpr_mpi_array *a = NULL;
+    int64_t shape[1] = {20}, item = 8, counts[64] = {0};
+    nexpr_mpi_layout layout = nexpr_mpi_layout_init(1);
+    check_description(mpi);
 #define GENERATE nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 1, shape, &layout, read_elements, &item, &a, &err)
     EXPECT(NEXPR_ARGUMENT, GENERATE);
     check_agreed("there is no axis 1");
@@ -227,36 +260,17 @@ void wrong_arguments_are_agreed_on(void) {
     counts[0] = 21;
     EXPECT(NEXPR_SHAPE, GENERATE);
     check_agreed("counts[0] is 21");
-    shape[0] = counts[0] = 20;
-    if (ranks > 1) {
-        EXPECT(NEXPR_OK, nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 1, shape, NULL, read_elements, &item, &b, &err));
-        shape[0] = counts[0] = 20 + (rank == 1);
-        EXPECT(NEXPR_ARGUMENT, GENERATE);
-        check_agreed("different arguments");
-        EXPECT(NEXPR_ARGUMENT, rank ? nexpr_mpi_array_gather(b, 0, NULL, &err)
-                                    : nexpr_mpi_array_redistribute(b, NULL, &a, &err));
-        check_agreed("different functions");
-    }
     CHECK(!a);
-    nexpr_mpi_array_free(&b);
-    shape[0] = counts[0] = 20;
+    counts[0] = 20;
     EXPECT(NEXPR_OK, GENERATE);
+    check_differences(mpi, a);
     EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_gather(a, ranks, NULL, &err));
     check_agreed("there is no rank");
     EXPECT(NEXPR_ARGUMENT, nexpr_mpi_array_gather(a, 0, NULL, &err));
     check_agreed("the array is NULL");
-    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(a, -1, 0, &halo, &err));
-    EXPECT(NEXPR_OK, nexpr_mpi_halo_new(a, 1, 1, &halo, &err));
-    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_end(halo, &err));
-    check_agreed("it has not begun");
-    layout = nexpr_mpi_layout_init(NEXPR_MPI_REPLICATED);
-    EXPECT(NEXPR_OK, nexpr_mpi_array_redistribute(a, &layout, &b, &err));
-    nexpr_mpi_halo_free(&halo);
-    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_halo_new(b, 1, 1, &halo, &err));
-    check_agreed("a replicated array has no halos");
+    check_halos(a);
     CHECK(nexpr_mpi_array_gather(NULL, 0, NULL, NULL) == NEXPR_ARGUMENT);
     nexpr_mpi_array_free(&a);
-    nexpr_mpi_array_free(&b);
     nexpr_mpi_free(&mpi);
 }
 

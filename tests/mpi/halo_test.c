@@ -72,8 +72,9 @@ void halos_have_the_rows_around(void) {
     static const int64_t widths[][2] = {{0, 0}, {1, 1}, {2, 0}, {0, 3}, {5, 4}, {100, 100}};
     const int64_t p = ranks, lengths[] = {0, 1, p - 1, p, p + 1, 5 * p + 3}, pieces[] = {1, 20, 0};
     int64_t counts[MAX_RANKS];
+    nexpr_mpi *const objects[] = {new_mpi(pieces[0]), new_mpi(pieces[1]), new_mpi(pieces[2])};
     for (int i = 0; i < 3 * 6 * 6; i++) {
-        nexpr_mpi *mpi = new_mpi(pieces[i % 3]);
+        nexpr_mpi *mpi = objects[i % 3];
         const int64_t n = lengths[i / 3 % 6], *width = widths[i / 18], size[3] = {i % 2 ? n : 3, i % 2 ? 3 : n, 2};
         const int axis = i % 2 ? 0 : 1;
         for (int uneven = 0; uneven < 2; uneven++) {
@@ -82,8 +83,8 @@ void halos_have_the_rows_around(void) {
             check_halo(array, width[0], width[1]);
             nexpr_mpi_array_free(&array);
         }
-        nexpr_mpi_free(&mpi);
     }
+    for (int i = 0; i < 3; i++) nexpr_mpi_free(&(nexpr_mpi *){objects[i]});
 }
 
 /* One message to each neighbour, of the rows that it needs and no more; agreement only when it is made and at the end. */
