@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arrays lie as a user's do: large ones in huge pages of their own, each 64 bytes behind the beginning of a page. All of
- * their memory is touched before anything is timed. Floats are spread over (0, 1), integers over all of their values, but for int16: these are
- * from 1 to 10000, as reflectances in satellite images are.
+ * their memory is touched before anything is timed. Floats are spread over (0, 1), integers over all of their values, but
+ * for int16: these are from 1 to 10000, as reflectances in satellite images are.
  */
 #include "bench/expr_arrays.h"
 

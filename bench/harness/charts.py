@@ -160,7 +160,8 @@ def against_size(result):
         cells = [c for c in result["cells"] if c["row"] == name and c["threads"] == 1]
         lines = lines_of(result, cells, lambda c: c["n"], lambda c, ns: ns / c["n"])
         if lines:
-            yield f"size-{name}.svg", f"{title_of(result['rows'][name])}, one thread", "elements", "ns per element", lines, None
+            title = f"{title_of(result['rows'][name])}, one thread"
+            yield f"size-{name}.svg", title, "elements", "ns per element", lines, None
 
 
 def against_count(result, kind, file, title, x_label):

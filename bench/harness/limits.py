@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Rows on the roofline, and why nexpr loses where it does.
 
-The limit of a cell is the longer one of two times: that of moving its bytes, each once, at the speed of copies (with ordinary
-stores or around the caches, whichever is faster) of as many bytes in the same run; and that of its operations at the peak
-rate of fused multiplications, of which each counts as one operation. Operations are counted in additions: see spelling.py.
+The limit of a cell is the longer one of two times: that of moving its bytes, each once, at the speed of copies and triads
+(with ordinary stores or around the caches, whichever is fastest) of as many bytes in the same run; and that of its
+operations at the peak rate of fused multiplications, of which each counts as one operation. Operations are counted in additions: see spelling.py.
 Function calls, reductions and what waits for itself do not reach such a limit; it says what there is to gain at most.
 """
 

@@ -44,8 +44,8 @@ def write_losses(result, limits):
     lines = ["## Where nexpr loses", ""]
     if not cells:
         return lines + ["nexpr was not measured.", ""]
-    lines += [f"In {len(found)} of {len(cells)} cells (a row at a size with so many threads) some peer is faster than nexpr as its "
-              "users get it (nexpr-auto, warm), beyond noise: the lower quartile of the ratios of a turn is above 1.03. "
+    lines += [f"In {len(found)} of {len(cells)} cells (a row at a size with so many threads) some peer is faster than nexpr "
+              "as its users get it (nexpr-auto, warm), beyond noise: the lower quartile of the ratios of a turn is above 1.03. "
               f"{summarise(found, limits)}", ""]
     rows = []
     for ratio, cell, peer in found[:MOST_LOSSES]:
@@ -54,9 +54,11 @@ def write_losses(result, limits):
                      cell["threads"], spell_ns(cell["peers"][OURS]["ns"][1]), peer, spell_ns(cell["peers"][peer]["ns"][1]),
                      f"{ratio:.2f}", limits.reason(cell, peer)])
     if rows:
-        lines += [table(["expression", "", "dtype", "n", "threads", "nexpr", "fastest", "takes", "ratio", "reason"], rows), ""]
+        head = ["expression", "", "dtype", "n", "threads", "nexpr", "fastest", "takes", "ratio", "reason"]
+        lines += [table(head, rows), ""]
     if len(found) > MOST_LOSSES:
-        lines += [f"{len(found) - MOST_LOSSES} more are in result.json; their ratios are below {found[MOST_LOSSES][0]:.2f}.", ""]
+        more, ratio = len(found) - MOST_LOSSES, found[MOST_LOSSES][0]
+        lines += [f"{more} more are in result.json, with ratios of {ratio:.2f} and less.", ""]
     return lines
 
 
@@ -101,10 +103,10 @@ def write_rows(result, limits, kind, title):
     cells.sort(key=lambda c: (names.index(c["row"]), c["threads"], c["n"]))
     head = ["expression", "", "dtype", "n", "threads", *peers, "limit", "nexpr", "best peer"]
     firsts = first_calls(result)
-    lines = [f"## {title}", "", "Nanoseconds per element of the larger of input and result, medians. *limit*: see below; behind it "
-             "the share of it that nexpr and the fastest peer reach.", "",
+    lines = [f"## {title}", "", "Nanoseconds per element of the larger of input and result, medians. *limit*: see below; "
+             "behind it the share of it that nexpr and the fastest peer reach.", "",
              table(head, [cell_line(result, limits, c, peers) for c in cells]), "",
-             f"First calls of these in one process, with compilation: ", "",
+             "The longest first call of each, from the text to the result: where a peer compiled.", "",
              table(["expression", "", *peers], [
                  [quote(result["rows"][name]["text"], 40), result["rows"][name]["note"],
                   *[spell_ns(firsts[name, p]) if (name, p) in firsts else "" for p in peers]] for name in names]), ""]
@@ -128,16 +130,16 @@ def write_yardsticks(result):
         for entry in y["memory"]:
             rows.append([y["threads"], f"{entry['bytes'] / 1024:,.0f} KiB",
                          *[f"{entry[k]:.1f}" for k in ("copy", "copy_streamed", "triad", "triad_streamed")]])
-    lines = ["## Yardsticks", "", "Of the same run, in C: GB/s of `r = a` and `r = a + s*b`, with ordinary stores and with those "
-             "around the caches.", "",
+    lines = ["## Yardsticks", "", "Of the same run, in C: GB/s of `r = a` and `r = a + s*b`, with ordinary stores and with "
+             "those around the caches.", "",
              table(["threads", "bytes", "copy", "copy, streamed", "triad", "triad, streamed"], rows), ""]
     for y in result["yardsticks"]:
-        lines.append(f"- {y['threads']} threads: {y['fma_per_ns']:.1f} fused multiplications and additions of float64 per ns; an "
-                     f"empty OpenMP region takes {spell_ns(y['region_ns'])}.")
-    return lines + ["", "The limit of a row is the longer of two times: its bytes, each once, at the fastest of these copies of "
+        lines.append(f"- {y['threads']} threads: {y['fma_per_ns']:.1f} fused multiplications and additions of float64 per "
+                     f"ns; an empty OpenMP region takes {spell_ns(y['region_ns'])}.")
+    return lines + ["", "The limit of a row is the longer of two times: its bytes, each once, at the fastest of these for "
                     "about as many bytes; and its operations, counted in additions (a quotient or a root 8, a function of a "
-                    "polynomial 20 to 40), at the rate of fused multiplications. Above 100 % the count is too high: a result "
-                    "that does not need all of it, or stores that the cache took.", ""]
+                    "polynomial 20 to 40), at the rate of fused multiplications. Above 100 % the count is too high: a "
+                    "result that does not need all of it, or stores that the cache took.", ""]
 
 
 def write_reasons(result):
@@ -172,10 +174,10 @@ def write(result, charts):
 
 # -------------------------------------------------------------------------------------------------------------- README.md
 
-README_ROWS = ("linear wave polynomial choice gauss angles wave32 bits masks horner rational options point haversine ndvi bytes "
-               "product scaling").split()
-README_WHOLE = ("sum dot min moments columns rows place none distances normal_rows steps stencil symmetric few most gathered "
-                "running").split()
+README_ROWS = ("linear wave polynomial choice gauss angles wave32 bits masks horner rational options point haversine ndvi "
+               "bytes product scaling").split()
+README_WHOLE = ("sum dot min moments columns rows place none distances normal_rows steps stencil symmetric few most "
+                "gathered running").split()
 README_PEERS = ["c-nexpr-math", "c-fast", "numpy", "numexpr", "numba", "jax", "blosc2"]
 
 
@@ -195,8 +197,12 @@ def readme_line(result, name, peers, largest, cpus):
     cell = find(result, name, largest, 1)
     for peer in peers:
         figures = cell["peers"].get(peer) if cell else None
-        line.append(f"{1 / figures['ratio'][1]:.2g}" if figures and "ratio" in figures else "")
+        line.append(spell_times(1 / figures["ratio"][1]) if figures and "ratio" in figures else "")
     return line
+
+
+def spell_times(ratio):
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}" if ratio < 1 else f"{ratio:.1f}"
 
 
 def readme_table(result):

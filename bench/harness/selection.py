@@ -2,7 +2,8 @@
 """Which rows a mode measures, and at which sizes."""
 
 QUICK_ROWS = ("linear wave polynomial steps point distances options haversine ndvi normal_rows masks sum "
-              "sin_64 exp_64 add_64 sqrt_32 chain_1 chain_5 chain_20 chain_200 inputs_1 inputs_4 inputs_16 inputs_64").split()
+              "sin_64 exp_64 add_64 sqrt_32 chain_1 chain_5 chain_20 chain_200 inputs_1 inputs_4 inputs_16 "
+              "inputs_64").split()
 SMOKE_ROWS = "linear wave options sum few distances sin_64 cumsum_32 chain_2 inputs_2".split()
 THREAD_ROWS = "linear wave options sum".split()
 THREADS_ITEMS = {"full": 1 << 24, "quick": 1 << 22}

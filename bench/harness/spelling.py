@@ -14,8 +14,8 @@ UFUNCS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "d
 # C's names of functions, where they are not NumPy's. What is in neither list has no name in C.
 C_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
            "arctanh": "atanh", "power": "pow", "absolute": "fabs", "abs": "fabs", "gamma": "tgamma"}
-C_SAME = set("sin cos tan sinh cosh tanh exp exp2 expm1 exp10 log log2 log10 log1p sqrt cbrt erf erfc lgamma floor ceil trunc "
-             "rint fabs hypot fmod copysign nextafter fmin fmax fma isnan isinf isfinite signbit".split())
+C_SAME = set("sin cos tan sinh cosh tanh exp exp2 expm1 exp10 log log2 log10 log1p sqrt cbrt erf erfc lgamma floor ceil "
+             "trunc rint fabs hypot fmod copysign nextafter fmin fmax fma isnan isinf isfinite signbit".split())
 # What a function is in C where it is no function.
 C_FORMULAS = {"add": "({0} + {1})", "subtract": "({0} - {1})", "multiply": "({0} * {1})", "divide": "({0} / {1})",
               "negative": "(-{0})", "positive": "(+{0})", "square": "({0} * {0})", "reciprocal": "(1 / {0})",
@@ -124,8 +124,8 @@ def c_call(name, arguments):
 # polynomial have about so many terms.
 WEIGHTS = {"sqrt": 8, "divide": 8, "reciprocal": 8, "power": 40, "float_power": 40, "arctan2": 30, "hypot": 20, "gamma": 40,
            "lgamma": 40, "erf": 30, "erfc": 40, "logaddexp": 40, "logaddexp2": 40, "ndtri": 40}
-POLYNOMIALS = set("sin cos tan exp exp2 expm1 exp10 log log2 log10 log1p sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
-                  "arctanh cbrt sinc random normal logsumexp".split())
+POLYNOMIALS = set("sin cos tan exp exp2 expm1 exp10 log log2 log10 log1p sinh cosh tanh arcsin arccos arctan arcsinh "
+                  "arccosh arctanh cbrt sinc random normal logsumexp".split())
 
 
 def operations(text):

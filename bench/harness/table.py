@@ -15,8 +15,8 @@ import nexpr
 
 from . import spelling
 
-LAYOUTS = ("flat strided swapped row column transposed transposed_plain unaligned fresh fresh_reused fresh_cached pair total "
-           "column_totals row_totals matrix inner large_square points shorter few most gather").split()
+LAYOUTS = ("flat strided swapped row column transposed transposed_plain unaligned fresh fresh_reused fresh_cached pair "
+           "total column_totals row_totals matrix inner large_square points shorter few most gather").split()
 ONE_DIMENSION = {"flat", "strided", "swapped", "unaligned", "fresh", "fresh_reused", "fresh_cached", "pair"}
 FRESH = {"fresh", "fresh_reused", "fresh_cached", "few", "most"}
 CHAIN_LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200]

@@ -6,8 +6,8 @@
     prepare(row, data, threads, tools)
                              compiles and binds: a Call, or Unsupported with the reason
 
-and nothing else has to know of it. `data.inputs` are NumPy arrays by name, `data.outputs` those to be written; `tools` has the
-two libraries, and a folder for files.
+and nothing else has to know of it. `data.inputs` are NumPy arrays by name, `data.outputs` those to be written; `tools` has
+the two libraries, and a folder for files.
 """
 
 import importlib

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""C, in three ways: plain (gcc -O3 -march=native), fast (libmvec and -ffast-math), and with nexpr's own math functions, strict
-otherwise. The rows of the table have their loops in the library of bench/harness.c. Those of other rows are written here from
-the rows' texts, all in one file per build, which is compiled when it is first needed and kept until the texts change."""
+"""C, in three ways: plain (gcc -O3 -march=native), fast (libmvec and -ffast-math), and with nexpr's own math functions,
+strict otherwise. The rows of the table have their loops in the library of bench/harness.c. Those of other rows are written
+here from the rows' texts, all in one file per build, which is compiled when it is first needed and kept until the texts
+change."""
 
 import ctypes
 import hashlib
@@ -10,7 +11,7 @@ import subprocess
 from bench.harness.spelling import Unsupported, c_expression, parse
 from bench.peers import Call
 
-PARALLEL_FROM = 1 << 15  # elements; with functions from 2^11 on: as in bench/expr_bench.c
+PARALLEL_FROM, PARALLEL_MATH = 1 << 15, 1 << 11  # elements, as in bench/expr_bench.c
 HEAD = """#include <stdbool.h>
 #include <stddef.h>
 #include <tgmath.h>
@@ -76,8 +77,8 @@ def compile_rows(rows, flags, folder):
         source = folder / f"rows-{key}.c"
         source.write_text(text)
         beside = folder / f"rows-{key}.part"
-        subprocess.run(["cc", *flags, "-std=gnu11", "-shared", "-fPIC", "-fopenmp", "-w", "-o", beside, source, "-lmvec", "-lm"],
-                       check=True)
+        subprocess.run(["cc", *flags, "-std=gnu11", "-shared", "-fPIC", "-fopenmp", "-w", "-o", beside, source, "-lmvec",
+                        "-lm"], check=True)
         beside.rename(library)
     return ctypes.CDLL(str(library))
 
@@ -138,7 +139,7 @@ class C:
         return f"cc {gcc} {' '.join(tools.harness.flags()[self.build])}"
 
     def prepare(self, row, data, threads, tools):
-        parallel = threads != 1 and data.n >= (PARALLEL_FROM >> 4 if row.has_math else PARALLEL_FROM)
+        parallel = threads != 1 and data.n >= (PARALLEL_MATH if row.has_math else PARALLEL_FROM)
         if row.index >= 0:
             return TableLoop(tools, row, data, row.loops[self.build], parallel)
         if self.build == "strict" and row.kind == "op":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""JAX on CPU: the row's text under jit, on copies of the arrays that are JAX's own, into results that it allocates. A call has
-ended when the result is there (block_until_ready)."""
+"""JAX on CPU: the row's text under jit, on copies of the arrays that are JAX's own, into results that it allocates. A call
+has ended when the result is there (block_until_ready)."""
 
 import functools
 

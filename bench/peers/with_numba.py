@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Numba, parallel, with fastmath off and on. Elementwise rows are loops over prange, made from the rows' texts; other rows are
-array expressions, which Numba makes loops of, or the loops below where Numba has no words for them."""
+"""Numba, parallel, with fastmath off and on. Elementwise rows are loops over prange, made from the rows' texts; other rows
+are array expressions, which Numba makes loops of, or the loops below where Numba has no words for them."""
 
 import ast
 import functools

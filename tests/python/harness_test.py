@@ -15,11 +15,14 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.harness import charts, limits, report, spelling  # noqa: E402
+from bench.harness import charts, limits, measure, report, spelling, table  # noqa: E402
 from bench.harness.result import problems_of  # noqa: E402
 
 BUILD = Path(sys.argv.pop(1)).resolve().parent.parent
@@ -34,8 +37,8 @@ def run(*arguments):
 def compare_runs(folder, a, b, *arguments):
     for name, result in (("a", a), ("b", b)):
         (folder / f"{name}.json").write_text(json.dumps(result))
-    return subprocess.run([sys.executable, str(ROOT / "bench" / "compare-runs"), str(folder / "a.json"), str(folder / "b.json"),
-                           *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.run([sys.executable, str(ROOT / "bench" / "compare-runs"), str(folder / "a.json"),
+                           str(folder / "b.json"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 class Smoke(unittest.TestCase):
@@ -167,7 +170,8 @@ class Changes(unittest.TestCase):
         self.assertIn("faster: 1", done.stdout)
 
     def test_overlapping_quartiles_are_no_change(self):
-        done = compare_runs(self.folder, self.made_up({"nexpr-auto": 100.0}), self.made_up({"nexpr-auto": 103.0}), "--least", "1")
+        a, b = self.made_up({"nexpr-auto": 100.0}), self.made_up({"nexpr-auto": 103.0})
+        done = compare_runs(self.folder, a, b, "--least", "1")
         self.assertEqual(done.returncode, 0)
         self.assertIn("slower: 0", done.stdout)
 
@@ -218,7 +222,8 @@ class Reasons(unittest.TestCase):
     def test_reasons(self):
         self.assertTrue(self.reason({"nexpr-auto": 80.0, "c": 20.0}, "c", call=60.0).startswith("call: 60 ns of 80 ns"))
         self.assertTrue(self.reason({"nexpr-auto": 9000.0, "c-fast": 5000.0, "c": 9000.0}, "c-fast").startswith("fast-math"))
-        self.assertTrue(self.reason({"nexpr-auto": 9000.0, "nexpr-jit": 5000.0, "c": 5000.0}, "c").startswith("choice of tiers"))
+        times = {"nexpr-auto": 9000.0, "nexpr-jit": 5000.0, "c": 5000.0}
+        self.assertTrue(self.reason(times, "c").startswith("choice of tiers"))
         self.assertTrue(self.reason({"nexpr-auto": 1700.0, "c": 1600.0}, "c").startswith("memory"))
         self.assertTrue(self.reason({"nexpr-auto": 9000.0, "c": 5000.0}, "c", layout="points").startswith("layout"))
         self.assertEqual(self.reason({"nexpr-auto": 9000.0, "c": 5000.0}, "c"), "slower code")
@@ -230,6 +235,25 @@ class Reasons(unittest.TestCase):
         self.assertEqual(limits.losses(result), [])
         result["cells"][0]["peers"]["c"]["ratio"] = [1.9, 2.0, 2.1]
         self.assertEqual([peer for _, _, peer in limits.losses(result)], ["c"])
+
+
+class Answers(unittest.TestCase):
+    def test_wrong_answers_are_found(self):
+        tools = SimpleNamespace(harness=table.Harness(BUILD / "bench" / "libbench_harness.so"))
+        right = np.array([1.0, np.nan, np.inf, -2.0])
+
+        def wrong(answer, expected=right, result="float64"):
+            row = table.Row("x", "a", "", "table", "flat", {"a": result}, result)
+            return measure.compare(tools, row, [np.asarray(answer)], [expected])
+        self.assertIsNone(wrong(right.copy()))
+        self.assertIsNone(wrong(right * (1 + 1e-12)))
+        self.assertIn("element 3", wrong([1.0, np.nan, np.inf, -2.001]))
+        self.assertIn("element 1", wrong([1.0, 1.0, np.inf, -2.0]))
+        self.assertIn("shape", wrong(right[:3]))
+        whole = np.arange(4)
+        self.assertIsNone(wrong(whole.copy(), whole, "int64"))
+        self.assertIn("element 2", wrong([0, 1, 3, 3], whole, "int64"))
+        self.assertIsNone(wrong(whole.astype(np.int32), whole, "int64"))
 
 
 class Spellings(unittest.TestCase):
