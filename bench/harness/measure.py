@@ -27,6 +27,7 @@ from bench.harness.spelling import Unsupported
 from bench.peers.with_numpy import reference
 
 OURS = "nexpr-auto"
+LONG_NS, LARGE = 5e7, 1 << 22  # a first call that is so long for so many elements tells how long one takes
 REST_S = 5e-4  # before each turn in several threads, so that the threads of the other libraries are asleep
 # How far answers may be from NumPy's: peers have math functions of their own, and sums in orders of their own.
 BOUNDS = {"float64": 1e-9, "complex128": 1e-9, "float32": 3e-4, "complex64": 3e-4}
@@ -88,7 +89,8 @@ def first_calls(tools, found, row, data, threads, expected):
         start = time.perf_counter_ns()
         try:
             call = peer.prepare(row, data, threads, tools)
-            call.run()
+            if not call.was_run:
+                call.run()
             first = time.perf_counter_ns() - start
             wrong = compare(tools, row, call.answers(), expected)
         except Unsupported as error:
@@ -97,7 +99,7 @@ def first_calls(tools, found, row, data, threads, expected):
         if wrong:
             reasons[name] = f"wrong answer: {wrong}"
             continue
-        ready[name] = call, first, max(call.time(1), 1)
+        ready[name] = call, first, first if first > LONG_NS and data.n > LARGE else max(call.time(1), 1)
     return ready, reasons
 
 

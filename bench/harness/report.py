@@ -71,13 +71,12 @@ def summarise(found, limits):
 
 
 def first_calls(result):
-    """{(row, peer): the longest first call}: that in which a peer compiled."""
-    longest = {}
-    for cell in result["cells"]:
+    """{(row, peer): the first call of all, for the fewest elements}: that in which a peer compiled."""
+    firsts = {}
+    for cell in sorted(result["cells"], key=lambda cell: (cell["threads"], cell["n"])):
         for peer, figures in cell["peers"].items():
-            key = cell["row"], peer
-            longest[key] = max(longest.get(key, 0), figures["first_ns"])
-    return longest
+            firsts.setdefault((cell["row"], peer), figures["first_ns"])
+    return firsts
 
 
 def cell_line(result, limits, cell, peers):
@@ -106,7 +105,7 @@ def write_rows(result, limits, kind, title):
     lines = [f"## {title}", "", "Nanoseconds per element of the larger of input and result, medians. *limit*: see below; "
              "behind it the share of it that nexpr and the fastest peer reach.", "",
              table(head, [cell_line(result, limits, c, peers) for c in cells]), "",
-             "The longest first call of each, from the text to the result: where a peer compiled.", "",
+             "First calls, with the fewest elements: from the text to the result, with compilation.", "",
              table(["expression", "", *peers], [
                  [quote(result["rows"][name]["text"], 40), result["rows"][name]["note"],
                   *[spell_ns(firsts[name, p]) if (name, p) in firsts else "" for p in peers]] for name in names]), ""]

@@ -17,10 +17,13 @@ from itertools import repeat
 
 
 class Call:
-    """run() is one call, answers() what it computed, time(count) the nanoseconds of so many calls."""
+    """run() is one call, answers() what it computed, time(count) the nanoseconds of so many calls. was_run: prepare has
+    called it, to see whether the peer can do the row."""
 
-    def __init__(self, run, answers):
-        self.run, self.answers = run, answers
+    was_run = False
+
+    def __init__(self, run, answers, was_run=False):
+        self.run, self.answers, self.was_run = run, answers, was_run
 
     def time(self, count):
         run = self.run

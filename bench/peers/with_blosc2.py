@@ -28,7 +28,7 @@ class Blosc2:
             call()
         except Exception as error:  # its errors have no common class
             raise Unsupported(f"Blosc2: {type(error).__name__}: {error}"[:200]) from None
-        return Call(call, lambda: kept)
+        return Call(call, lambda: kept, was_run=True)
 
 
 PEERS = [Blosc2()]

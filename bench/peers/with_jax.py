@@ -47,7 +47,8 @@ class Jax:
             call()
         except (NameError, TypeError, ValueError, NotImplementedError, AttributeError) as error:
             raise Unsupported(f"JAX: {str(error).splitlines()[0]}"[:200]) from None
-        return Call(call, lambda: [np.asarray(x) for x in (kept[0] if isinstance(kept[0], tuple) else kept)])
+        return Call(call, lambda: [np.asarray(x) for x in (kept[0] if isinstance(kept[0], tuple) else kept)],
+                    was_run=True)
 
 
 PEERS = [Jax()]

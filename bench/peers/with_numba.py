@@ -122,8 +122,8 @@ class Numba:
         if fresh:
             def call():
                 kept[0] = function(*arguments)
-            return Call(call, lambda: kept)
-        return Call(lambda: function(*arguments), lambda: kept)
+            return Call(call, lambda: kept, was_run=True)
+        return Call(lambda: function(*arguments), lambda: kept, was_run=True)
 
 
 os.environ.setdefault("NUMBA_DISABLE_PERFORMANCE_WARNINGS", "1")

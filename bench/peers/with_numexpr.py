@@ -67,7 +67,7 @@ class NumExpr:
         except (KeyError, NotImplementedError, TypeError, ValueError, SyntaxError, AttributeError) as error:
             what = "it has no such function" if "not callable" in str(error) else error
             raise Unsupported(f"numexpr: {what}") from error
-        return Call(call, lambda: kept)
+        return Call(call, lambda: kept, was_run=True)
 
 
 PEERS = [NumExpr()]
