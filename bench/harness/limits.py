@@ -12,6 +12,7 @@ import re
 
 OURS, VM, JIT = "nexpr-auto", "nexpr-vm", "nexpr-jit"
 NOISE = 1.03  # a ratio within it is a draw, whatever the quartiles say
+FEW = 10
 LICENCES = ("c-fast", "numba-fastmath")
 
 
@@ -45,9 +46,9 @@ class Limits:
     def __init__(self, result):
         self.rows = result["rows"]
         self.yardsticks = {y["threads"]: y for y in result["yardsticks"]}
-        self.calls = {}  # ns of nexpr's call: that for the fewest elements of a row
+        self.calls = {}  # ns of nexpr's call: that for the fewest elements of a row, if they are few
         for cell in sorted(result["cells"], key=lambda cell: -cell["n"]):
-            if OURS in cell["peers"]:
+            if OURS in cell["peers"] and cell["asked"] <= FEW:
                 self.calls[cell["row"], cell["threads"]] = cell["peers"][OURS]["ns"][1]
 
     def of(self, cell):
@@ -70,7 +71,7 @@ class Limits:
         """Why `peer` is faster than nexpr in a cell, as far as the figures tell."""
         figures, row = cell["peers"], self.rows[cell["row"]]
         ours, best = figures[OURS]["ns"][1], figures[peer]["ns"][1]
-        call = self.calls[cell["row"], cell["threads"]]
+        call = self.calls.get((cell["row"], cell["threads"]), 0)
         if ours - best <= 1.3 * call and call > 0.25 * ours:
             return f"call: {spell_ns(call)} of {spell_ns(ours)} are what a call takes"
         quicker = min((figures[p]["ns"][1], p) for p in (VM, JIT, OURS) if p in figures)

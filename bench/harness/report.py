@@ -212,7 +212,7 @@ def readme_table(result):
     head = ["expression", "n = 65,536", spell_n(largest), f"{spell_n(largest)}, {cpus} threads", *peers]
     lines = []
     for names in (README_ROWS, README_WHOLE):
-        chosen = [name for name in names if name in result["rows"]]
+        chosen = [name for name in names if find(result, name, largest, 1)]
         lines += [readme_line(result, name, peers, largest, cpus) for name in chosen]
     versions = ", ".join(f"{p} {result['versions'][p].split()[0]}" for p in peers if not p.startswith("c"))
     machine = result["machine"]

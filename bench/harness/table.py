@@ -153,12 +153,12 @@ def is_whole(text):
 
 
 def chain_rows():
-    """Polynomials of so many operations on one array, without more memory."""
+    """Polynomials of so many operations on one array: no operation can be left out, whatever the rules of arithmetic."""
     rows = []
     for count in CHAIN_LENGTHS:
         text = "a"
         for k in range(count):
-            text = f"({text})*0.5" if k % 2 == 0 else f"({text}+a)"
+            text = f"{text}*a" if k % 2 == 0 else f"({text}+0.5)"
         rows.append(Row(f"chain_{count}", text, f"{count} operations", "chain", "flat", {"a": "float64"}, "float64"))
     return rows
 

@@ -206,7 +206,7 @@ class Reasons(unittest.TestCase):
     """What is said of a loss, from made-up figures."""
 
     @staticmethod
-    def reason(times, peer, n=1000, call=1.0, layout="flat"):
+    def reason(times, peer, n=1000, call=1.0, layout="flat", few=1):
         result = Changes.made_up({})
         result["rows"]["linear"]["layout"] = layout
         memory = [{"bytes": 1, "copy": 10.0, "copy_streamed": 5.0, "triad": 10.0, "triad_streamed": 5.0}]
@@ -216,7 +216,7 @@ class Reasons(unittest.TestCase):
             return {"row": "linear", "n": n, "asked": n, "threads": 1, "bytes": 16 * n, "not": {},
                     "peers": {p: {"first_ns": 1.0, "ns": [t] * 3, "ratio": [times["nexpr-auto"] / t] * 3, "turns": 3}
                               for p, t in times.items()}}
-        result["cells"] = [cell(1, {"nexpr-auto": call}), cell(n, times)]
+        result["cells"] = [cell(few, {"nexpr-auto": call}), cell(n, times)]
         return limits.Limits(result).reason(result["cells"][1], peer)
 
     def test_reasons(self):
@@ -227,6 +227,7 @@ class Reasons(unittest.TestCase):
         self.assertTrue(self.reason({"nexpr-auto": 1700.0, "c": 1600.0}, "c").startswith("memory"))
         self.assertTrue(self.reason({"nexpr-auto": 9000.0, "c": 5000.0}, "c", layout="points").startswith("layout"))
         self.assertEqual(self.reason({"nexpr-auto": 9000.0, "c": 5000.0}, "c"), "slower code")
+        self.assertEqual(self.reason({"nexpr-auto": 9000.0, "c": 5000.0}, "c", few=100, call=8000.0), "slower code")
 
     def test_only_losses_beyond_noise_are_listed(self):
         result = Changes.made_up({"nexpr-auto": 100.0, "c": 98.0, "numpy": 300.0, "nexpr-jit": 50.0})
