@@ -96,6 +96,9 @@ def first_calls(tools, found, row, data, threads, expected):
         except Unsupported as error:
             reasons[name] = str(error)
             continue
+        except Exception as error:  # of a peer, whatever it is: the others go on
+            reasons[name] = f"failed: {type(error).__name__}: {error}"[:200]
+            continue
         if wrong:
             reasons[name] = f"wrong answer: {wrong}"
             continue

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.harness import charts, limits, measure, report, spelling, table  # noqa: E402
 from bench.harness.result import problems_of  # noqa: E402
+from bench.peers import Call  # noqa: E402
 
 BUILD = Path(sys.argv.pop(1)).resolve().parent.parent
 PEERS = "numpy,c,c-fast,c-nexpr-math,nexpr-vm,nexpr-jit"
@@ -255,6 +256,23 @@ class Answers(unittest.TestCase):
         self.assertIsNone(wrong(whole.copy(), whole, "int64"))
         self.assertIn("element 2", wrong([0, 1, 3, 3], whole, "int64"))
         self.assertIsNone(wrong(whole.astype(np.int32), whole, "int64"))
+
+    def test_a_peer_that_breaks_or_is_wrong_is_left_out_with_the_reason(self):
+        tools = SimpleNamespace(harness=table.Harness(BUILD / "bench" / "libbench_harness.so"))
+        row = table.Row("x", "a", "", "table", "flat", {"a": "float64"}, "float64")
+        right, data = np.ones(3), SimpleNamespace(outputs=[], n=3)
+
+        def peer(prepare):
+            return SimpleNamespace(prepare=lambda *arguments: prepare())
+        found = {"good": peer(lambda: Call(lambda: None, lambda: [right])),
+                 "wrong": peer(lambda: Call(lambda: None, lambda: [2 * right])),
+                 "broken": peer(lambda: 1 // 0),
+                 "unable": peer(lambda: spelling.c_call("cumsum", ["a"]))}
+        ready, reasons = measure.first_calls(tools, found, row, data, 1, [right])
+        self.assertEqual(set(ready), {"good"})
+        self.assertIn("wrong answer: element 0", reasons["wrong"])
+        self.assertIn("failed: ZeroDivisionError", reasons["broken"])
+        self.assertEqual(reasons["unable"], "C has no function cumsum")
 
 
 class Spellings(unittest.TestCase):
