@@ -3,7 +3,8 @@
 
 The limit of a cell is the longer one of two times: that of moving its bytes, each once, at the speed of copies and triads
 (with ordinary stores or around the caches, whichever is fastest) of as many bytes in the same run; and that of its
-operations at the peak rate of fused multiplications, of which each counts as one operation. Operations are counted in additions: see spelling.py.
+operations at the peak rate of fused multiplications, of which each counts as one operation. Operations are counted in
+additions: see spelling.py.
 Function calls, reductions and what waits for itself do not reach such a limit; it says what there is to gain at most.
 """
 

@@ -45,8 +45,8 @@ def write_losses(result, limits):
     if not cells:
         return lines + ["nexpr was not measured.", ""]
     lines += [f"In {len(found)} of {len(cells)} cells (a row at a size with so many threads) some peer is faster than nexpr "
-              "as its users get it (nexpr-auto, warm), beyond noise: the lower quartile of the ratios of a turn is above 1.03. "
-              f"{summarise(found, limits)}", ""]
+              "as its users get it (nexpr-auto, warm), beyond noise: the lower quartile of the ratios of a turn is above "
+              f"1.03. {summarise(found, limits)}", ""]
     rows = []
     for ratio, cell, peer in found[:MOST_LOSSES]:
         row = result["rows"][cell["row"]]
