@@ -187,7 +187,8 @@ def find(result, row, n, threads):
 
 def readme_line(result, name, peers, largest, cpus):
     row = result["rows"][name]
-    label = row["note"] if len(row["text"]) > 45 and row["note"] else quote(row["text"], 70)
+    label = quote(row["text"], 70) if len(row["text"]) <= 45 or not row["note"] else ""
+    label += (", " if label and row["note"] else "") + row["note"]
     label += "" if set(row["inputs"].values()) == {"float64"} else f" {'/'.join(dict.fromkeys(row['inputs'].values()))}"
     line = [label]
     for n, threads in ((65_536, 1), (largest, 1), (largest, cpus)):

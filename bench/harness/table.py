@@ -57,7 +57,7 @@ class Row:
 
     @property
     def is_elementwise(self):
-        return self.layout in ONE_DIMENSION
+        return self.layout in ONE_DIMENSION and not is_whole(self.text)
 
     @property
     def is_fresh(self):

@@ -281,6 +281,12 @@ class Spellings(unittest.TestCase):
         self.assertEqual(spelling.operations("x = a+b; sqrt(x), x**2"), 10)
         self.assertEqual(spelling.operations("a[1:-1] - a[:-2]"), 1)
 
+    def test_running_sums_are_not_elementwise(self):
+        row = table.Row("x", "sin(a)", "", "table", "flat", {"a": "float64"}, "float64")
+        self.assertTrue(row.is_elementwise)
+        row.text = "cumsum(a)"
+        self.assertFalse(row.is_elementwise)
+
     def test_c_has_its_own_names(self):
         [tree] = spelling.parse("arctan2(a, b)*where(a > 2.5, a, -b)")[1]
         self.assertEqual(spelling.c_expression(tree), "(atan2(a, b) * ((a > L(2.5)) ? a : (-b)))")
