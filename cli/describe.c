@@ -245,6 +245,7 @@ void describe_json(FILE *out, const description *d) {
     json_begin(&j, "results", '[');
     for (int i = 0; i < d->targets->result_count; i++) json_result(&j, d, i);
     json_end(&j, ']');
+    if (d->findings) findings_json(&j, d->findings, d->source);
     json_count(&j, "bytes_read", info.bytes_to_read);
     json_count(&j, "bytes_written", info.bytes_to_write);
     json_count(&j, "buffer_bytes", info.buffer_bytes);

@@ -4,6 +4,7 @@
 #define CLI_DESCRIBE_H
 
 #include "cli/bind.h"
+#include "cli/check.h"
 #include "cli/target.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ typedef struct description {
     const targets *targets;
     const nexpr *expr;
     const nexpr_job *job;
+    const findings *findings; /* NULL: nothing was checked */
     double seconds; /* that it took; negative: a dry run */
 } description;
 

@@ -29,6 +29,7 @@ typedef struct run {
     nexpr *expr;
     targets targets;
     nexpr_job *job;
+    findings findings;
     nexpr_file_source *sources; /* in the order of bindings.items, those of --set left out */
     const nexpr_file_source **source_list;
     int input_count;
@@ -77,8 +78,10 @@ static int compile_for(run *r, nexpr_input *types, const nexpr_input **list) {
         r->source_list[k] = &r->sources[k];
     }
     nexpr_error err = nexpr_error_init();
-    nexpr_status status = nexpr_compile(r->context, r->source.program, list, r->input_count, r->settings.dtype,
-                                        &r->source.limits, &r->expr, &err);
+    nexpr_options options = r->source.limits;
+    options.check = r->settings.check;
+    nexpr_status status = nexpr_compile(r->context, r->source.program, list, r->input_count, r->settings.dtype, &options,
+                                        &r->expr, &err);
     return status ? source_report(&r->source, &err) : EXIT_OK;
 }
 
@@ -151,13 +154,25 @@ static double bytes_of(const nexpr_job *job) {
     return is_known ? (double)info.bytes_to_read + (double)info.bytes_to_write : -1;
 }
 
+/* Tells what --check found before outputs are put in place: with =error they are not. */
+static int check_results(run *r) {
+    if (!r->settings.check) return EXIT_OK;
+    int status = findings_read(r->expr, r->job, r->source_list, r->input_count, &r->findings);
+    if (status) return status;
+    fflush(stdout);
+    findings_tell(&r->findings, &r->source);
+    const bool fails = r->settings.check_fails && r->findings.count;
+    return fails ? report_run("--check=error: nothing was written") : EXIT_OK;
+}
+
 static int run_job(run *r) {
     nexpr_error err = nexpr_error_init();
     r->progress = progress_begin(r->settings.quiet, bytes_of(r->job));
     nexpr_status status = nexpr_job_run(r->job, &err);
     progress_end(&r->progress);
     if (status) return source_report(&r->source, &err);
-    return targets_commit(&r->targets);
+    int code = check_results(r);
+    return code ? code : targets_commit(&r->targets);
 }
 
 /* --------------------------------------------------------------------------------------------------------- results -- */
@@ -191,7 +206,7 @@ static void tell(const run *r, const description *d) {
 
 static int execute(run *r) {
     description d = {.source = &r->source, .bindings = &r->bindings, .targets = &r->targets, .expr = r->expr, .job = r->job,
-                     .seconds = -1};
+                     .findings = r->settings.check ? &r->findings : NULL, .seconds = -1};
     if (!r->settings.dry_run) {
         double begin = progress_now();
         int status = run_job(r);
@@ -241,6 +256,7 @@ static int choose(run *r) {
 }
 
 static void free_run(run *r) {
+    findings_free(&r->findings);
     nexpr_job_free(&r->job);
     targets_free(&r->targets);
     free(r->sources);

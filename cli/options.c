@@ -48,7 +48,8 @@ static int print_wrapped(FILE *out, const char *text, int column) {
 
 static void print_row(FILE *out, const option_row *row) {
     int column = fprintf(out, "  %c%c%s --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
-                         row->letter ? "," : " ", row->word, *row->argument ? " " : "", row->argument);
+                         row->letter ? "," : " ", row->word, *row->argument && row->argument[1] != '=' ? " " : "",
+                         row->argument);
     if (column >= HELP_COLUMN) fprintf(out, "\n%*s", HELP_COLUMN, "");
     else fprintf(out, "%*s", HELP_COLUMN - column, "");
     column = print_wrapped(out, row->brief, HELP_COLUMN);
@@ -117,6 +118,12 @@ static int show_code(settings *o, unsigned detail) {
     return EXIT_OK;
 }
 
+static int read_check(settings *o, const char *text) {
+    o->check = true;
+    o->check_fails = *text;
+    return *text && strcmp(text, "error") ? report_use("--check stands alone or is --check=error, not '%s'", text) : EXIT_OK;
+}
+
 static int read_size(const char *word, const char *text, size_t *ret) {
     return size_read(text, ret) ? EXIT_OK : report_use("--%s needs a size such as 256M or 2G, not '%s'", word, text);
 }
@@ -140,6 +147,7 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_THREADS: return read_number("threads", text, 1, 4096, &o->threads);
     case OPTION_BACKEND: return read_backend(o, text);
     case OPTION_FP: return read_fp(o, text);
+    case OPTION_CHECK: return read_check(o, text);
     case OPTION_PRECISION: return read_number("precision", text, 0, NUMBER_MAX_PRECISION, &o->precision);
     case OPTION_DRY_RUN: o->dry_run = true; return EXIT_OK;
     case OPTION_JSON: o->json = true; return EXIT_OK;
@@ -191,8 +199,9 @@ static int apply_with_next(settings *o, const option_row *row, const char *attac
         if (attached) return report_use("--%s takes no value", row->word);
         return apply(o, id, "");
     }
-    if (!attached && c->at == c->end) return report_use("--%s needs %s", row->word, row->argument);
-    const char *text = attached ? attached : *c->at++;
+    const bool may_stand_alone = row->argument[0] == '[' && row->argument[1] == '=';
+    if (!attached && !may_stand_alone && c->at == c->end) return report_use("--%s needs %s", row->word, row->argument);
+    const char *text = attached ? attached : may_stand_alone ? "" : *c->at++;
     if (row->times == ONCE && c->given[id]) {
         return report_use("--%s is given twice: '%s' and '%s'", row->word, c->given[id], text);
     }
@@ -273,6 +282,7 @@ static int check_sense(const settings *o) {
         {o->no_fsync && prints, "--no-fsync is about output files, but there is no --output"},
         {o->precision >= 0 && !prints, "--precision is about printing, but results go to --output; files keep every digit"},
         {o->types.count && !o->inputs.count, "--type is about columns of tables, but there is no --input"},
+        {o->check && (o->dry_run || o->bytecode), "--check tells what was computed, and nothing is; leave it out"},
         {o->quiet && o->json, "--quiet leaves out the summary that --json asks for; leave out one of them"},
         {o->quiet && o->dry_run, "--quiet leaves nothing of --dry-run; leave out one of them"},
         {o->bytecode && o->dry_run, "--bytecode and --dry-run each tell something else instead of evaluating; choose one"},

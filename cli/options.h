@@ -28,6 +28,7 @@ typedef struct settings {
     int threads;       /* 0 if not given */
     int precision;     /* -1 if not given */
     nexpr_fp_mode fp;
+    bool check, check_fails;
     bool force, no_fsync, dry_run, json, quiet, ops, bytecode, version, help;
 } settings;
 

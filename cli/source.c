@@ -23,7 +23,7 @@ static void show_in_set(const source_set *set, size_t begin, size_t end) {
 }
 
 /* A place in the whole text belongs to the user's text or to a literal. */
-static void show_place(const source *s, size_t begin, size_t end) {
+void source_show_place(const source *s, size_t begin, size_t end) {
     if (begin >= s->text_begin) {
         source_show(s, begin - s->text_begin, end > s->text_begin ? end - s->text_begin : 0);
         return;
@@ -42,7 +42,7 @@ static bool is_about_text(nexpr_status status) {
 
 int source_report(const source *s, const nexpr_error *err) {
     int status = is_about_text(err->status) ? report_use("%s", err->message) : report_run("%s", err->message);
-    if (err->begin || err->end) show_place(s, err->begin, err->end);
+    if (err->begin || err->end) source_show_place(s, err->begin, err->end);
     return status;
 }
 

@@ -38,6 +38,8 @@ void source_free(source *s);
 int source_find_name(const source *s, const char *name);
 /* Reports an error of parsing, compiling or evaluating the whole text, with its place. Returns the exit status. */
 int source_report(const source *s, const nexpr_error *err);
+/* Points to a place in the whole text: in the user's, or in a --set. */
+void source_show_place(const source *s, size_t begin, size_t end);
 /* Points to a place in the user's text. */
 void source_show(const source *s, size_t begin, size_t end);
 

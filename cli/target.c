@@ -15,6 +15,10 @@ const char *target_result_name(const nexpr *expr, int index, char *text) {
     return text;
 }
 
+int target_result_count(const nexpr *expr) {
+    return nexpr_result_count(expr) - 2 * nexpr_check_count(expr);
+}
+
 /* ------------------------------------------------------------------------------------------------------- arguments -- */
 
 /* An argument split into name, path and format; the name is a result's index, or -1. */
@@ -64,7 +68,7 @@ static int add_target(targets *t, const char *argument, const parts *p) {
 static int refuse_name(const nexpr *expr, const char *argument) {
     phrase p = {0};
     char text[RESULT_NAME_MAX];
-    for (int i = 0; i < nexpr_result_count(expr); i++) {
+    for (int i = 0; i < target_result_count(expr); i++) {
         phrase_add(&p, "%s", i ? ", " : "");
         phrase_add_name(&p, target_result_name(expr, i, text));
     }
@@ -106,12 +110,12 @@ static int assign_rest(targets *t, const char *argument, const parts *p) {
 /* "--output r0=FILE --output b=FILE" */
 static void advise_names(phrase *p, const nexpr *expr) {
     char text[RESULT_NAME_MAX];
-    for (int i = 0; i < nexpr_result_count(expr) && i < 3; i++) {
+    for (int i = 0; i < target_result_count(expr) && i < 3; i++) {
         phrase_add(p, "%s--output ", i ? " " : "");
         phrase_add_name(p, target_result_name(expr, i, text));
         phrase_add(p, "=FILE");
     }
-    if (nexpr_result_count(expr) > 3) phrase_add(p, " ...");
+    if (target_result_count(expr) > 3) phrase_add(p, " ...");
 }
 
 static int check_all_assigned(const targets *t, const nexpr *expr) {
@@ -187,8 +191,8 @@ static int open_output(const settings *o, const volatile int *cancel, target *it
 }
 
 int targets_open(const settings *o, const nexpr *expr, const volatile int *cancel, targets *ret) {
-    int results = nexpr_result_count(expr);
-    size_t room = (size_t)results + 1;
+    int results = target_result_count(expr);
+    size_t room = (size_t)nexpr_result_count(expr) + 1;
     *ret = (targets){.items = calloc((size_t)o->outputs.count + 1, sizeof *ret->items), .result_count = results,
                      .of = calloc(room, sizeof *ret->of), .sinks = calloc(room, sizeof *ret->sinks),
                      .sink_list = calloc(room, sizeof *ret->sink_list)};

@@ -23,7 +23,7 @@ typedef struct targets {
     target *items; /* one for each FILE */
     int count;
     int result_count;
-    int *of; /* for each result the index of its target; -1: printed */
+    int *of; /* for each result of the text the index of its target; -1: printed */
     nexpr_file_sink *sinks;            /* for each result */
     const nexpr_file_sink **sink_list; /* likewise; NULL: printed */
 } targets;
@@ -32,6 +32,9 @@ enum { RESULT_NAME_MAX = 24 };
 
 /* The name that a result goes by; `text` has room for RESULT_NAME_MAX and is used for those that have none. */
 const char *target_result_name(const nexpr *expr, int index, char *text);
+
+/* Results of the text, without those of checks, which stay in memory. */
+int target_result_count(const nexpr *expr);
 
 /* Decides and opens the outputs, or, for a dry run, checks that they could be. On failure the error is reported and the exit
  * status returned; targets_free in any case: it removes what was not committed. */

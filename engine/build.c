@@ -103,6 +103,13 @@ nexpr_status nx_build_const(nx_builder *b, nexpr_dtype dtype, nx_value value, nx
     return intern(b, &node, &value, ret, err);
 }
 
+static nexpr_status note_folded(nx_builder *b, const nx_node *node, nx_ref value, nexpr_error *err) {
+    b->folded = nx_arena_grow(b->ir->arena, b->folded, b->folded_count, &b->folded_capacity, sizeof *b->folded);
+    if (!b->folded) return nx_fail_memory(err);
+    b->folded[b->folded_count++] = (nx_folded){*node, value};
+    return NEXPR_OK;
+}
+
 /* Interns an op or cast, or its value if all arguments are constants. */
 static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret, nexpr_error *err) {
     nx_value args[NX_MAX_ARITY], value = {.bits = {0, 0}};
@@ -111,7 +118,8 @@ static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret
         args[i] = *nx_ir_value(b->ir, node->arg[i]);
     }
     b->ir->evaluate(node, args, &value);
-    return nx_build_const(b, (nexpr_dtype)node->dtype, value, node->span, ret, err);
+    NX_TRY(nx_build_const(b, (nexpr_dtype)node->dtype, value, node->span, ret, err));
+    return b->keeps_folded ? note_folded(b, node, *ret, err) : NEXPR_OK;
 }
 
 nexpr_status nx_build_cast(nx_builder *b, nx_ref x, nexpr_dtype dtype, nx_span span, nx_ref *ret, nexpr_error *err) {

@@ -17,7 +17,16 @@ typedef struct nx_builder {
     size_t node_capacity, value_capacity, view_capacity;
     nx_ref *buckets;     /* hash table of nodes, node + 1 or 0 */
     size_t bucket_count; /* a power of two */
+    bool keeps_folded;   /* notes the operations on constants that were evaluated */
+    struct nx_folded *folded;
+    size_t folded_count, folded_capacity;
 } nx_builder;
+
+/* An operation or cast that is a constant. */
+typedef struct nx_folded {
+    nx_node node;
+    nx_ref value;
+} nx_folded;
 
 /* ir is empty but for its arena and inputs. */
 void nx_builder_init(nx_builder *b, nx_ir *ir, nx_evaluate *evaluate, nexpr_fp_mode fp, size_t max_nodes);

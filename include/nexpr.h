@@ -242,6 +242,7 @@ typedef struct nexpr_options {
     size_t max_tokens;  /* 100,000 */
     size_t max_nesting; /* depth of parentheses, calls, prefix operators, **, ternaries: 1000 */
     size_t max_nodes;   /* of the compiled expression: 100,000 */
+    bool check;         /* nexpr_compile adds the results of nexpr_check_count to the text's */
 } nexpr_options;
 
 NEXPR_API nexpr_options nexpr_options_init(void);
@@ -296,6 +297,7 @@ NEXPR_API const char *nexpr_input_name(const nexpr *expr, int index);
 NEXPR_API nexpr_dtype nexpr_input_dtype(const nexpr *expr, int index);
 NEXPR_API int nexpr_input_ndim(const nexpr *expr, int index);
 NEXPR_API bool nexpr_input_is_used(const nexpr *expr, int index);
+/* With the two of each check. */
 NEXPR_API int nexpr_result_count(const nexpr *expr);
 /* The name of a result, NULL if it has none: `c = a + b` as the last statement, or a bare name, gives "c". */
 NEXPR_API const char *nexpr_result_name(const nexpr *expr, int index);
@@ -312,6 +314,51 @@ NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *
 /* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the
  * length of the whole text, like snprintf. */
 NEXPR_API size_t nexpr_listing(const nexpr *expr, char *buffer, size_t capacity);
+
+/*
+ * The numerical guard: what operations made out of operands that had none of it. With nexpr_options.check, an expression has
+ * two more results for each check, behind those of the text: how many elements, int64, and the index of the first one in C
+ * order, int64, which says nothing if there are none. They are results like any other, to be evaluated with the others or
+ * not, and the others have the bits that they would have without. An operation that may take no harm has no checks; without
+ * the option nothing is checked and nothing is spent. Elements that where() does not choose are checked too.
+ *
+ * The kinds, with their words for messages:
+ */
+#define NEXPR_CHECK_MAP(X)                                                                                               \
+    X(NAN, "NaN created")                    /* of operands without NaN, as in inf - inf, 0/0, inf*0 */                   \
+    X(DOMAIN, "outside the domain")          /* NaN as a function's value, as sqrt(-1); a float that no integer can be */ \
+    X(DIVISION, "division by zero")          /* infinity of finite operands at a pole, as 1/0, log(0); integers x//0 */   \
+    X(OVERFLOW, "overflow to infinity")      /* of finite operands elsewhere */                                           \
+    X(WRAP, "integer overflow")              /* an integer that is not the exact one, in operations, sums and casts */    \
+    X(INEXACT, "loss of precision in a cast") /* a value that is another one afterwards, as int64 2**53 + 1 to float64 */
+
+typedef enum nexpr_check_kind {
+#define X(id, text) NEXPR_CHECK_##id,
+    NEXPR_CHECK_MAP(X)
+#undef X
+    NEXPR_CHECK_KINDS
+} nexpr_check_kind;
+
+/* "division by zero"; static. NULL if there is no such kind. */
+NEXPR_API const char *nexpr_check_text(nexpr_check_kind kind);
+
+typedef struct nexpr_check {
+    size_t size;
+    nexpr_check_kind kind;
+    size_t begin, end;     /* the operation's place in the text, in bytes */
+    const char *operation; /* "divide", "sum", or the dtype of a cast; belongs to the expression */
+    nexpr_dtype dtype;     /* of what it made */
+    int count, first;      /* indices of the two results */
+} nexpr_check;
+
+NEXPR_API nexpr_check nexpr_check_init(void);
+/* 0 without the option. */
+NEXPR_API int nexpr_check_count(const nexpr *expr);
+/* ret_check->size must be set. ARGUMENT if index is out of range. */
+NEXPR_API nexpr_status nexpr_check_describe(const nexpr *expr, int index, nexpr_check *ret_check);
+/* The shape in which the first index counts: as nexpr_result_shape. */
+NEXPR_API nexpr_status nexpr_check_shape(const nexpr *expr, const nexpr_array *const *inputs, int index, int *ret_ndim,
+                                         int64_t *ret_shape, nexpr_error *err);
 
 /* ---------------------------------------------------------------------------------------------------- evaluating -- */
 

@@ -2,6 +2,7 @@
 /* Parsing and compiling: the passes in their order, and the objects that own their memory. */
 #include "runtime/expr.h"
 
+#include "engine/check.h"
 #include "engine/infer.h"
 #include "parser/parse.h"
 #include "runtime/fpenv.h"
@@ -147,11 +148,13 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
     NX_TRY(copy_inputs(e, inputs, input_count, err));
     nx_builder_init(&builder, &e->ir, nx_vm_evaluate, options->fp,
                     options->max_nodes ? options->max_nodes : DEFAULT_MAX_NODES);
+    builder.keeps_folded = options->check;
     NX_TRY(nx_infer(ast, &builder, result_dtype, err));
     if (e->ir.result_count > MAX_RESULTS) {
         return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "there are %u results, and at most %d are allowed", e->ir.result_count,
                        MAX_RESULTS);
     }
+    if (options->check) NX_TRY(nx_add_checks(&builder, &e->checks, &e->check_count, err));
     NX_TRY(find_used(e, err));
     e->max_nodes = builder.max_nodes;
     return nx_vm_compile(&e->ir, &e->code, err);

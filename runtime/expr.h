@@ -28,6 +28,8 @@ struct nexpr {
     size_t max_nodes;        /* of all passes */
     nx_vm_program *code;     /* of all results together; scheduled ones only to be listed */
     _Atomic int64_t gain;    /* nanoseconds that the JIT would have saved so far, roughly: runtime/choose.h */
+    struct nx_check *checks; /* the last two results of each */
+    uint32_t check_count;
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 

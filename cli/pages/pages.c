@@ -82,7 +82,7 @@ static void man_option(const option_row *row) {
     put_roff(row->word, strlen(row->word));
     fputs("\\fR", stdout);
     if (*row->argument) {
-        fputs(" \\fI", stdout);
+        fputs(row->argument[1] == '=' ? "\\fI" : " \\fI", stdout);
         put_roff(row->argument, strlen(row->argument));
         fputs("\\fR", stdout);
     }
@@ -168,7 +168,8 @@ static void zsh_text(const char *text) {
 }
 
 static void zsh_option(const option_row *row) {
-    const char *value = *row->argument ? "=" : "", *plus = *value ? "+" : "", *words = words_of(row);
+    const bool may_stand_alone = *row->argument && row->argument[1] == '=';
+    const char *value = may_stand_alone ? "=-" : *row->argument ? "=" : "", *plus = *value ? "+" : "", *words = words_of(row);
     bool many = row->times == MANY;
     fputs("    ", stdout);
     if (row->letter && many) printf("'*'{-%c%s,--%s%s}'", row->letter, plus, row->word, value);
@@ -178,7 +179,7 @@ static void zsh_option(const option_row *row) {
     zsh_text(row->brief);
     putchar(']');
     if (*value) {
-        putchar(':');
+        fputs(may_stand_alone ? "::" : ":", stdout);
         zsh_text(row->argument);
         putchar(':');
     }

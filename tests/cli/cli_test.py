@@ -828,5 +828,57 @@ class Backends(InFolder):
                 self.assertIn(word, told)
 
 
+class Checks(InFolder):
+    """--check. What is found is check_test.py's matter."""
+
+    def setUp(self):
+        super().setUp()
+        np.save('x.npy', np.arange(12.0).reshape(3, 4) - 5)
+
+    def test_findings_are_told_with_their_place(self):
+        done = run('1/x + sqrt(x)', '-i', 'x.npy', '--check')
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(done.stdout.splitlines()), 3)
+        self.assertIn('check: division by zero, divide as float64: in 1 of 12 elements, first at [1, 1]\n'
+                      '  1/x + sqrt(x)\n  ^^^\n', done.stderr)
+        self.assertIn('check: outside the domain, sqrt as float64: in 5 of 12 elements, first at [0, 0]\n'
+                      '  1/x + sqrt(x)\n        ^^^^^^^\n', done.stderr)
+
+    def test_nothing_is_told_where_nothing_is(self):
+        done = run('x*2 + 1', '-i', 'x.npy', '--check=error')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_an_error_leaves_the_old_output(self):
+        for text, wanted in (('1/x', b'old'), ('1/(x + 0.5)', None)):
+            with open('y.npy', 'wb') as file:
+                file.write(b'old')
+            done = run(text, '-i', 'x.npy', '-o', 'y.npy', '--force', '--check=error')
+            self.assertEqual(done.returncode, 1 if wanted else 0, done.stderr)
+            with open('y.npy', 'rb') as file:
+                self.assertEqual(file.read() == b'old', wanted is not None)
+            self.assertEqual(sorted(os.listdir('.')), ['x.npy', 'y.npy'])
+
+    def test_piece_by_piece(self):
+        x = np.ones(1 << 20)
+        x[777_777:] = 0
+        np.save('x.npy', x)
+        done = run('log(x)', '-i', 'x.npy', '-o', 'y.npy', '--check', '--max-memory', '1M', '--json')
+        told = json.loads(done.stdout)
+        self.assertGreater(told['pieces'], 4)
+        self.assertEqual(told['checks'], [{'kind': 'division by zero', 'operation': 'log', 'dtype': 'float64', 'text': 'log(x)',
+                                           'count': x.size - 777_777, 'first': 777_777}])
+
+    def test_lengths_that_depend_on_data(self):
+        done = run('1/x[x == 0]', '-i', 'x.npy', '--check')
+        self.assertIn('check: division by zero, divide as float64: in 1 elements, first at 0\n', done.stderr)
+
+    def test_misuse(self):
+        for arguments, message in ((['--check=foo'], "--check stands alone or is --check=error, not 'foo'"),
+                                   (['--check', '--dry-run'], '--check tells what was computed')):
+            done = run('x', '-i', 'x.npy', *arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(message, done.stderr)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -50,7 +50,12 @@ class ContextOptions(Sized):
 
 class Options(Sized):
     _fields_ = [("size", c_size_t), ("fp", c_int), ("max_source", c_size_t), ("max_tokens", c_size_t),
-                ("max_nesting", c_size_t), ("max_nodes", c_size_t)]
+                ("max_nesting", c_size_t), ("max_nodes", c_size_t), ("check", c_bool)]
+
+
+class Check(Sized):
+    _fields_ = [("size", c_size_t), ("kind", c_int), ("begin", c_size_t), ("end", c_size_t), ("operation", c_char_p),
+                ("dtype", c_int), ("count", c_int), ("first", c_int)]
 
 
 class Input(Sized):
@@ -168,6 +173,13 @@ class Expression:
 
     def __del__(self):
         self.library.c.nexpr_free(byref(self.handle))
+
+    def checks(self):
+        """What it checks, if it was compiled with check=True: a list of Check."""
+        found = [Check() for _ in range(self.library.c.nexpr_check_count(self.handle))]
+        for index, check in enumerate(found):
+            assert self.library.c.nexpr_check_describe(self.handle, c_int(index), byref(check)) == 0
+        return found
 
     def result_name(self, index):
         name = self.library.c.nexpr_result_name(self.handle, c_int(index))
