@@ -123,6 +123,23 @@ bool nx_is_dtype_arg(const nx_ast *ast, const nx_ast_node *call, uint32_t i) {
            nx_is_arg_of(ast, call, i, params_of(&callee), "dtype");
 }
 
+/* A function that chooses or compares drops some of what it is made of: that is not checked. */
+static void hide(nx_ir *ir, nx_ref first, nx_ref result) {
+    bool drops = ir->nodes[result].dtype == NEXPR_BOOL;
+    for (nx_ref i = first; i < ir->node_count; i++) drops |= ir->nodes[i].kind == NX_NODE_OP && ir->nodes[i].op == NX_OP_where;
+    for (nx_ref i = first; i < ir->node_count && drops; i++) {
+        if (ir->nodes[i].kind == NX_NODE_OP || ir->nodes[i].kind == NX_NODE_CAST) ir->nodes[i].flags |= NX_IS_HIDDEN;
+    }
+}
+
+static nexpr_status expand(nx_builder *b, nx_fun fun, const nx_operand *args, const nx_ast_node *node, nx_operand *ret,
+                           nexpr_error *err) {
+    const nx_ref first = b->ir->node_count;
+    NX_TRY(nx_expand(b, fun, args, node->span, node->word, ret, err));
+    if (b->keeps_folded && !ret->literal) hide(b->ir, first, ret->node);
+    return NEXPR_OK;
+}
+
 nexpr_status nx_apply_call(nx_builder *b, nx_values values, const nx_ast_node *node, nx_operand *ret, nexpr_error *err) {
     nx_callee callee;
     nx_binding bound;
@@ -135,7 +152,7 @@ nexpr_status nx_apply_call(nx_builder *b, nx_values values, const nx_ast_node *n
     NX_TRY(read_operands(b, values, node, &bound, args, err));
     switch (callee.kind) {
     case NX_CALLEE_OP: return nx_apply(b, callee.op, args, node->span, node->word, ret, err);
-    case NX_CALLEE_FUN: return nx_expand(b, callee.fun, args, node->span, node->word, ret, err);
+    case NX_CALLEE_FUN: return expand(b, callee.fun, args, node, ret, err);
     default: return nx_apply_cast(b, &args[0], callee.dtype, node->span, ret, err);
     }
 }

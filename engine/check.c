@@ -80,7 +80,7 @@ static double least_of(nexpr_dtype dtype) {
 }
 
 static nexpr_dtype dtype_of(const maker *m, operand x) {
-    return nx_operand_dtype(m->b, &x);
+    return m->status ? NEXPR_FLOAT64 : nx_operand_dtype(m->b, &x);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- checks -- */
@@ -338,6 +338,7 @@ static void check_cast(const subject *s) {
         return;
     }
     if (is_float(s->from) && nexpr_dtype_size(real_of(s->from)) <= nexpr_dtype_size(real_of(to))) return;
+    if (m->status) return;
     if (is_of_operation(s)) {
         extend(s, NEXPR_CHECK_OVERFLOW, both(m, one(m, NX_OP_isinf, s->r), one(m, NX_OP_isfinite, s->x[0])));
         return;
@@ -351,9 +352,9 @@ static void check_cast(const subject *s) {
 /* x reduced, or run, as the subject is. */
 static operand alike(const subject *s, nx_reducer reducer, operand x) {
     maker *m = s->m;
-    const nx_view view = m->b->ir->views[s->node.index];
     nx_ref node = x.node;
     if (m->status) return x;
+    const nx_view view = m->b->ir->views[s->node.index];
     const bool runs = s->node.kind == NX_NODE_SCAN;
     m->status = runs ? nx_build_scan(m->b, reducer, x.node, &view, s->node.span, &node, m->to.err)
                      : nx_build_reduce(m->b, reducer, x.node, &view, true, s->node.span, &node, m->to.err);
@@ -473,7 +474,7 @@ nexpr_status nx_add_checks(nx_builder *b, nx_check **ret_checks, uint32_t *ret_c
     for (size_t i = 0; i < b->folded_count && !m.status; i++) check_node(&m, &b->folded[i].node, b->folded[i].value);
     for (nx_ref i = 0; i < count && !m.status; i++) {
         const nx_node node = b->ir->nodes[i];
-        if (is_computed[i]) check_node(&m, &node, i);
+        if (is_computed[i] && !(node.flags & NX_IS_HIDDEN)) check_node(&m, &node, i);
     }
     NX_TRY(m.status);
     NX_TRY(add_results(&m));

@@ -40,6 +40,7 @@ enum {
     NX_MAY_BE_EMPTY = 1, /* NX_NODE_REDUCE: the reduction of nothing is the reducer's start, and no error */
     NX_COUNTS_AXES = 2,  /* NX_NODE_EXTENT: how many axes there are, instead of their lengths */
     NX_IS_MASK = 4,      /* NX_NODE_ALONG: it is the mask of arg[1], whose shape it has */
+    NX_IS_HIDDEN = 1 << 15, /* NX_NODE_OP, NX_NODE_CAST: of a function that may drop it; it is not checked (engine/check.h) */
 };
 
 typedef struct nx_node {

@@ -245,6 +245,10 @@ def shapes(library):
         yield None if found == first else f"{threads} threads differ"
     expr = library.compile("a/b", {"a": np.dtype("float64"), "b": np.dtype("float64")})
     yield None if not expr.checks() and len(expr.result_dtypes) == 1 else "checks without the option"
+    x = np.array([0.0, np.inf, np.nan, 1e300])
+    for text in ("sinc(a)", "isclose(a, a)", "round(a, 2)", "where(a > 0, a, 1)", "maximum(a, 2)"):
+        found = run(library, text, {"a": x})[1]
+        yield None if not found else f"{text}: {found}"
     expr = library.compile("maximum(a, b) < 3", {"a": np.dtype("float64"), "b": np.dtype("float64")}, check=True)
     yield None if all(check.kind in KINDS for check in expr.checks()) else "an unknown kind"
 
