@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/describe.h"
 
+#include "cli/insight.h"
 #include "cli/json.h"
 #include "cli/name.h"
 #include "cli/report.h"
@@ -252,6 +253,8 @@ void describe_json(FILE *out, const description *d) {
     json_count(&j, "pieces", info.boxes);
     json_count(&j, "passes", info.passes);
     if (d->seconds >= 0) json_seconds(&j, "seconds", d->seconds);
+    if (d->timing) timing_json(&j, "time", d->timing);
+    if (d->profile) insight_json(&j, "profile", d->source, d->profile);
     json_end(&j, '}');
     putc('\n', out);
 }

@@ -6,6 +6,7 @@
 #include "cli/bind.h"
 #include "cli/check.h"
 #include "cli/target.h"
+#include "cli/timing.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,8 @@ typedef struct description {
     const nexpr_job *job;
     const findings *findings; /* NULL: nothing was checked */
     double seconds; /* that it took; negative: a dry run */
+    const nexpr_profile *profile; /* NULL: nobody asks */
+    const timing *timing;         /* likewise */
 } description;
 
 /* The title and the documented inputs of a program, even if nothing is bound to them. */

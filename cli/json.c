@@ -68,6 +68,11 @@ void json_seconds(json *j, const char *key, double value) {
     fprintf(j->out, "%.6f", value);
 }
 
+void json_number(json *j, const char *key, double value) {
+    put_key(j, key);
+    fprintf(j->out, "%.6g", value);
+}
+
 void json_bool(json *j, const char *key, bool value) {
     put_key(j, key);
     fputs(value ? "true" : "false", j->out);

@@ -21,6 +21,7 @@ void json_string(json *j, const char *key, const char *text);              /* nu
 void json_int(json *j, const char *key, int64_t value);
 void json_count(json *j, const char *key, int64_t value); /* null if negative: unknown */
 void json_seconds(json *j, const char *key, double value);
+void json_number(json *j, const char *key, double value); /* of six significant digits */
 void json_bool(json *j, const char *key, bool value);
 
 #endif

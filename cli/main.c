@@ -5,6 +5,7 @@
  */
 #include "cli/bind.h"
 #include "cli/describe.h"
+#include "cli/insight.h"
 #include "cli/interrupt.h"
 #include "cli/name.h"
 #include "cli/ops.h"
@@ -14,6 +15,7 @@
 #include "cli/report.h"
 #include "cli/source.h"
 #include "cli/target.h"
+#include "cli/timing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,10 @@ typedef struct run {
     nexpr_file_source *sources; /* in the order of bindings.items, those of --set left out */
     const nexpr_file_source **source_list;
     int input_count;
+    nexpr_array *arrays; /* --time: what the sources were loaded to */
+    const nexpr_array **array_list;
+    timing timing;
+    nexpr_profile *profile; /* NULL: nobody asks */
     progress progress;
 } run;
 
@@ -51,7 +57,10 @@ static int make_context(run *r) {
     options.run_backend = r->settings.backend;
     options.report = r->settings.explain ? print_report : NULL;
     options.report_detail = r->settings.report_detail;
-    return nexpr_context_new(&options, &r->context, &err) ? report_run("%s", err.message) : EXIT_OK;
+    nexpr_status status = nexpr_context_new(&options, &r->context, &err);
+    const bool measures = r->settings.profile || r->settings.explain;
+    if (!status && measures) status = nexpr_profile_new(r->context, NULL, NULL, &r->profile, &err);
+    return status ? report_run("%s", err.message) : EXIT_OK;
 }
 
 /* A field that nexpr cannot compute with has a name but no dtype; loading it gives the error that says so. */
@@ -140,11 +149,45 @@ static int make_job(run *r) {
     options.progress = progress_note;
     options.progress_user = &r->progress;
     options.max_memory = r->settings.max_memory;
+    options.profile = r->settings.time ? NULL : r->profile;
     nexpr_status status = nexpr_job_new(r->expr, r->context, r->source_list, r->targets.sink_list, &options, &r->job, &err);
     if (!status) return EXIT_OK;
     int code = source_report(&r->source, &err);
     if (status == NEXPR_SHAPE) report_shapes(r);
     return code;
+}
+
+/* All that is used, into memory, for the job too: pipes are read only once. */
+static int load_arrays(run *r) {
+    r->arrays = calloc((size_t)r->input_count + 1, sizeof *r->arrays);
+    r->array_list = calloc((size_t)r->input_count + 1, sizeof *r->array_list);
+    if (!r->arrays || !r->array_list) return report_run("out of memory");
+    const double begin = progress_now();
+    for (int i = 0; i < r->input_count; i++) {
+        nexpr_file_source *from = &r->sources[i];
+        nexpr_error err = nexpr_error_init();
+        r->array_list[i] = &r->arrays[i];
+        r->arrays[i] = nexpr_array_init();
+        if (nexpr_file_load(from->file, from->member, &r->arrays[i], &err)) return report_run("%s", err.message);
+        from->file = NULL;
+        from->array = &r->arrays[i];
+    }
+    if (r->profile) nexpr_profile_add(r->profile, NEXPR_PHASE_READ, (int64_t)((progress_now() - begin) * 1e9));
+    return EXIT_OK;
+}
+
+static int take_time(run *r) {
+    nexpr_run_options options = nexpr_run_options_init();
+    nexpr_error err = nexpr_error_init();
+    int status = load_arrays(r);
+    if (status) return status;
+    options.threads = r->settings.threads;
+    options.cancel = &interrupt_flag;
+    options.profile = r->profile;
+    if (!timing_run(r->expr, r->context, r->array_list, &options, &r->timing, &err)) return EXIT_OK;
+    status = source_report(&r->source, &err);
+    if (err.status == NEXPR_SHAPE) report_shapes(r);
+    return status;
 }
 
 static double bytes_of(const nexpr_job *job) {
@@ -204,17 +247,31 @@ static void tell(const run *r, const description *d) {
     else if (r->targets.count && !r->settings.quiet && isatty(STDERR_FILENO)) describe_summary(stderr, d);
 }
 
+/* What there is to see of how it was computed; plans tell it when they are dropped. */
+static void tell_insight(run *r) {
+    if (r->settings.profile && !r->settings.json) insight_print(stderr, &r->source, r->profile);
+    if (!r->settings.explain) return;
+    nexpr_job_free(&r->job);
+    insight_print_limits(stderr, &r->source, r->profile, r->context);
+}
+
 static int execute(run *r) {
     description d = {.source = &r->source, .bindings = &r->bindings, .targets = &r->targets, .expr = r->expr, .job = r->job,
-                     .findings = r->settings.check ? &r->findings : NULL, .seconds = -1};
+                     .findings = r->settings.check ? &r->findings : NULL,
+                     .profile = r->settings.profile ? r->profile : NULL, .seconds = -1};
+    const bool writes = !r->settings.time || r->targets.count;
+    if (r->settings.time) d.timing = &r->timing;
     if (!r->settings.dry_run) {
         double begin = progress_now();
-        int status = run_job(r);
+        int status = writes ? run_job(r) : EXIT_OK;
         if (status) return status;
-        d.seconds = progress_now() - begin;
-        if (!r->targets.count) print_results(r);
+        d.seconds = writes ? progress_now() - begin : r->timing.first_seconds;
+        if (!r->targets.count && writes) print_results(r);
     }
+    if (r->settings.time && !r->settings.json) timing_print(targets_use_standard_output(&r->targets) ? stderr : stdout, &r->timing);
     tell(r, &d);
+    fflush(stdout);
+    tell_insight(r);
     return EXIT_OK;
 }
 
@@ -243,6 +300,7 @@ static int evaluate_expression(run *r) {
     if (!status) status = compile(r);
     if (!status && r->settings.bytecode) return print_listing(r);
     if (!status) status = open_targets(r);
+    if (!status && r->settings.time) status = take_time(r);
     if (!status) status = make_job(r);
     return status ? status : execute(r);
 }
@@ -261,9 +319,12 @@ static void free_run(run *r) {
     targets_free(&r->targets);
     free(r->sources);
     free(r->source_list);
+    free(r->arrays);
+    free(r->array_list);
     nexpr_free(&r->expr);
     bind_free(&r->bindings);
     source_free(&r->source);
+    nexpr_profile_free(&r->profile);
     nexpr_context_free(&r->context);
     options_free(&r->settings);
 }

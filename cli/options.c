@@ -155,6 +155,8 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_OPS: o->ops = true; return EXIT_OK;
     case OPTION_BYTECODE: o->bytecode = true; return EXIT_OK;
     case OPTION_EXPLAIN: o->explain = true; return EXIT_OK;
+    case OPTION_TIME: o->time = true; return EXIT_OK;
+    case OPTION_PROFILE: o->profile = true; return EXIT_OK;
     case OPTION_IR: return show_code(o, NEXPR_REPORT_IR);
     case OPTION_ASM: return show_code(o, NEXPR_REPORT_ASSEMBLY);
     case OPTION_VERSION: o->version = true; return EXIT_OK;
@@ -287,6 +289,10 @@ static int check_sense(const settings *o) {
         {o->quiet && o->dry_run, "--quiet leaves nothing of --dry-run; leave out one of them"},
         {o->bytecode && o->dry_run, "--bytecode and --dry-run each tell something else instead of evaluating; choose one"},
         {o->bytecode && o->json, "--json is about --dry-run and the final summary, and --bytecode has neither"},
+        {o->bytecode && (o->time || o->profile), "--bytecode evaluates nothing, so there is no time to tell of"},
+        {o->dry_run && (o->time || o->profile), "--dry-run evaluates nothing, so there is no time to tell of"},
+        {o->quiet && o->time, "--quiet leaves nothing of --time; leave out one of them"},
+        {o->precision >= 0 && o->time, "--precision is about printing, but --time prints no results"},
         {o->bytecode && !prints, "--bytecode evaluates nothing that could go to --output"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {

@@ -23,7 +23,7 @@ typedef struct settings {
     nexpr_dtype dtype_value;
     size_t max_memory; /* 0 if not given */
     nexpr_backend backend;
-    bool explain;
+    bool explain, time, profile;
     unsigned report_detail;
     int threads;       /* 0 if not given */
     int precision;     /* -1 if not given */

@@ -269,7 +269,7 @@ static nexpr_status make_reduction_pass(nx_scheduler *s, uint32_t first) {
         barrier->is_done = true;
         pass.reductions[pass.reduction_count++] =
             (nx_reduction){(nx_reducer)node->op, (nexpr_dtype)node->loop, find_root(roots, &root_count, barrier->root),
-                           barrier->target};
+                           barrier->target, node->span};
     }
     if (kind == NX_NODE_COMPRESS) roots[root_count++] = s->ir->nodes[leader->node].arg[1];
     NX_TRY(build_pass(s, &pass, roots, root_count));

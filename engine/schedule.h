@@ -44,6 +44,7 @@ typedef struct nx_reduction {
     nexpr_dtype loop;
     uint32_t operand; /* result of the pass's IR */
     nx_target target; /* the kept elements in C order */
+    nx_span span;
 } nx_reduction;
 
 typedef enum nx_pass_kind {

@@ -12,6 +12,14 @@ typedef struct nx_span {
 
 #define NX_NOWHERE ((nx_span){0, 0})
 
+/* Makes it reach over both; an empty one is nowhere. */
+static inline void nx_span_widen(nx_span *span, nx_span by) {
+    const bool is_first = span->begin == span->end;
+    if (by.begin == by.end) return;
+    if (is_first || by.begin < span->begin) span->begin = by.begin;
+    if (is_first || by.end > span->end) span->end = by.end;
+}
+
 /* The only way to hand an error on. */
 #define NX_TRY(call)                    \
     do {                                \

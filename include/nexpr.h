@@ -212,6 +212,9 @@ typedef struct nexpr_context_options {
 
 NEXPR_API nexpr_context_options nexpr_context_options_init(void);
 
+/* Measurements of evaluations; see the end of this header. */
+typedef struct nexpr_profile nexpr_profile;
+
 /*
  * A context owns threads, caches and the allocator. Wherever a context is taken, NULL means the default context, which is
  * made when it is first needed. A context may be used by any number of threads at once.
@@ -377,6 +380,7 @@ typedef struct nexpr_run_options {
     void *progress_user;
     size_t chunk_bytes;       /* of nexpr_stream: bytes of all buffers together; 0: 16 MiB */
     nexpr_backend backend;
+    nexpr_profile *profile;   /* adds what the run takes to it; NULL: nothing is measured. It has to outlive plans and slabs */
 } nexpr_run_options;
 
 NEXPR_API nexpr_run_options nexpr_run_options_init(void);
@@ -518,6 +522,112 @@ NEXPR_API nexpr_status nexpr_slabs_run(nexpr_slabs *slabs, int pass, int64_t fir
 /* Ends a pass all of whose rows were computed, and writes the results that it has as a whole. Errors: ARGUMENT, MEMORY. */
 NEXPR_API nexpr_status nexpr_slabs_end_pass(nexpr_slabs *slabs, int pass, void *const *output_data, nexpr_error *err);
 NEXPR_API void nexpr_slabs_free(nexpr_slabs **slabs);
+
+/* ------------------------------------------------------------------------------------------------------ profiles -- */
+
+/*
+ * A profile collects where the time of evaluations goes: by phase, by loop nest, by operation. It is given to runs as an option,
+ * and adds up all that it is given to; places are those in the text of the expression, so each expression should have its own.
+ *
+ * On the VM one block in some is run with a look at the clock behind each step, and that is scaled to the nest's time;
+ * machine code is measured as a whole, segment by segment. It takes some percent of a run, a few hundred nanoseconds of
+ * the shortest ones, and nothing where no profile is given. Times are those of the caller's and of all other threads that
+ * worked: those of a nest's operations add up to its busy time, which on one thread is its wall time.
+ */
+
+/* Called at the end of every run that was given the profile, whatever came of it, on the thread that ran it. */
+typedef void nexpr_profiled(void *user, const nexpr_profile *profile);
+
+/* Makes an empty profile. call may be NULL. Errors: MEMORY, ARGUMENT. Thread-safe. The profile may outlive the context. */
+NEXPR_API nexpr_status nexpr_profile_new(nexpr_context *context, nexpr_profiled *call, void *user,
+                                         nexpr_profile **ret_profile, nexpr_error *err);
+/* Plans, slabs and jobs that were given it must have been freed. */
+NEXPR_API void nexpr_profile_free(nexpr_profile **profile);
+
+/* Phases of an evaluation. All times are in nanoseconds; each is that of the thread that called. */
+typedef enum nexpr_phase {
+    NEXPR_PHASE_READ,  /* sources and files were read */
+    NEXPR_PHASE_WRITE, /* sinks and files were written */
+    NEXPR_PHASE_WALL,  /* of a whole in which phases overlap */
+} nexpr_phase;
+
+/* The whole. */
+typedef struct nexpr_stats {
+    size_t size;
+    int64_t runs;       /* of plans and of slabs, whether they failed or not */
+    int64_t parse_ns;   /* what parsing and compiling the last expression took, when that was done; it may be long ago */
+    int64_t compile_ns;
+    int64_t plan_ns;    /* planning, and linking anew for data that is aligned otherwise, or for machine code */
+    int64_t code_ns;    /* waiting for machine code */
+    int64_t compute_ns; /* running loop nests */
+    int64_t copy_ns;    /* from the place beside to outputs that overlap inputs */
+    int64_t read_ns;    /* in the callbacks of sources, or from files; in jobs it goes on beside computing */
+    int64_t write_ns;   /* likewise */
+    int64_t wall_ns;    /* from the beginning to the end: of jobs as it was, of others plan to write added up */
+    int nest_count;
+} nexpr_stats;
+
+NEXPR_API nexpr_stats nexpr_stats_init(void);
+
+/* One loop nest, in all runs. Strings belong to the profile. */
+typedef struct nexpr_nest_stats {
+    size_t size;
+    const char *kind;       /* "elementwise", "reducing", "running", "counting", "compressing" */
+    int pass;               /* of slabs; else 0 */
+    size_t begin, end;      /* place in the text, from the first to the last of its operations */
+    int64_t runs, elements; /* that it went through in all runs */
+    int64_t wall_ns;
+    int64_t busy_ns;        /* of all threads, in tasks */
+    int threads;            /* that worked, at most */
+    int64_t vm_tasks, compiled_tasks;
+    const char *why;        /* those tasks ran where they did; a phrase */
+    const char *isa;        /* "avx2" */
+    int block_items;        /* elements of a block of the VM */
+    int registers;          /* that a thread has of register_bytes each */
+    int64_t register_bytes;
+    int segments;           /* of machine code */
+    double bytes_per_element;      /* that have to be read and written in memory, or in a cache */
+    double operations_per_element; /* of the expression; casts and moves do not count */
+    double estimated_ns;    /* of an element on the VM and one thread, with operands in a cache */
+    bool is_uncached;       /* the operands are too large for any cache */
+    double coverage;        /* what the samples alone say of the time that was measured around them: 1 if they are right */
+    int op_count;
+} nexpr_nest_stats;
+
+NEXPR_API nexpr_nest_stats nexpr_nest_stats_init(void);
+
+/* One operation of a nest, or several that are one step, at the place of the outermost one: its own time, without that of its
+ * operands. Strings belong to the profile. */
+typedef struct nexpr_op_stats {
+    size_t size;
+    const char *name;       /* "multiply", "load", "machine code" */
+    size_t begin, end;      /* place in the text; both 0 if it has none */
+    nexpr_dtype dtype;      /* of what it makes */
+    bool is_compiled;       /* a segment, or a step between segments */
+    int64_t ns;             /* of all threads */
+    double share;           /* of the busy time of all nests: they add up to 1 */
+    int64_t elements;       /* that it made in all runs; fewer than the nest has, if once for a row or a call */
+    double bytes_per_element; /* that it reads and writes, mostly in the first cache */
+    int operations;         /* of the expression that it stands for */
+} nexpr_op_stats;
+
+NEXPR_API nexpr_op_stats nexpr_op_stats_init(void);
+
+/* What was measured so far. ret->size must be set. An index out of range gives ARGUMENT. Thread-safe; while something runs,
+ * what has ended counts. */
+NEXPR_API nexpr_status nexpr_profile_stats(const nexpr_profile *profile, nexpr_stats *ret_stats);
+NEXPR_API nexpr_status nexpr_profile_nest(const nexpr_profile *profile, int nest, nexpr_nest_stats *ret_stats);
+NEXPR_API nexpr_status nexpr_profile_op(const nexpr_profile *profile, int nest, int op, nexpr_op_stats *ret_stats);
+/* Adds time to a phase, for hosts that read and write around their runs. Thread-safe. */
+NEXPR_API void nexpr_profile_add(nexpr_profile *profile, nexpr_phase phase, int64_t ns);
+
+/*
+ * Bytes per second, read and written ones together, at which memory is copied here: the best of some copies that move
+ * `bytes` in all (at least 4 KiB, at most 1 GiB; half of them read, half written) by so many threads of the context (0: all).
+ * Takes about 20 ms, and twice the memory of half of that. Errors: MEMORY, ARGUMENT. Thread-safe.
+ */
+NEXPR_API nexpr_status nexpr_measure_copy(nexpr_context *context, int64_t bytes, int threads, double *ret_bytes_per_second,
+                                          nexpr_error *err);
 
 /* -------------------------------------------------------------------------------------------------- the op table -- */
 

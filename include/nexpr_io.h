@@ -282,6 +282,7 @@ typedef struct nexpr_job_options {
                                    are arrays in memory do not count. */
     const char *temporary_directory; /* for what has to be read in another order than it comes in and is more than half of
                                         max_memory: a file without a name. NULL: $TMPDIR, else /tmp */
+    nexpr_profile *profile;          /* adds what the job takes to it; NULL: nothing is measured. Must outlive the job */
 } nexpr_job_options;
 
 NEXPR_API nexpr_job_options nexpr_job_options_init(void);

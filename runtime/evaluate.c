@@ -5,6 +5,7 @@
 #include "runtime/idle.h"
 #include "runtime/lengths.h"
 #include "runtime/passes.h"
+#include "vm/sample.h"
 
 #include <string.h>
 
@@ -161,11 +162,14 @@ static nexpr_status compile_text(nexpr_context *context, nx_arena *arena, const 
         inputs[i] = nexpr_input_init(names[i], arrays[i]->dtype, -1);
         pointers[i] = &inputs[i];
     }
+    const uint64_t begin = nx_ticks();
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = nx_parse(arena, text, strlen(text), options, &ast, err);
     nx_fpenv_leave(saved);
-    if (status) return status;
-    return nx_expr_compile(context->memory.use, &ast, pointers, input_count, NULL, options, ret, err);
+    const uint64_t parse_ticks = nx_ticks() - begin;
+    if (!status) status = nx_expr_compile(context->memory.use, &ast, pointers, input_count, NULL, options, ret, err);
+    if (!status) (*ret)->parse_ticks = parse_ticks;
+    return status;
 }
 
 static nexpr_status check_names(const char *const *names, const nexpr_array *const *inputs, int input_count,

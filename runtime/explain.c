@@ -34,7 +34,7 @@ static const char *plural(int64_t n) {
     return n == 1 ? "" : "s";
 }
 
-static const char *kind_of(const nx_nest *nest) {
+const char *nx_explain_kind(const nx_nest *nest) {
     const nx_reduce *r = nest->reduce;
     if (!r) return "elementwise";
     return r->compresses ? r->is_prefix ? "counting" : "compressing" : r->scans ? "running" : "reducing";
@@ -62,16 +62,26 @@ static void put_kernel(writer *w, const nx_tier *tier, uint32_t i) {
     else put_format(w, "%s in %.3g ms, %zu bytes\n", sources[info.source], info.seconds * 1e3, info.code_bytes);
 }
 
+const char *nx_explain_why(const nexpr_plan *plan, const nx_nest *nest) {
+    if (plan->backend == NEXPR_BACKEND_VM) return "the backend is vm";
+    if (!nest->tier && nest->has_tier) return "nothing in it can be compiled";
+    if (plan->backend == NEXPR_BACKEND_JIT) return "the backend is jit";
+    if (nx_tier_is_left(nest->tier)) return "machine code was tried, and is no faster";
+    if (nx_tier_code(nest->tier)) return "machine code pays";
+    return nx_choose_explain(plan, nest).is_memory_bound ? "memory limits it, machine code would gain little"
+                                                         : "machine code would not have paid yet";
+}
+
 static void put_reason(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
-    if (plan->backend == NEXPR_BACKEND_VM) put_format(w, "  why: the backend is vm\n");
-    else if (!nest->tier && nest->has_tier) put_format(w, "  why: nothing in it can be compiled\n");
-    else if (plan->backend == NEXPR_BACKEND_JIT) put_format(w, "  why: the backend is jit\n");
-    else if (nx_tier_is_left(nest->tier)) put_format(w, "  why: machine code was tried, and is no faster\n");
-    else {
-        const nx_choice choice = nx_choose_explain(plan, nest);
-        put_format(w, "  why: machine code would have saved %.3g ms so far, and is asked for from %.3g ms on%s\n",
-                   choice.gain_ms, choice.bill_ms, choice.is_memory_bound ? "; memory limits it" : "");
+    const bool can_run = (nest->tier || !nest->has_tier) && !nx_tier_is_left(nest->tier);
+    const bool is_chosen = plan->backend == NEXPR_BACKEND_AUTO && can_run;
+    if (!is_chosen) {
+        put_format(w, "  why: %s\n", nx_explain_why(plan, nest));
+        return;
     }
+    const nx_choice choice = nx_choose_explain(plan, nest);
+    put_format(w, "  why: machine code would have saved %.3g ms so far, and is asked for from %.3g ms on%s\n",
+               choice.gain_ms, choice.bill_ms, choice.is_memory_bound ? "; memory limits it" : "");
 }
 
 static void put_texts(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
@@ -100,11 +110,16 @@ static void put_texts(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
 
 static void put_nest(writer *w, const nexpr_plan *plan, uint32_t index) {
     const nx_nest *nest = &plan->nests[index];
-    put_format(w, "nest %u of %u, %s: ", index + 1, plan->nest_count, kind_of(nest));
+    put_format(w, "nest %u of %u, %s: ", index + 1, plan->nest_count, nx_explain_kind(nest));
     put_shape(w, nest);
     if (!nest->count || !nest->code) return;
-    put_format(w, "  VM (%s): blocks of %d elements, %.3g ns per element by estimate\n", nx_isa_name(nx_isa_current()),
-               nx_vm_block_items(nest->code), nx_vm_ns_per_item(nest->code));
+    size_t register_bytes;
+    const uint32_t registers = nx_vm_register_count(nest->code, &register_bytes);
+    put_format(w, "  VM (%s): blocks of %d elements, %u register%s of %zu bytes, %.3g ns per element by estimate\n",
+               nx_isa_name(nx_isa_current()), nx_vm_block_items(nest->code), registers, plural(registers), register_bytes,
+               nx_vm_ns_per_item(nest->code));
+    put_format(w, "  moves %.3g bytes per element%s\n", nx_nest_touched_bytes(nest) / (double)nest->count,
+               nx_nest_is_uncached(nx_nest_touched_bytes(nest)) ? ", from and to memory" : ", which caches may have");
     if (nest->tier) {
         put_format(w, "  machine code: %u segment%s, %.3g ns per element by estimate\n", nest->tier->count,
                    plural(nest->tier->count), nx_vm_compiled_ns_per_item(nest->code));

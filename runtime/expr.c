@@ -6,6 +6,7 @@
 #include "engine/infer.h"
 #include "parser/parse.h"
 #include "runtime/fpenv.h"
+#include "vm/sample.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,11 @@ nexpr_status nexpr_parse(nexpr_context *context, const char *text, size_t length
     *p = (nexpr_program){0};
     nx_memory_init(&p->memory, context->memory.use);
     nx_arena_init(&p->arena, p->memory.use);
+    const uint64_t begin = nx_ticks();
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = nx_parse(&p->arena, text, length == SIZE_MAX ? strlen(text) : length, &options, &p->ast, err);
     nx_fpenv_leave(saved);
+    p->parse_ticks = nx_ticks() - begin;
     if (status) nexpr_program_free(&p);
     else *ret_program = p;
     return status;
@@ -169,9 +172,11 @@ nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast
     nx_memory_init(&e->memory, allocator);
     nx_arena_init(&e->arena, e->memory.use);
     e->ir.arena = &e->arena;
+    const uint64_t begin = nx_ticks();
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = compile(e, ast, inputs, input_count, result_dtype, options, err);
     nx_fpenv_leave(saved);
+    e->compile_ticks = nx_ticks() - begin;
     if (status) nexpr_free(&e);
     else *ret = e;
     return status;
@@ -187,7 +192,9 @@ nexpr_status nexpr_compile(nexpr_context *context, const nexpr_program *program,
     if (result_dtype && !nexpr_dtype_name(*result_dtype)) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "result_dtype is no dtype");
     }
-    return nx_expr_compile(context->memory.use, &program->ast, inputs, input_count, result_dtype, &options, ret_expr, err);
+    NX_TRY(nx_expr_compile(context->memory.use, &program->ast, inputs, input_count, result_dtype, &options, ret_expr, err));
+    (*ret_expr)->parse_ticks = program->parse_ticks;
+    return NEXPR_OK;
 }
 
 nexpr *nx_expr_ref(const nexpr *e) {

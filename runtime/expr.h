@@ -14,6 +14,7 @@ struct nexpr_program {
     nx_memory memory;
     nx_arena arena;
     nx_ast ast;
+    uint64_t parse_ticks; /* that parsing took */
 };
 
 /* Immutable but for the count of references: the handle, plans, the cache. */
@@ -30,6 +31,7 @@ struct nexpr {
     _Atomic int64_t gain;    /* nanoseconds that the JIT would have saved so far, roughly: runtime/choose.h */
     struct nx_check *checks; /* the last two results of each */
     uint32_t check_count;
+    uint64_t parse_ticks, compile_ticks; /* that making it took */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 

@@ -3,6 +3,7 @@
 
 #include "runtime/compress.h"
 #include "runtime/cpus.h"
+#include "runtime/profile.h"
 #include "runtime/reduce.h"
 #include "runtime/scan.h"
 #include "vm/kernels.h"
@@ -255,8 +256,7 @@ bool nx_nest_is_uncached(double bytes) {
     return bytes >= 2.0 * (double)nx_cpus_cache_bytes();
 }
 
-/* Bytes that a run touches. */
-static double touched_bytes(const nx_nest *nest) {
+double nx_nest_touched_bytes(const nx_nest *nest) {
     double sum = 0;
     for (uint32_t k = 0; k < operand_count(nest); k++) {
         const nx_nest_operand *x = &nest->operands[k];
@@ -271,7 +271,7 @@ static double touched_bytes(const nx_nest *nest) {
 }
 
 double nx_nest_bytes_per_item(const nx_nest *nest) {
-    const double bytes = touched_bytes(nest);
+    const double bytes = nx_nest_touched_bytes(nest);
     return nx_nest_is_uncached(bytes) ? bytes / (double)nest->count : 0;
 }
 
@@ -343,7 +343,8 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
         .inputs = operands,
         .outputs = operands + nest->input_count,
         .block_items = nest->block_items,
-        .is_cold = nx_nest_is_uncached(touched_bytes(nest)),
+        .is_cold = nx_nest_is_uncached(nx_nest_touched_bytes(nest)),
+        .has_parts = nest->profile != NULL,
     };
     nx_vm_code *code = NULL;
     nx_tier *tier = NULL;
@@ -359,7 +360,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     nest->tier = tier;
     measure_worker(nest);
     (nest->reduce ? nx_reduce_cut_tasks : cut_tasks)(nest);
-    return NEXPR_OK;
+    return nest->profile ? nx_profile_attach(nest, err) : NEXPR_OK;
 }
 
 void nx_nest_drop_tier(nx_nest *nest) {
@@ -372,6 +373,7 @@ void nx_nest_free(nx_nest *nest) {
     if (nest->code) nx_vm_code_free(nest->memory->use, nest->code);
     nest->code = NULL;
     nx_tier_free(&nest->tier);
+    nx_profile_detach(nest);
 }
 
 /* -------------------------------------------------------------------------------------------------- running -- */
@@ -408,8 +410,9 @@ static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     for (uint32_t k = 0; k < nest->output_count; k++) {
         outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
     }
-    nx_vm_run(&(nx_vm_args){nx_nest_code(nest), memory + nx_nest_pointer_bytes(nest), (const char *const *)inputs, outputs,
-                            nx_nest_fault(args, worker)}, first, count);
+    nx_vm_args vm = {.code = nx_nest_code(nest), .scratch = memory + nx_nest_pointer_bytes(nest),
+                     .inputs = (const char *const *)inputs, .outputs = outputs, .fault = nx_nest_fault(args, worker)};
+    nx_nest_compute(nest, worker, &vm, first, count);
 }
 
 nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err) {
@@ -419,7 +422,9 @@ nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nex
     if (args->nest->tasks_run) {
         atomic_fetch_add_explicit(&args->nest->tasks_run[nx_tier_code(args->nest->tier) != NULL], 1, memory_order_relaxed);
     }
+    const uint64_t begin = args->nest->measured ? nx_ticks() : 0;
     (!r ? run_elements : r->compresses ? nx_compress_run : r->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
+    if (args->nest->measured) nx_profile_task(args->nest->measured, worker, begin);
     return fault->is_set ? nx_vm_fail(fault, err) : NEXPR_OK;
 }
 

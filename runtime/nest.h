@@ -33,6 +33,7 @@ typedef struct nx_nest_operand {
 } nx_nest_operand;
 
 typedef struct nx_reduce nx_reduce;
+typedef struct nx_nest_profile nx_nest_profile; /* runtime/profile.c */
 
 typedef struct nx_nest {
     const nx_memory *memory;
@@ -57,6 +58,10 @@ typedef struct nx_nest {
     size_t worker_bytes;
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
     nx_reduce *reduce; /* runtime/reduce.h; NULL: elementwise */
+    nexpr_profile *profile;    /* that it is measured for; NULL: nobody asks */
+    nx_nest_profile *measured; /* since it was linked; NULL without a profile */
+    uint32_t number, pass;     /* in its plan; of the plan, among slabs */
+    int most_workers;
 } nx_nest;
 
 /* Lays the nest out for operands whose dtype, is_used, swapped, index and stride (by the shape's axes, room for
@@ -91,6 +96,8 @@ const nx_vm_code *nx_nest_code(const nx_nest *nest);
 bool nx_nest_is_uncached(double bytes);
 /* Nanoseconds that the whole takes on one thread, roughly. */
 double nx_nest_estimate(const nx_nest *nest);
+/* Bytes that a run touches. */
+double nx_nest_touched_bytes(const nx_nest *nest);
 /* Bytes that come from memory for each element; 0 if a cache may have them. */
 double nx_nest_bytes_per_item(const nx_nest *nest);
 /* Elements of one task, for progress. */

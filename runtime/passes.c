@@ -142,7 +142,7 @@ static nexpr_status set_reductions(nexpr_plan *plan, const nx_pass *pass, nx_nes
         r->parts[r->part_count] = (nx_reduce_part){
             .kernels = nx_vm_reduce_kernels(nx_isa_current(), from->reducer, from->loop),
             .extremum = extremum_of(from->reducer, from->loop), .reducer = from->reducer, .loop = from->loop, .operand = from->operand,
-            .target = target_number(plan, &from->target)};
+            .target = target_number(plan, &from->target), .span = from->span};
     }
     return NEXPR_OK;
 }

@@ -11,6 +11,7 @@
 #include "runtime/fpenv.h"
 #include "runtime/overlap.h"
 #include "runtime/passes.h"
+#include "runtime/profile.h"
 #include "runtime/reduce.h"
 
 #include <pthread.h>
@@ -117,11 +118,12 @@ static nexpr_status compile_members(nexpr_plan *plan, const uint32_t *members, u
 nexpr_status nx_nest_init(nexpr_plan *plan, nx_nest *nest, uint32_t inputs, uint32_t outputs, nexpr_error *err) {
     const uint32_t operands = inputs + outputs;
     *nest = (nx_nest){.memory = &plan->memory, .input_count = inputs, .output_count = outputs,
-                      .block_items = plan->run.block_items};
+                      .block_items = plan->run.block_items, .profile = plan->run.profile, .number = plan->nest_count,
+                      .pass = plan->pass, .most_workers = nx_plan_threads(plan)};
     nest->operands = take(plan, operands, sizeof *nest->operands);
     int64_t *strides = take(plan, operands, NX_NEST_AXES * sizeof *strides);
     if (!nest->operands || !strides) return nx_fail_memory(err);
-    if (plan->context->report.call) {
+    if (plan->context->report.call || plan->run.profile) {
         nest->tasks_run = take(plan, 2, sizeof *nest->tasks_run);
         if (!nest->tasks_run) return nx_fail_memory(err);
     }
@@ -292,12 +294,15 @@ nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nex
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "%d is no backend", (int)options.backend);
     }
     nexpr_plan *plan = NULL;
+    nx_laps laps = nx_laps_begin(options.profile);
     NX_TRY(nx_plan_start(expr, context, &options, &plan, err));
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = make_plan(plan, inputs, outputs, err);
     nx_fpenv_leave(saved);
     if (status) nexpr_plan_free(&plan);
     else *ret_plan = plan;
+    nx_laps_finish(&laps, NX_LAP_PLAN);
+    if (options.profile) nx_profile_expression(options.profile, expr);
     return status;
 }
 
@@ -526,17 +531,24 @@ static void add_temporaries(const nexpr_plan *plan, const bool *spooled, const v
 static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
                             nexpr_error *err) {
     int64_t done = 0;
+    nexpr_status status = NEXPR_OK;
+    nx_laps laps = nx_laps_begin(plan->run.profile);
     plan->has_run = true;
-    for (uint32_t i = 0; i < plan->nest_count; i++) {
+    for (uint32_t i = 0; i < plan->nest_count && !status; i++) {
         nx_nest *nest = &plan->nests[i];
         nx_choose_weight(plan, nest);
-        if (nest->count) NX_TRY(adapt_nest(plan, nest, in, out, spooled, err));
+        if (nest->count) status = adapt_nest(plan, nest, in, out, spooled, err);
+        nx_lap_end(&laps, NX_LAP_PLAN);
+        if (status) break;
         if (nest->weight) nx_choose_before(plan, nest);
+        nx_lap_end(&laps, NX_LAP_CODE);
         if (nest->reduce) nx_reduce_begin(nest, out);
-        if (nest->count) NX_TRY(run_nest(plan, nest, in, out, &done, err));
-        if (nest->reduce) nx_reduce_end(nest, out);
+        if (nest->count) status = run_nest(plan, nest, in, out, &done, err);
+        if (nest->reduce && !status) nx_reduce_end(nest, out);
+        if (laps.profile) nx_profile_nest_ran(&laps, plan, nest);
     }
-    return NEXPR_OK;
+    if (laps.profile) nx_profile_ran(&laps);
+    return status;
 }
 
 nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
@@ -601,7 +613,9 @@ static nexpr_status run_spooled(nexpr_plan *plan, const void *const *in, void *c
     for (uint32_t i = 0; i < plan->output_count; i++) spooled[i] = needs_spool(plan, i, in, out);
     nexpr_status status = take_spools(plan, spooled, err);
     if (!status) status = run_nests(plan, in, out, spooled, err);
+    nx_laps laps = nx_laps_begin(plan->run.profile);
     if (!status) unspool(plan, out);
+    nx_laps_finish(&laps, NX_LAP_COPY);
     give_spools(plan);
     nx_release(plan->memory.use, spooled, plan->output_count, sizeof *spooled);
     return status;

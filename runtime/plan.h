@@ -36,6 +36,7 @@ struct nexpr_plan {
     size_t worker_bytes;
     int worker_count;
     int64_t total; /* elements of all nests */
+    uint32_t pass; /* of slabs */
     bool has_run;
     bool is_direct; /* runtime/direct.h */
 };

@@ -24,6 +24,7 @@ typedef struct nx_reduce_part {
     uint32_t target;      /* in the plan's table of outputs and temporaries */
     char *value, *extra;  /* nodes of the groups: [group][kept element]; of one group, what is the result is the target */
     bool value_is_target, extra_is_target;
+    nx_span span;         /* in the text */
 } nx_reduce_part;
 
 /* Axes of one sort, in logical order. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/reduce_work.h"
 
+#include "runtime/profile.h"
 #include "runtime/threads.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
     const nx_nest *nest = args->nest;
     char *memory = args->workers + (size_t)worker * nest->worker_bytes;
-    nx_reduce_work w = {.args = args, .nest = nest, .r = nest->reduce, .inputs = (const char **)(void *)memory};
+    nx_reduce_work w = {.args = args, .nest = nest, .r = nest->reduce, .inputs = (const char **)(void *)memory,
+                        .worker = worker};
     w.outputs = (char **)(void *)memory + nest->input_count;
     w.scratch = memory + nx_nest_pointer_bytes(nest);
     w.buffers = memory + nest->worker_bytes - nx_reduce_worker_bytes(nest);
@@ -146,7 +148,8 @@ void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, i
     later.is_set = false;
     /* Machine code adds to whole rows of lanes. */
     const nx_vm_code *code = w->r->folds && cols % NX_LANES ? nest->code : nx_nest_code(nest);
-    nx_vm_run(&(nx_vm_args){code, w->scratch, w->inputs, w->outputs, fault}, first, count);
+    nx_vm_args vm = {.code = code, .scratch = w->scratch, .inputs = w->inputs, .outputs = w->outputs, .fault = fault};
+    nx_nest_compute(nest, w->worker, &vm, first, count);
 }
 
 /* Pieces of rows, and whole rows together. */

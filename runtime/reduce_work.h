@@ -21,6 +21,7 @@ typedef struct nx_reduce_work {
     char *buffers, *states; /* of the worker */
     nx_vm_fault *fault;     /* likewise */
     bool is_direct;
+    int worker;
 } nx_reduce_work;
 
 /* A task in the terms of the tree. */

@@ -6,6 +6,7 @@
 #include "runtime/slabs.h"
 
 #include "runtime/fpenv.h"
+#include "runtime/profile.h"
 
 #include <string.h>
 
@@ -184,8 +185,11 @@ static nexpr_status fill_plan(nexpr_slabs *s, nx_slab_pass *p, int64_t rows, nex
 static nexpr_status find_plan(nexpr_slabs *s, nx_slab_pass *p, int64_t rows, nexpr_error *err) {
     if (p->plan && p->plan_rows == rows) return NEXPR_OK;
     nexpr_plan_free(&p->plan);
+    nx_laps laps = nx_laps_begin(s->run.profile);
     NX_TRY(nx_plan_start(s->expr, s->context, &s->run, &p->plan, err));
+    p->plan->pass = (uint32_t)(p - s->passes);
     const nexpr_status status = fill_plan(s, p, rows, err);
+    nx_laps_finish(&laps, NX_LAP_PLAN);
     if (status) nexpr_plan_free(&p->plan);
     p->plan_rows = rows;
     return status;

@@ -4,7 +4,7 @@
  * the start of a row, in each dimension); each box is an ordinary evaluation of views: of the sources' buffers, of the
  * arrays in memory, and of the buffers that then go to the sinks.
  */
-#include "runtime/plan.h"
+#include "runtime/profile.h"
 
 #include <string.h>
 
@@ -245,13 +245,19 @@ static nexpr_status write_sinks(const stream *s, int64_t first, int64_t count, n
 }
 
 static nexpr_status run_chunk(stream *s, int64_t first, int64_t end, nexpr_error *err) {
-    NX_TRY(read_sources(s, first, end - first, err));
+    nx_laps laps = nx_laps_begin(s->run.profile);
+    nexpr_status status = read_sources(s, first, end - first, err);
+    nx_laps_finish(&laps, NX_LAP_READ);
+    if (status) return status;
     for (int64_t at = first; at < end;) {
         box b = next_box(&s->shape, at, end);
         NX_TRY(evaluate_box(s, first, at, &b, err));
         at += b.count;
     }
-    return write_sinks(s, first, end - first, err);
+    laps = nx_laps_begin(s->run.profile);
+    status = write_sinks(s, first, end - first, err);
+    nx_laps_finish(&laps, NX_LAP_WRITE);
+    return status;
 }
 
 static nexpr_status run_stream(stream *s, nexpr_error *err) {

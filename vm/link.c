@@ -60,7 +60,9 @@ static void attach_result(linker *l, uint32_t r, uint32_t v) {
 }
 
 static void add_cast(linker *l, uint32_t r, nx_vm_ref from) {
-    nx_vm_instruction cast = {.kind = NX_NODE_CAST, .dtype = (uint8_t)l->layout->outputs[r].dtype,
+    const nx_span span = from.kind == NX_VM_INPUT ? l->program->inputs[from.index].span
+                       : from.kind == NX_VM_VALUE ? l->instructions[from.index].span : NX_NOWHERE;
+    nx_vm_instruction cast = {.kind = NX_NODE_CAST, .dtype = (uint8_t)l->layout->outputs[r].dtype, .span = span,
                               .loop = (uint8_t)l->program->results[r].dtype, .arity = 1, .arg = {from}};
     add_value(l, &cast);
     attach_result(l, r, l->value_count - 1);

@@ -47,13 +47,6 @@ void nx_part_store(linker *l, uint32_t r) {
                            .span = l->instructions[l->results[r].value].span};
 }
 
-static void widen(nx_span *span, nx_span by) {
-    if (by.begin == by.end) return;
-    const bool is_first = span->begin == span->end;
-    if (is_first || by.begin < span->begin) span->begin = by.begin;
-    if (is_first || by.end > span->end) span->end = by.end;
-}
-
 /* Its place is from the first to the last of its values. */
 void nx_part_segment(linker *l, uint32_t first, uint32_t end) {
     const nx_linked_segment *linked = &l->segments[l->segment_count];
@@ -63,7 +56,7 @@ void nx_part_segment(linker *l, uint32_t first, uint32_t end) {
     l->part = (nx_vm_part){.kind = NX_PART_SEGMENT, .phase = NX_PHASE_BLOCK, .dtype = l->instructions[end - 1].dtype};
     for (uint32_t i = first; i < end; i++) {
         l->part.operations = (uint16_t)(l->part.operations + (l->instructions[i].kind == NX_NODE_OP));
-        widen(&l->part.span, l->instructions[i].span);
+        nx_span_widen(&l->part.span, l->instructions[i].span);
     }
     for (uint32_t k = 0; k < (uint32_t)s->output_count + s->input_count; k++) {
         const nx_segment_operand *operand = &nx_segment_outputs(s)[k];
@@ -80,7 +73,7 @@ static nx_vm_part panels_of(const linker *l) {
         const nx_vm_input *input = &l->program->inputs[l->code->panels[i].moving];
         part.dtype = (uint8_t)input->dtype;
         part.bytes = (uint16_t)(part.bytes + 2 * l->code->panels[i].item_size);
-        widen(&part.span, input->span);
+        nx_span_widen(&part.span, input->span);
     }
     return part;
 }

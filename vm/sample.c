@@ -60,7 +60,7 @@ bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items) {
 
 void nx_sample_note(nx_vm_sample *sample, uint32_t i) {
     const uint64_t now = nx_ticks_after(), took = now - sample->last;
-    if (took > sample->overhead) sample->ticks[i] += took - sample->overhead;
+    sample->ticks[i] += took > sample->overhead ? took - sample->overhead : 1;
     sample->last = now;
 }
 

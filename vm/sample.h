@@ -14,7 +14,7 @@ enum { NX_SAMPLE_KINDS = 5, NX_SAMPLE_PANELS = 4, NX_SAMPLE_GAP = 63 };
 /* One of these kinds: elements of the blocks so far, of those that were measured, and when the next one is due: at first
  * after every block, then after twice as many each time, up to NX_SAMPLE_GAP. */
 typedef struct nx_sample_count {
-    uint64_t items, measured;
+    uint64_t items, measured, told; /* told: of items, those that were collected before (runtime/profile.c) */
     uint32_t wait, gap;
 } nx_sample_count;
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const size_t default_memory = (size_t)256 << 20;
 
@@ -199,27 +200,54 @@ nexpr_status nexpr_job_result(const nexpr_job *job, int index, nexpr_member *ret
 
 /* --------------------------------------------------------------------------------------------------------- running -- */
 
+int64_t nx_job_clock(const nexpr_job *job) {
+    struct timespec now;
+    if (!job->options.profile) return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void nx_job_note(const nexpr_job *job, nexpr_phase phase, int64_t since) {
+    if (job->options.profile) nexpr_profile_add(job->options.profile, phase, nx_job_clock(job) - since);
+}
+
+static nexpr_status prepare(nexpr_job *job, nexpr_error *err) {
+    const int64_t begin = nx_job_clock(job);
+    nexpr_status status = nx_job_prepare_units(job, err);
+    nx_job_note(job, NEXPR_PHASE_READ, begin);
+    return status;
+}
+
+static nexpr_status finish(nexpr_job *job, nexpr_error *err) {
+    const int64_t begin = nx_job_clock(job);
+    nexpr_status status = job->has_unknown ? nx_job_write_made(job, err) : nx_job_write_collected(job, err);
+    if (!status) status = nx_job_finish_targets(job, err);
+    nx_job_note(job, NEXPR_PHASE_WRITE, begin);
+    return status;
+}
+
 static nexpr_status run_job(nexpr_job *job, nexpr_error *err) {
     int64_t done = 0;
     if (!job->has_unknown) NX_IO_TRY(nx_job_begin_targets(job, err));
     NX_IO_TRY(nx_job_allocate_arrays(job, err));
-    NX_IO_TRY(nx_job_prepare_units(job, err));
+    NX_IO_TRY(prepare(job, err));
     for (int p = 0; p < job->pass_count; p++) {
         NX_IO_TRY(nx_job_allocate_units(job, p, err));
         NX_IO_TRY(nx_job_allocate_results(job, p, err));
         NX_IO_TRY(nx_job_run_pass(job, p, &done, err));
     }
     NX_IO_TRY(nx_job_check_units(job, err));
-    NX_IO_TRY(job->has_unknown ? nx_job_write_made(job, err) : nx_job_write_collected(job, err));
-    return nx_job_finish_targets(job, err);
+    return finish(job, err);
 }
 
 nexpr_status nexpr_job_run(nexpr_job *job, nexpr_error *err) {
     if (job->state != NX_JOB_NEW) return nx_io_fail(err, NEXPR_ARGUMENT, NULL, "a job runs once");
     job->state = NX_JOB_FAILED;
-    NX_IO_TRY(run_job(job, err));
-    job->state = NX_JOB_DONE;
-    return NEXPR_OK;
+    const int64_t begin = nx_job_clock(job);
+    nexpr_status status = run_job(job, err);
+    nx_job_note(job, NEXPR_PHASE_WALL, begin);
+    if (!status) job->state = NX_JOB_DONE;
+    return status;
 }
 
 nexpr_status nexpr_job_array(const nexpr_job *job, int index, nexpr_array *ret_array) {

@@ -121,6 +121,10 @@ struct nexpr_job {
     enum { NX_JOB_NEW, NX_JOB_FAILED, NX_JOB_DONE } state;
 };
 
+/* Nanoseconds now, and those since then to a phase of the job's profile; nothing without one. */
+int64_t nx_job_clock(const nexpr_job *job);
+void nx_job_note(const nexpr_job *job, nexpr_phase phase, int64_t since);
+
 /* ----------------------------------------------------------------------------------------------- job_space.c -- */
 
 /* Bytes of one element of each of the unit's parts together. */

@@ -117,6 +117,7 @@ static nexpr_status find_plan(run *r, const nx_box *box, nexpr_plan **ret, nexpr
     nexpr_run_options options = nexpr_run_options_init();
     options.threads = job->options.threads;
     options.cancel = job->options.cancel;
+    options.profile = job->options.profile;
     planned *p = &r->plans[r->next_plan];
     r->next_plan = (r->next_plan + 1) % NX_JOB_PLANS;
     nexpr_plan_free(&p->plan);
@@ -166,6 +167,7 @@ static nexpr_status evaluate_whole(run *r, nexpr_error *err) {
     if (!outputs) return nx_io_fail_memory(err, NULL);
     options.threads = job->options.threads;
     options.cancel = job->options.cancel;
+    options.profile = job->options.profile;
     for (int i = 0; i < job->source_count; i++) r->views[i].data = (void *)(uintptr_t)r->inputs[i];
     for (int i = 0; i < job->result_count; i++) {
         outputs[i] = &job->results[i].made;
@@ -228,6 +230,20 @@ static bool advance(run *r, int64_t *counter, nexpr_status status, const nexpr_e
     return goes_on;
 }
 
+static nexpr_status read_box(run *r, const nx_box *box, int slot, nexpr_error *err) {
+    const int64_t begin = nx_job_clock(r->job);
+    nexpr_status status = nx_job_read_box(r->job, r->pass_index, box, r->current[slot], err);
+    nx_job_note(r->job, NEXPR_PHASE_READ, begin);
+    return status;
+}
+
+static nexpr_status write_box(run *r, const nx_box *box, int slot, nexpr_error *err) {
+    const int64_t begin = nx_job_clock(r->job);
+    nexpr_status status = nx_job_write_box(r->job, r->pass_index, box, slot, err);
+    nx_job_note(r->job, NEXPR_PHASE_WRITE, begin);
+    return status;
+}
+
 static void *read_boxes(void *user) {
     run *r = user;
     for (int64_t k = 0; k < r->pass->box_count; k++) {
@@ -235,7 +251,7 @@ static void *read_boxes(void *user) {
         nx_box box;
         if (!wait_beyond(r, &r->computed, k - NX_JOB_SLOTS)) break;
         nx_pass_box(r->pass, k, &box);
-        nexpr_status status = nx_job_read_box(r->job, r->pass_index, &box, r->current[k % NX_JOB_SLOTS], &err);
+        nexpr_status status = read_box(r, &box, k % NX_JOB_SLOTS, &err);
         if (!advance(r, &r->read, status, &err)) break;
     }
     return NULL;
@@ -248,7 +264,7 @@ static void *write_boxes(void *user) {
         nx_box box;
         if (!wait_beyond(r, &r->computed, k)) break;
         nx_pass_box(r->pass, k, &box);
-        nexpr_status status = nx_job_write_box(r->job, r->pass_index, &box, k % NX_JOB_SLOTS, &err);
+        nexpr_status status = write_box(r, &box, k % NX_JOB_SLOTS, &err);
         if (!advance(r, &r->written, status, &err)) break;
     }
     return NULL;
@@ -282,9 +298,9 @@ static nexpr_status run_alone(run *r, nexpr_error *err) {
         nx_box box;
         int slot = k % NX_JOB_SLOTS;
         nx_pass_box(r->pass, k, &box);
-        NX_IO_TRY(nx_job_read_box(r->job, r->pass_index, &box, r->current[slot], err));
+        NX_IO_TRY(read_box(r, &box, slot, err));
         NX_IO_TRY(compute_box(r, &box, slot, err));
-        NX_IO_TRY(nx_job_write_box(r->job, r->pass_index, &box, slot, err));
+        NX_IO_TRY(write_box(r, &box, slot, err));
         report_progress(r);
     }
     return NEXPR_OK;

@@ -241,6 +241,7 @@ static nexpr_status make_slabs(nexpr_job *job, nexpr_array *arrays, const nexpr_
     nexpr_run_options options = nexpr_run_options_init();
     options.threads = job->options.threads;
     options.cancel = job->options.cancel;
+    options.profile = job->options.profile;
     for (int i = 0; i < job->source_count; i++) {
         const nx_source *s = &job->sources[i];
         int64_t *own = strides + (size_t)i * NEXPR_MAX_NDIM;
