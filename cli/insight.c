@@ -192,11 +192,11 @@ void insight_json(json *j, const char *key, const source *s, const nexpr_profile
 
 /* ---------------------------------------------------------------------------------------------------------- limits -- */
 
-/* A loop that moves its bytes at this part of the speed of copying waits for them; one that takes so many times what its steps
- * take in a cache, for something else. A run of few elements takes as long to begin as to do. */
+/* A loop that moves its bytes at this part of the speed of copying waits for them. One that takes so many times what its
+ * steps are estimated to take in a cache may wait for something else. A run of few elements takes as long to begin as to do. */
 #define MEMORY_BOUND 0.6
-#define HELD_UP 3
-enum { FEW_ITEMS = 500 };
+#define UNEXPECTED 3
+enum { FEW_ITEMS = 500, FEW_RUNS = 3 };
 
 static void put_slowest(FILE *out, const source *s, const nexpr_profile *profile, int nest, const nexpr_nest_stats *n) {
     nexpr_op_stats *ops = sorted_ops(profile, nest, n->op_count);
@@ -209,14 +209,13 @@ static void put_slowest(FILE *out, const source *s, const nexpr_profile *profile
     free(ops);
 }
 
-/* What limits a nest that moves its bytes at this part of the speed of copying. */
+/* What limits a nest that moves its bytes at this part of the speed of copying. The estimate knows no slow functions, and few
+ * runs do not tell these from pages that are touched for the first time. */
 static const char *limit_of(const nexpr_nest_stats *n, double reached) {
-    if (reached >= MEMORY_BOUND) return n->is_uncached ? "memory-bound" : "bound by the caches";
     const double ns = (double)n->busy_ns / (double)n->elements;
-    if (!n->compiled_tasks && ns > HELD_UP * n->estimated_ns) {
-        return n->runs < 3 ? "held up by memory that is touched for the first time, or by other work" : "held up";
-    }
-    return "compute-bound";
+    if (reached >= MEMORY_BOUND) return n->is_uncached ? "memory-bound" : "bound by the caches";
+    if (n->runs >= FEW_RUNS || ns <= UNEXPECTED * n->estimated_ns) return "compute-bound";
+    return "bound by computing, or by touching memory for the first time (--time runs it again)";
 }
 
 static void put_limit(FILE *out, const source *s, const nexpr_profile *profile, int index, nexpr_context *context) {
@@ -228,8 +227,8 @@ static void put_limit(FILE *out, const source *s, const nexpr_profile *profile, 
     const int64_t once = n.elements / n.runs;
     fprintf(out, "nest %d is ", index + 1);
     if (once < FEW_ITEMS) {
-        fprintf(out, "bound by getting going: %s for %lld element%s\n", insight_time((double)n.wall_ns / (double)n.runs, text),
-                (long long)once, once == 1 ? "" : "s");
+        fprintf(out, "bound by getting going: %s for %lld element%s\n",
+                insight_time((double)n.wall_ns / (double)n.runs, text), (long long)once, once == 1 ? "" : "s");
         return;
     }
     nexpr_measure_copy(context, (int64_t)(n.bytes_per_element * (double)once), n.threads, &copy, NULL);

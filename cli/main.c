@@ -107,6 +107,20 @@ static int compile(run *r) {
     return status;
 }
 
+static int print_ir(const run *r) {
+    size_t length = nexpr_ir(r->expr, r->source.whole, NULL, 0);
+    char *text = malloc(length + 1);
+    if (!text) return report_run("out of memory");
+    nexpr_ir(r->expr, r->source.whole, text, length + 1);
+    fflush(stdout);
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        report_text(stderr, line, (size_t)(end - line));
+        putc('\n', stderr);
+    }
+    free(text);
+    return EXIT_OK;
+}
+
 static int print_listing(const run *r) {
     size_t length = nexpr_listing(r->expr, NULL, 0);
     char *text = malloc(length + 1);
@@ -239,9 +253,14 @@ static void print_results(const run *r) {
     }
 }
 
+/* Whether results are written to standard output; --time prints none. */
+static bool takes_standard_output(const run *r) {
+    return targets_use_standard_output(&r->targets) && !(r->settings.time && !r->targets.count);
+}
+
 /* The summary is for people who look at a terminal, and for programs that ask for JSON. */
 static void tell(const run *r, const description *d) {
-    bool is_taken = d->seconds >= 0 && targets_use_standard_output(&r->targets);
+    bool is_taken = d->seconds >= 0 && takes_standard_output(r);
     if (r->settings.json) describe_json(is_taken ? stderr : stdout, d);
     else if (d->seconds < 0) describe_plan(stdout, d);
     else if (r->targets.count && !r->settings.quiet && isatty(STDERR_FILENO)) describe_summary(stderr, d);
@@ -268,7 +287,7 @@ static int execute(run *r) {
         d.seconds = writes ? progress_now() - begin : r->timing.first_seconds;
         if (!r->targets.count && writes) print_results(r);
     }
-    if (r->settings.time && !r->settings.json) timing_print(targets_use_standard_output(&r->targets) ? stderr : stdout, &r->timing);
+    if (r->settings.time && !r->settings.json) timing_print(takes_standard_output(r) ? stderr : stdout, &r->timing);
     tell(r, &d);
     fflush(stdout);
     tell_insight(r);
@@ -300,6 +319,7 @@ static int evaluate_expression(run *r) {
     if (!status) status = compile(r);
     if (!status && r->settings.bytecode) return print_listing(r);
     if (!status) status = open_targets(r);
+    if (!status && r->settings.explain) status = print_ir(r);
     if (!status && r->settings.time) status = take_time(r);
     if (!status) status = make_job(r);
     return status ? status : execute(r);

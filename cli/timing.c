@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop count grows 1, 2, 5, 10, ... until a repeat takes a fifth of a second; all repeats then have it. The best of them is
- * what the machine can do, the median what it does. Arrays lie in memory, and results have their places, from run to run.
+ * The loop count grows 1, 2, 5, 10, ... until a repeat takes a fifth of a second; all repeats then have it. The best of
+ * them is what the machine can do, the median what it does. Arrays lie in memory, and results have their places, from run to run.
  */
 #include "cli/timing.h"
 
@@ -104,7 +104,8 @@ static nexpr_status prepare(stopwatch *w, timing *t, nexpr_error *err) {
         add_array(t, &w->outputs[i]);
     }
     if (!has_known_shapes(w)) return NEXPR_OK;
-    return nexpr_plan_new(w->expr, w->context, w->inputs, (const nexpr_array *const *)w->output_list, &w->options, &w->plan, err);
+    const nexpr_array *const *outputs = (const nexpr_array *const *)w->output_list;
+    return nexpr_plan_new(w->expr, w->context, w->inputs, outputs, &w->options, &w->plan, err);
 }
 
 static bool allocate(stopwatch *w) {
@@ -167,8 +168,8 @@ static double rate_of(const timing *t) {
 void timing_print(FILE *out, const timing *t) {
     char best[INSIGHT_TIME_MAX], median[INSIGHT_TIME_MAX], first[INSIGHT_TIME_MAX];
     fprintf(out, "%ld loop%s, best of %d: %s per loop; median %s, first %s\n", t->loops, t->loops == 1 ? "" : "s",
-            TIMING_REPEATS, insight_time(t->seconds[0] * 1e9, best), insight_time(t->seconds[TIMING_REPEATS / 2] * 1e9, median),
-            insight_time(t->first_seconds * 1e9, first));
+            TIMING_REPEATS, insight_time(t->seconds[0] * 1e9, best),
+            insight_time(t->seconds[TIMING_REPEATS / 2] * 1e9, median), insight_time(t->first_seconds * 1e9, first));
     fprintf(out, "%lld element%s", (long long)t->elements, t->elements == 1 ? "" : "s");
     if (t->elements) fprintf(out, ", %.3g ns each", t->seconds[0] * 1e9 / (double)t->elements);
     fprintf(out, "; %.3g GB/s", rate_of(t) * 1e-9);

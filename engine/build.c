@@ -110,6 +110,14 @@ static nexpr_status note_folded(nx_builder *b, const nx_node *node, nx_ref value
     return NEXPR_OK;
 }
 
+static nexpr_status note_rewrite(nx_builder *b, int kind, nx_span span, nexpr_error *err) {
+    nx_ir *ir = b->ir;
+    ir->rewrites = nx_arena_grow(ir->arena, ir->rewrites, ir->rewrite_count, &b->rewrite_capacity, sizeof *ir->rewrites);
+    if (!ir->rewrites) return nx_fail_memory(err);
+    ir->rewrites[ir->rewrite_count++] = (nx_rewrite){.kind = kind, .span = span};
+    return NEXPR_OK;
+}
+
 /* Interns an op or cast, or its value if all arguments are constants. */
 static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret, nexpr_error *err) {
     nx_value args[NX_MAX_ARITY], value = {.bits = {0, 0}};
@@ -118,6 +126,7 @@ static nexpr_status intern_or_evaluate(nx_builder *b, nx_node *node, nx_ref *ret
         args[i] = *nx_ir_value(b->ir, node->arg[i]);
     }
     b->ir->evaluate(node, args, &value);
+    if (node->kind == NX_NODE_OP) NX_TRY(note_rewrite(b, NX_REWRITE_CONSTANT, node->span, err));
     NX_TRY(nx_build_const(b, (nexpr_dtype)node->dtype, value, node->span, ret, err));
     return b->keeps_folded ? note_folded(b, node, *ret, err) : NEXPR_OK;
 }
@@ -249,7 +258,7 @@ static nexpr_status build_fma(nx_builder *b, nexpr_dtype loop, nx_ref args[3], u
 
 nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref *args, nx_span span, nx_ref *ret,
                          nexpr_error *err) {
-    if (nx_fold_identity(b->ir, op, loop, args, ret)) return NEXPR_OK;
+    if (nx_fold_identity(b->ir, op, loop, args, ret)) return note_rewrite(b, NX_REWRITE_IDENTITY, span, err);
     if (!nx_op_has_kernel(op, loop)) return build_widened(b, op, args, span, ret, err);
     nx_ref fused[3];
     nx_value reciprocal;
@@ -257,9 +266,11 @@ nexpr_status nx_build_op(nx_builder *b, nx_op op, nexpr_dtype loop, const nx_ref
     if (nx_fold_reciprocal(b->ir, op, loop, args, &reciprocal)) {
         NX_TRY(nx_build_const(b, loop, reciprocal, span, &fused[1], err));
         fused[0] = args[0];
+        NX_TRY(note_rewrite(b, NX_REWRITE_RECIPROCAL, span, err));
         return nx_build_op(b, NX_OP_multiply, loop, fused, span, ret, err);
     }
     if (b->fp == NEXPR_FP_CONTRACT && nx_fold_contract(b->ir, op, loop, args, fused, &negate)) {
+        NX_TRY(note_rewrite(b, NX_REWRITE_FMA, span, err));
         return build_fma(b, loop, fused, negate, span, ret, err);
     }
     nx_node node = {.kind = NX_NODE_OP, .dtype = (uint8_t)nx_op_result_dtype(op, loop), .loop = (uint8_t)loop,

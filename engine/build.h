@@ -14,7 +14,7 @@ typedef struct nx_builder {
     nx_ir *ir;
     nexpr_fp_mode fp;
     size_t max_nodes;
-    size_t node_capacity, value_capacity, view_capacity;
+    size_t node_capacity, value_capacity, view_capacity, rewrite_capacity;
     nx_ref *buckets;     /* hash table of nodes, node + 1 or 0 */
     size_t bucket_count; /* a power of two */
     bool keeps_folded;   /* notes the operations on constants that were evaluated */

@@ -72,6 +72,17 @@ typedef struct nx_ir_result {
     nx_ref node;
 } nx_ir_result;
 
+/* What was written otherwise than it is computed, with the same bits. */
+typedef struct nx_rewrite {
+    enum {
+        NX_REWRITE_CONSTANT,   /* an operation on constants was done */
+        NX_REWRITE_IDENTITY,   /* an operation that changes nothing was left out */
+        NX_REWRITE_RECIPROCAL, /* a division became a multiplication */
+        NX_REWRITE_FMA,        /* a product and a sum are rounded once */
+    } kind;
+    nx_span span;
+} nx_rewrite;
+
 /* Evaluates a node whose arguments are the given constants: the VM's kernels, handed in by runtime/. */
 typedef void nx_evaluate(const nx_node *node, const nx_value *args, nx_value *ret);
 
@@ -83,7 +94,8 @@ typedef struct nx_ir {
     nx_view *views;
     nx_ir_input *inputs;
     nx_ir_result *results;
-    uint32_t node_count, value_count, view_count, input_count, result_count;
+    nx_rewrite *rewrites; /* in the order in which they were made */
+    uint32_t node_count, value_count, view_count, input_count, result_count, rewrite_count;
 } nx_ir;
 
 /* Marks what node i needs: its arguments, and what tells the numbers of its view. */

@@ -317,6 +317,9 @@ NEXPR_API nexpr_status nexpr_result_shape(const nexpr *expr, const nexpr_array *
 /* Writes the bytecode as text, one instruction a line, into buffer (at most capacity bytes with the NUL), and returns the
  * length of the whole text, like snprintf. */
 NEXPR_API size_t nexpr_listing(const nexpr *expr, char *buffer, size_t capacity);
+/* Writes what the text came to, likewise: a typed value a line, with its place in the text; which values several others have in
+ * common; what was rewritten. `text` is the one that was compiled, NUL-terminated; NULL: places are not shown. For people. */
+NEXPR_API size_t nexpr_ir(const nexpr *expr, const char *text, char *buffer, size_t capacity);
 
 /*
  * The numerical guard: what operations made out of operands that had none of it. With nexpr_options.check, an expression has

@@ -65,6 +65,10 @@ size_t nexpr_listing(const nexpr *e, char *buffer, size_t capacity) {
     return nx_vm_listing(e->code, buffer, capacity);
 }
 
+size_t nexpr_ir(const nexpr *e, const char *text, char *buffer, size_t capacity) {
+    return nx_vm_explain(e->code, &e->ir, text, buffer, capacity);
+}
+
 bool nexpr_is_elementwise(const nexpr *e) {
     return !e->is_scheduled;
 }

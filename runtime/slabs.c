@@ -72,11 +72,14 @@ nexpr_status nexpr_slabs_new(const nexpr *expr, nexpr_context *context, const ne
                        .input_count = expr->ir.input_count, .output_count = expr->ir.result_count};
     nx_memory_init(&s->memory, context->memory.use);
     nx_arena_init(&s->arena, s->memory.use);
+    nx_laps laps = nx_laps_begin(options.profile);
     unsigned saved = nx_fpenv_enter();
     nexpr_status status = make_slabs(s, inputs, err);
     nx_fpenv_leave(saved);
     if (status) nexpr_slabs_free(&s);
     else *ret_slabs = s;
+    nx_laps_finish(&laps, NX_LAP_PLAN);
+    if (options.profile) nx_profile_expression(options.profile, expr);
     return status;
 }
 

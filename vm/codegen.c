@@ -68,6 +68,7 @@ static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_
         nx_vm_input *input = arg->ref.kind == NX_VM_INPUT ? &program->inputs[arg->ref.index] : NULL;
         if (input && k && node->kind == NX_NODE_LOOKUP) input->is_table = true;
         else if (input && arg->is_read) input->is_read_twice = true;
+        if (arg->ref.kind == NX_VM_VALUE) program->code[arg->ref.index].uses++;
         arg->is_read = true;
     }
     return (nx_vm_ref){NX_VM_VALUE, i};

@@ -16,6 +16,9 @@
 typedef struct writer {
     char *buffer;
     size_t capacity, length;
+    bool numbers_values; /* values are named by their numbers, not by their registers */
+    const char *text;    /* that was compiled; NULL: places are not shown */
+    size_t text_length;
 } writer;
 
 static void put(writer *w, const char *text, size_t n) {
@@ -126,7 +129,10 @@ static void put_name(writer *w, const char *name) {
 
 static void put_ref(writer *w, const nx_vm_program *program, nx_vm_ref ref) {
     switch ((nx_vm_ref_kind)ref.kind) {
-    case NX_VM_VALUE: put_format(w, "r%" PRIu32, program->code[ref.index].reg); break;
+    case NX_VM_VALUE:
+        if (w->numbers_values) put_format(w, "%%%" PRIu32, ref.index + 1);
+        else put_format(w, "r%" PRIu32, program->code[ref.index].reg);
+        break;
     case NX_VM_INPUT: put_name(w, program->inputs[ref.index].name); break;
     case NX_VM_CONSTANT: put_constant(w, &program->constants[ref.index]); break;
     }
@@ -180,7 +186,7 @@ static void put_results(writer *w, const nx_vm_program *program) {
 }
 
 size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity) {
-    writer w = {buffer, capacity, 0};
+    writer w = {.buffer = buffer, .capacity = capacity};
     for (uint32_t i = 0; i < program->code_count; i++) {
         const nx_vm_instruction *instruction = &program->code[i];
         const bool begins = !i || instruction->nest != instruction[-1].nest;
@@ -188,6 +194,73 @@ size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity
         put_instruction(&w, program, instruction);
     }
     put_results(&w, program);
+    if (capacity) buffer[w.length < capacity ? w.length : capacity - 1] = 0;
+    return w.length;
+}
+
+/* ---------------------------------------------------------------------------------------------------- explaining -- */
+
+/* In one line; what is long is cut between characters. */
+static void put_place(writer *w, nx_span span) {
+    enum { WIDEST = 60 };
+    size_t end = span.end < w->text_length ? span.end : w->text_length;
+    const bool is_cut = end > span.begin + WIDEST;
+    if (is_cut) end = span.begin + WIDEST;
+    while (is_cut && end > span.begin && ((unsigned char)w->text[end] & 0xC0) == 0x80) end--;
+    for (size_t i = span.begin; i < end; i++) put(w, w->text[i] == '\n' || w->text[i] == '\t' ? " " : &w->text[i], 1);
+    if (is_cut) put_text(w, "...");
+}
+
+/* "%2 = float64 multiply 2.0, a    # 2*a" */
+static void put_typed(writer *w, const nx_vm_program *program, uint32_t i) {
+    enum { COLUMN = 44 };
+    const nx_vm_instruction *instruction = &program->code[i];
+    const size_t begin = w->length;
+    put_format(w, "%%%" PRIu32 " = %s ", i + 1, nexpr_dtype_name((nexpr_dtype)instruction->dtype));
+    if (instruction->kind == NX_NODE_CAST) put_format(w, "cast %s", nexpr_dtype_name((nexpr_dtype)instruction->loop));
+    else put_operation(w, instruction);
+    for (int k = 0; k < instruction->arity; k++) {
+        put_text(w, k ? ", " : " ");
+        put_ref(w, program, instruction->arg[k]);
+    }
+    while (w->length < begin + COLUMN) put_text(w, " ");
+    put_text(w, "  # ");
+    if (w->text) put_place(w, instruction->span);
+    if (instruction->uses > 1) put_format(w, "%scommon to %" PRIu32, w->text ? "; " : "", instruction->uses);
+    put_text(w, "\n");
+}
+
+static void put_rewrite(writer *w, const nx_rewrite *rewrite) {
+    static const char *const words[] = {
+        [NX_REWRITE_CONSTANT] = "is constant, and was computed",
+        [NX_REWRITE_IDENTITY] = "changes nothing, and was left out",
+        [NX_REWRITE_RECIPROCAL] = "divides by a power of two: became a multiplication",
+        [NX_REWRITE_FMA] = "became fma, rounded once",
+    };
+    put_text(w, "rewritten: ");
+    if (w->text) put_place(w, rewrite->span);
+    else put_format(w, "[%" PRIu32 ", %" PRIu32 ")", rewrite->span.begin, rewrite->span.end);
+    put_format(w, " %s\n", words[rewrite->kind]);
+}
+
+static bool is_repeated(const nx_ir *ir, uint32_t i) {
+    const nx_rewrite *x = &ir->rewrites[i], *before = i ? x - 1 : NULL;
+    return before && before->kind == x->kind && before->span.begin == x->span.begin && before->span.end == x->span.end;
+}
+
+size_t nx_vm_explain(const nx_vm_program *program, const nx_ir *ir, const char *text, char *buffer, size_t capacity) {
+    writer w = {.buffer = buffer, .capacity = capacity, .numbers_values = true, .text = text,
+                .text_length = text ? strlen(text) : 0};
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        put_text(&w, "input ");
+        put_name(&w, program->inputs[i].name);
+        put_format(&w, ": %s\n", nexpr_dtype_name(program->inputs[i].dtype));
+    }
+    for (uint32_t i = 0; i < program->code_count; i++) put_typed(&w, program, i);
+    put_results(&w, program);
+    for (uint32_t i = 0; i < ir->rewrite_count; i++) {
+        if (!is_repeated(ir, i)) put_rewrite(&w, &ir->rewrites[i]);
+    }
     if (capacity) buffer[w.length < capacity ? w.length : capacity - 1] = 0;
     return w.length;
 }

@@ -20,6 +20,9 @@ nexpr_status nx_vm_compile(const nx_ir *ir, nx_vm_program **ret, nexpr_error *er
 /* As nexpr_listing. */
 size_t nx_vm_listing(const nx_vm_program *program, char *buffer, size_t capacity);
 
+/* As nexpr_ir; ir is what the program was made of. */
+size_t nx_vm_explain(const nx_vm_program *program, const nx_ir *ir, const char *text, char *buffer, size_t capacity);
+
 /* How an operand lies in memory along the two innermost axes of the plan: [0] the outer, [1] the inner one. */
 typedef struct nx_vm_operand {
     nexpr_dtype dtype;   /* inputs: that of the IR; outputs: may differ from the result's (same_kind) */
