@@ -73,10 +73,10 @@ class Insight(unittest.TestCase):
     def test_shares_add_up_to_the_time_of_one_thread(self):
         for text in ('sin(a)*2 + b', '(a - mean(a))/std(a)', 'cumsum(a) - b[::-1]', 'a[a > 0.5]', 'sum(a*b)',
                      'random(a, key=3) + a.reshape(500, 600).T.reshape(300000)'):
-            for backend in ('vm', 'jit') if text == 'sin(a)*2 + b' else ('vm',):
+            for backend in ('vm', 'jit'):
                 ratio = 0
                 for _ in range(10):  # another process may come between the clocks
-                    found = self.profile(text, '--backend', backend, '--threads', '1', '--time')
+                    found = self.profile(text, '--backend', backend, '--threads', '1')
                     ns = sum(x['ns'] for x in operations(found))
                     ratio = ns / found['compute_ns']
                     if abs(ratio - 1) <= 0.05:
