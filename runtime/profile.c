@@ -133,14 +133,14 @@ static nx_nest_profile *allocate(const nx_nest *nest, const nexpr_allocator *all
     const nx_vm_code *code[NX_TIERS] = {nest->code, nest->tier ? nest->tier->code : NULL};
     size_t parts = 0, workers = (size_t)nest->most_workers;
     for (int t = 0; t < NX_TIERS; t++) parts += code[t] ? nx_vm_part_count(code[t]) : 0;
-    const size_t bytes = 64 + workers * (sizeof(worker) + parts * sizeof(uint64_t)) + sizeof(nx_nest_profile) +
+    const size_t bytes = 64 + workers * (sizeof(worker) + 2 * parts * sizeof(uint64_t)) + sizeof(nx_nest_profile) +
                          parts * sizeof(uint32_t);
     char *memory = nx_allocate(allocator, bytes, 1);
     if (!memory) return NULL;
     memset(memory, 0, bytes);
     worker *first = (worker *)(void *)(memory + (64 - (uintptr_t)memory % 64) % 64);
     uint64_t *ticks = (uint64_t *)(void *)(first + workers);
-    nx_nest_profile *m = (nx_nest_profile *)(void *)(ticks + workers * parts);
+    nx_nest_profile *m = (nx_nest_profile *)(void *)(ticks + 2 * workers * parts);
     uint32_t *part_of = (uint32_t *)(void *)(m + 1);
     *m = (nx_nest_profile){.profile = nest->profile, .allocator = allocator, .bytes = bytes, .memory = memory,
                            .worker_count = (int)workers, .workers = first};
@@ -150,8 +150,9 @@ static nx_nest_profile *allocate(const nx_nest *nest, const nexpr_allocator *all
         m->part_count[t] = code[t] ? nx_vm_part_count(code[t]) : 0;
         m->part_of[t] = part_of;
         part_of += m->part_count[t];
-        for (size_t w = 0; w < workers; w++, ticks += m->part_count[t]) {
+        for (size_t w = 0; w < workers; w++, ticks += 2 * m->part_count[t]) {
             first[w].samples[t].ticks = ticks;
+            first[w].samples[t].block = ticks + m->part_count[t];
             first[w].samples[t].overhead = overhead;
         }
     }

@@ -185,6 +185,7 @@ __attribute__((noinline)) static void run_sampled(const worker *w, nx_phase phas
         run_step(w, &code->steps[i], rows, cols);
         if (is_measured) nx_sample_note(sample, i);
     }
+    if (is_measured) nx_sample_end(sample, (int)phase, rows * cols, first, end);
 }
 
 static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
@@ -226,7 +227,9 @@ static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t 
         const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
         p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
     }
-    if (is_measured) nx_sample_note(args->sample, code->part_count - 1);
+    if (!is_measured) return;
+    nx_sample_note(args->sample, code->part_count - 1);
+    nx_sample_end(args->sample, NX_SAMPLE_PANELS, rows * cols, code->part_count - 1, code->part_count);
 }
 
 /* Operands with panels are at item `item` of these. */

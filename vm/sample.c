@@ -53,15 +53,26 @@ bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items) {
     }
     count->wait = count->gap;
     if (count->gap < NX_SAMPLE_GAP) count->gap = 2 * count->gap + 1;
-    count->measured += (uint64_t)items;
     sample->last = nx_ticks_after();
     return true;
 }
 
 void nx_sample_note(nx_vm_sample *sample, uint32_t i) {
     const uint64_t now = nx_ticks_after(), took = now - sample->last;
-    sample->ticks[i] += took > sample->overhead ? took - sample->overhead : 1;
+    sample->block[i] = took > sample->overhead ? took - sample->overhead : 1;
     sample->last = now;
+}
+
+void nx_sample_end(nx_vm_sample *sample, int kind, int64_t items, uint32_t first, uint32_t end) {
+    enum { INTERRUPTED = 16 };
+    nx_sample_count *count = &sample->counts[kind];
+    uint64_t sum = 0;
+    for (uint32_t i = first; i < end; i++) sum += sample->block[i];
+    const double one = (double)sum / (double)items;
+    if (count->least > 0 && one > INTERRUPTED * count->least) return;
+    if (count->least == 0 || one < count->least) count->least = one;
+    for (uint32_t i = first; i < end; i++) sample->ticks[i] += sample->block[i];
+    count->measured += (uint64_t)items;
 }
 
 double nx_sample_scaled(const nx_vm_sample *sample, int kind, uint32_t i) {

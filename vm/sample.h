@@ -16,6 +16,7 @@ enum { NX_SAMPLE_KINDS = 5, NX_SAMPLE_PANELS = 4, NX_SAMPLE_GAP = 63 };
 typedef struct nx_sample_count {
     uint64_t items, measured, told; /* told: of items, those that were collected before (runtime/profile.c) */
     uint32_t wait, gap;
+    double least; /* ticks of an element in the quickest block so far; 0: there was none */
 } nx_sample_count;
 
 /* What one thread measures of one code. */
@@ -23,6 +24,7 @@ typedef struct nx_vm_sample {
     nx_sample_count counts[NX_SAMPLE_KINDS];
     uint64_t last, overhead;
     uint64_t *ticks; /* by part of the code: of measured blocks only */
+    uint64_t *block; /* likewise, of the one that is being measured */
 } nx_vm_sample;
 
 /* Now, in ticks of one rate on all processors. */
@@ -36,6 +38,9 @@ uint64_t nx_ticks_overhead(void);
 bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items);
 /* The time since then, or since the last call, was part `i`. */
 void nx_sample_note(nx_vm_sample *sample, uint32_t i);
+/* The block has ended; its parts were those from `first` up to `end`. If it was interrupted, as its time tells, it does not
+ * count: another one of so many would have its time many times over. */
+void nx_sample_end(nx_vm_sample *sample, int kind, int64_t items, uint32_t first, uint32_t end);
 /* Ticks of all blocks that a part of this kind took, by those that were measured; 0 if none was. */
 double nx_sample_scaled(const nx_vm_sample *sample, int kind, uint32_t i);
 

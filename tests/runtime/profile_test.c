@@ -233,18 +233,20 @@ static void shares_add_up_to_the_time_of_the_runs(void **state) {
     }
 }
 
-/* Samples alone say roughly what is measured around them, and who is slow is told so. */
+/* Samples alone say roughly what is measured around them, and who is slow is told so; that too may be interrupted. */
 static void samples_find_what_is_slow(void **state) {
-    nexpr_profile *p = new_profile();
-    nexpr_op_stats slow, quick;
+    double coverage = 0;
     (void)state;
-    run_text("lgamma(a) + a*b", N, 3, 1, NEXPR_BACKEND_VM, p);
-    assert_true(has_op(p, "lgamma(a) + a*b", "lgamma", "lgamma(a)", &slow));
-    assert_true(has_op(p, "lgamma(a) + a*b", "multiply_add", "lgamma(a) + a*b", &quick));
-    assert_true(slow.ns > 3 * quick.ns && slow.share > 0.6);
-    const double coverage = nest_of(p, 0).coverage;
+    for (int tries = 0; tries < 10 && (coverage < 0.5 || coverage > 2); tries++) {
+        nexpr_profile *p = new_profile();
+        nexpr_op_stats slow, quick;
+        run_text("lgamma(a) + a*b", N, 3, 1, NEXPR_BACKEND_VM, p);
+        assert_true(has_op(p, "lgamma(a) + a*b", "lgamma", "lgamma(a)", &slow));
+        assert_true(has_op(p, "lgamma(a) + a*b", "multiply_add", "lgamma(a) + a*b", &quick));
+        if (slow.ns > 3 * quick.ns && slow.share > 0.6) coverage = nest_of(p, 0).coverage;
+        nexpr_profile_free(&p);
+    }
     if (coverage < 0.5 || coverage > 2) fail_msg("samples say %g of the time", coverage);
-    nexpr_profile_free(&p);
 }
 
 static void threads_add_up_their_time(void **state) {
