@@ -174,23 +174,30 @@ static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t
     }
 }
 
-/* run_phase, with a look at the clock behind each step if it is the turn of this block. */
-__attribute__((noinline)) static void run_sampled(const worker *w, nx_phase phase, int64_t rows, int64_t cols, bool is_cold) {
+/* The steps of a block, with a look at the clock behind each of them. */
+__attribute__((noinline)) static void run_measured(const worker *w, nx_phase phase, int64_t rows, int64_t cols, bool is_cold) {
     const nx_vm_code *code = w->code;
     nx_vm_sample *sample = w->args->sample;
     const uint32_t first = phase ? code->phase_end[phase - 1] : 0, end = code->phase_end[phase];
-    const bool is_measured = first < end && nx_sample_begin(sample, (int)phase, rows * cols);
     for (uint32_t i = first; i < end; i++) {
         if (is_cold) fetch_ahead(code, w->at, rows, cols, i - first, end - first);
         run_step(w, &code->steps[i], rows, cols);
-        if (is_measured) nx_sample_note(sample, i);
+        nx_sample_note(sample, i);
     }
-    if (is_measured) nx_sample_end(sample, (int)phase, rows * cols, first, end);
+    nx_sample_end(sample, (int)phase, rows * cols, first, end);
+}
+
+/* Whether it is the turn of this block to be measured. */
+static inline bool is_measured(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
+    nx_vm_sample *sample = w->args->sample;
+    if (__builtin_expect(!sample, 1)) return false;
+    if (w->code->phase_end[phase] == (phase ? w->code->phase_end[phase - 1] : 0)) return false;
+    return nx_sample_begin(sample, (int)phase, rows * cols);
 }
 
 static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int64_t cols) {
-    if (__builtin_expect(w->args->sample != NULL, 0)) {
-        run_sampled(w, phase, rows, cols, false);
+    if (is_measured(w, phase, rows, cols)) {
+        run_measured(w, phase, rows, cols, false);
         return;
     }
     const nx_vm_code *code = w->code;
@@ -201,8 +208,8 @@ static inline void run_phase(const worker *w, nx_phase phase, int64_t rows, int6
 
 /* run_phase for the steps of a block whose operands come from memory. */
 static void run_cold_block(const worker *w, int64_t rows, int64_t cols) {
-    if (__builtin_expect(w->args->sample != NULL, 0)) {
-        run_sampled(w, NX_PHASE_BLOCK, rows, cols, true);
+    if (is_measured(w, NX_PHASE_BLOCK, rows, cols)) {
+        run_measured(w, NX_PHASE_BLOCK, rows, cols, true);
         return;
     }
     const nx_vm_code *code = w->code;
@@ -221,13 +228,13 @@ static int64_t min_i64(int64_t a, int64_t b) {
 /* Fills all panels with `rows` x `cols` items from [row, col] on. */
 static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t row, int64_t col, int64_t rows,
                         int64_t cols) {
-    const bool is_measured = args->sample && nx_sample_begin(args->sample, NX_SAMPLE_PANELS, rows * cols);
+    const bool has_turn = args->sample && nx_sample_begin(args->sample, NX_SAMPLE_PANELS, rows * cols);
     for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
         const nx_moving *m = &code->moving[p->moving];
         const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
         p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
     }
-    if (!is_measured) return;
+    if (!has_turn) return;
     nx_sample_note(args->sample, code->part_count - 1);
     nx_sample_end(args->sample, NX_SAMPLE_PANELS, rows * cols, code->part_count - 1, code->part_count);
 }

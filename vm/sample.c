@@ -44,17 +44,11 @@ uint64_t nx_ticks_overhead(void) {
     return least;
 }
 
-bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items) {
+void nx_sample_start(nx_vm_sample *sample, int kind) {
     nx_sample_count *count = &sample->counts[kind];
-    count->items += (uint64_t)items;
-    if (count->wait) {
-        count->wait--;
-        return false;
-    }
     count->wait = count->gap;
     if (count->gap < NX_SAMPLE_GAP) count->gap = 2 * count->gap + 1;
     sample->last = nx_ticks_after();
-    return true;
 }
 
 void nx_sample_note(nx_vm_sample *sample, uint32_t i) {

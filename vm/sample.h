@@ -34,8 +34,20 @@ uint64_t nx_ticks_after(void);
 /* What a look at the clock takes, at least. */
 uint64_t nx_ticks_overhead(void);
 
-/* Whether the block that is about to be run, of so many elements, is to be measured; if so, the clock runs. */
-bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items);
+/* Begins a measured block: the clock runs. */
+void nx_sample_start(nx_vm_sample *sample, int kind);
+
+/* Whether the block that is about to be run, of so many elements, is to be measured; then it has begun. */
+static inline bool nx_sample_begin(nx_vm_sample *sample, int kind, int64_t items) {
+    nx_sample_count *count = &sample->counts[kind];
+    count->items += (uint64_t)items;
+    if (__builtin_expect(count->wait != 0, 1)) {
+        count->wait--;
+        return false;
+    }
+    nx_sample_start(sample, kind);
+    return true;
+}
 /* The time since then, or since the last call, was part `i`. */
 void nx_sample_note(nx_vm_sample *sample, uint32_t i);
 /* The block has ended; its parts were those from `first` up to `end`. If it was interrupted, as its time tells, it does not
