@@ -175,7 +175,9 @@ nexpr_status nx_profile_attach(nx_nest *nest, nexpr_error *err) {
     if (is_done) describe(m->record, nest);
     pthread_mutex_unlock(&p->mutex);
     nest->measured = m;
-    return is_done ? NEXPR_OK : nx_fail_memory(err);
+    if (is_done) return NEXPR_OK;
+    nx_profile_detach(nest);
+    return nx_fail_memory(err);
 }
 
 void nx_profile_detach(nx_nest *nest) {
