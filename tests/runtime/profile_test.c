@@ -196,6 +196,16 @@ static void empty_arrays_and_single_elements(void **state) {
     }
 }
 
+static void runs_without_a_sample_count_too(void **state) {
+    nexpr_profile *p = new_profile();
+    nexpr_op_stats o;
+    (void)state;
+    run_text("sin(a) + b", 100, 1000, 1, NEXPR_BACKEND_VM, p);
+    assert_true(has_op(p, "sin(a) + b", "sin", "sin(a)", &o) && o.elements == 100000);
+    assert_int_equal(nest_of(p, 0).elements, 100000);
+    nexpr_profile_free(&p);
+}
+
 /* ----------------------------------------------------------------------------------------------------------- times -- */
 
 static double sum_of_ops(const nexpr_profile *p, double *ret_share) {
@@ -435,6 +445,7 @@ int main(void) {
         cmocka_unit_test(masks_lookups_and_random_numbers_are_told_too),
         cmocka_unit_test(indices_out_of_range_and_small_structs),
         cmocka_unit_test(empty_arrays_and_single_elements),
+        cmocka_unit_test(runs_without_a_sample_count_too),
         cmocka_unit_test(shares_add_up_to_the_time_of_the_runs),
         cmocka_unit_test(samples_find_what_is_slow),
         cmocka_unit_test(threads_add_up_their_time),
