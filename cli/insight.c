@@ -192,8 +192,9 @@ void insight_json(json *j, const char *key, const source *s, const nexpr_profile
 
 /* ---------------------------------------------------------------------------------------------------------- limits -- */
 
-/* A loop that moves its bytes at this part of the speed of copying waits for them. One that takes so many times what its
- * steps are estimated to take in a cache may wait for something else. A run of few elements takes as long to begin as to do. */
+/* A loop that moves its bytes at this part of the speed of copying waits for them. One that takes so many times what
+ * its steps are estimated to take in a cache may wait for something else. A run of few elements takes as long to begin
+ * as to do. */
 #define MEMORY_BOUND 0.6
 #define UNEXPECTED 3
 enum { FEW_ITEMS = 500, FEW_RUNS = 3 };
@@ -209,8 +210,8 @@ static void put_slowest(FILE *out, const source *s, const nexpr_profile *profile
     free(ops);
 }
 
-/* What limits a nest that moves its bytes at this part of the speed of copying. The estimate knows no slow functions, and few
- * runs do not tell these from pages that are touched for the first time. */
+/* What limits a nest that moves its bytes at this part of the speed of copying. The estimate knows no slow functions, and
+ * few runs do not tell these from pages that are touched for the first time. */
 static const char *limit_of(const nexpr_nest_stats *n, double reached) {
     const double ns = (double)n->busy_ns / (double)n->elements;
     if (reached >= MEMORY_BOUND) return n->is_uncached ? "memory-bound" : "bound by the caches";

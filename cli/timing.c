@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The loop count grows 1, 2, 5, 10, ... until a repeat takes a fifth of a second; all repeats then have it. The best of
- * them is what the machine can do, the median what it does. Arrays lie in memory, and results have their places, from run to run.
+ * them is what the machine can do, the median what it does. Arrays lie in memory, and results have their
+ * places, from run to run.
  */
 #include "cli/timing.h"
 
