@@ -185,13 +185,13 @@ def find(result, row, n, threads):
     return cells[0] if cells else None
 
 
-def readme_line(result, name, peers, largest, cpus):
+def readme_line(result, name, peers, columns, largest):
     row = result["rows"][name]
     label = quote(row["text"], 70) if len(row["text"]) <= 45 or not row["note"] else ""
     label += (", " if label and row["note"] else "") + row["note"]
     label += "" if set(row["inputs"].values()) == {"float64"} else f" {'/'.join(dict.fromkeys(row['inputs'].values()))}"
     line = [label]
-    for n, threads in ((65_536, 1), (largest, 1), (largest, cpus)):
+    for n, threads in columns:
         cell = find(result, name, n, threads)
         line.append(f"{cell['peers'][OURS]['ns'][1] / cell['n']:.3g}" if cell and OURS in cell["peers"] else "")
     cell = find(result, name, largest, 1)
@@ -210,11 +210,14 @@ def readme_table(result):
     largest = max(c["asked"] for c in result["cells"] if result["rows"][c["row"]]["kind"] == "table")
     cpus = result["machine"]["cpus"]
     peers = [p for p in README_PEERS if p in result["versions"]]
-    head = ["expression", "n = 65,536", spell_n(largest), f"{spell_n(largest)}, {cpus} threads", *peers]
+    columns = [(n, threads) for n, threads in dict.fromkeys([(65_536, 1), (largest, 1), (largest, cpus)])
+               if any(c["asked"] == n and c["threads"] == threads for c in result["cells"])]
+    sizes = [f"{spell_n(n)}, {threads} threads" if threads > 1 else spell_n(n) for n, threads in columns]
+    head = ["expression", *sizes, *peers]
     lines = []
     for names in (README_ROWS, README_WHOLE):
         chosen = [name for name in names if find(result, name, largest, 1)]
-        lines += [readme_line(result, name, peers, largest, cpus) for name in chosen]
+        lines += [readme_line(result, name, peers, columns, largest) for name in chosen]
     versions = ", ".join(f"{p} {result['versions'][p].split()[0]}" for p in peers if not p.startswith("c"))
     machine = result["machine"]
     return "\n".join([table(head, lines), "", f"{result['date'][:10]}, {machine['cpus']} CPUs of an {machine['cpu']}, "
