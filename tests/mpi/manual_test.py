@@ -31,7 +31,7 @@ def build(compiler, root, build_folder, package, source, program):
 
 def main():
     mpirun, compiler, root, build_folder, package = sys.argv[1:]
-    root, build_folder = Path(root), Path(build_folder)
+    root, build_folder = Path(root).resolve(), Path(build_folder).resolve()
     code = re.search(r"^```c\n(.*?)^```$", (root / "docs" / "mpi.md").read_text(encoding="utf-8"), re.M | re.S)[1]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
