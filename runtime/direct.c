@@ -7,8 +7,8 @@
 
 void nx_direct_prepare(nexpr_plan *plan) {
     const nx_nest *nest = plan->nests;
-    plan->is_direct = plan->nest_count == 1 && !plan->all_inputs && !plan->run.progress && nest->code && !nest->reduce &&
-                      !nest->tasks_run && nest->task_count == 1 && !nx_vm_can_fault(nest->code);
+    plan->is_direct = plan->nest_count == 1 && !plan->all_inputs && !plan->run.progress && !plan->run.profile &&
+                      nest->code && !nest->reduce && !nest->tasks_run && nest->task_count == 1 && !nx_vm_can_fault(nest->code);
 }
 
 /* False if the nest was linked for data of another alignment, or for a buffer in its place. */

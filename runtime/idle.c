@@ -57,7 +57,7 @@ nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_
 /* What passes keep may be large, reports are made when plans are freed, and an expression must not outlive its allocator. */
 static bool may_be_kept(const nexpr_context *context, const nexpr_plan *plan) {
     const nexpr_allocator *own = plan->expr->memory.use, *ours = context->memory.use;
-    if (plan->expr->is_scheduled || context->report.call) return false;
+    if (plan->expr->is_scheduled || context->report.call || plan->run.profile) return false;
     if (own && (!ours || own->user != ours->user || own->release != ours->release)) return false;
     return (size_t)plan->worker_count * plan->worker_bytes <= MOST_BYTES;
 }

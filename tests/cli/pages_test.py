@@ -108,7 +108,7 @@ class Pages(unittest.TestCase):
         for letter, word in OPTIONS:
             wanted = [f'-{letter}', f'--{word}'] if letter else [f'--{word}']
             for option in wanted:
-                self.assertTrue(any(re.match(rf'(\*|\([^)]*\))?{option}[+=]?\[', spec) for spec in words), option)
+                self.assertTrue(any(re.match(rf'(\*|\([^)]*\))?{option}([+=]-?)?\[', spec) for spec in words), option)
 
     def test_fish_completes(self):
         found = self.accepted('fish', '--no-config', '-c', f'source {FISH}; complete -C "nexpr --dtype float3"')
