@@ -211,15 +211,13 @@ static double bytes_of(const nexpr_job *job) {
     return is_known ? (double)info.bytes_to_read + (double)info.bytes_to_write : -1;
 }
 
-/* Tells what --check found before outputs are put in place: with =error they are not. */
+/* What --check found, before outputs are put in place: with =error they are not. */
 static int check_results(run *r) {
     if (!r->settings.check) return EXIT_OK;
     int status = findings_read(r->expr, r->job, r->source_list, r->input_count, &r->findings);
-    if (status) return status;
-    fflush(stdout);
+    if (status || !r->settings.check_fails || !r->findings.count) return status;
     findings_tell(&r->findings, &r->source);
-    const bool fails = r->settings.check_fails && r->findings.count;
-    return fails ? report_run("--check=error: nothing was written") : EXIT_OK;
+    return report_run("--check=error: nothing was written");
 }
 
 static int run_job(run *r) {
@@ -286,6 +284,8 @@ static int execute(run *r) {
         if (status) return status;
         d.seconds = writes ? progress_now() - begin : r->timing.first_seconds;
         if (!r->targets.count && writes) print_results(r);
+        fflush(stdout);
+        findings_tell(&r->findings, &r->source);
     }
     if (r->settings.time && !r->settings.json) timing_print(takes_standard_output(r) ? stderr : stdout, &r->timing);
     tell(r, &d);

@@ -285,6 +285,7 @@ static int check_sense(const settings *o) {
         {o->precision >= 0 && !prints, "--precision is about printing, but results go to --output; files keep every digit"},
         {o->types.count && !o->inputs.count, "--type is about columns of tables, but there is no --input"},
         {o->check && (o->dry_run || o->bytecode), "--check tells what was computed, and nothing is; leave it out"},
+        {o->check && o->time, "--check makes an evaluation slower, and --time tells how long it takes; choose one"},
         {o->quiet && o->json, "--quiet leaves out the summary that --json asks for; leave out one of them"},
         {o->quiet && o->dry_run, "--quiet leaves nothing of --dry-run; leave out one of them"},
         {o->bytecode && o->dry_run, "--bytecode and --dry-run each tell something else instead of evaluating; choose one"},

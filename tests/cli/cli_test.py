@@ -874,6 +874,7 @@ class Checks(InFolder):
 
     def test_misuse(self):
         for arguments, message in ((['--check=foo'], "--check stands alone or is --check=error, not 'foo'"),
+                                   (['--check', '--time'], 'choose one'),
                                    (['--check', '--dry-run'], '--check tells what was computed')):
             done = run('x', '-i', 'x.npy', *arguments)
             self.assertEqual(done.returncode, 2)
