@@ -2,8 +2,9 @@
 /* The numerical guard through the API; what it finds is tests/python/check_test.py's matter. */
 #include "fixture.h"
 
+#include "tests/support/failing_allocator.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 enum { ITEMS = 5000 };
 
@@ -114,46 +115,28 @@ static void every_backend_finds_the_same(void **state) {
     nexpr_free(&expr);
 }
 
-typedef struct ration {
-    int64_t left, used;
-} ration;
-
-static void *allocate(void *user, size_t bytes) {
-    ration *r = user;
-    if (r->left-- <= 0) return NULL;
-    r->used += (int64_t)bytes;
-    return malloc(bytes);
-}
-
-static void release(void *user, void *memory, size_t bytes) {
-    ((ration *)user)->used -= (int64_t)bytes;
-    free(memory);
-}
-
 static void allocations_that_fail(void **state) {
-    ration r = {.left = INT64_MAX};
-    nexpr_allocator allocator = {sizeof allocator, &r, allocate, release};
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
+    failing_allocator failing;
     nexpr_context *context;
     nexpr_status status = NEXPR_MEMORY;
     (void)state;
-    options.allocator = &allocator;
+    options.allocator = failing_allocator_init(&failing, -1);
     options.threads = 1;
     assert_ok(nexpr_context_new(&options, &context, &err), &err);
-    const int64_t used = r.used;
-    int64_t n = 0;
+    const long blocks = atomic_load(&failing.live_blocks);
+    long n = 0;
     for (; status; n++) {
-        r.left = n;
+        failing.fail_at = atomic_load(&failing.calls) + n;
         nexpr *expr = compile_checked(context, "sqrt(a)/sum(int8(a)) + cumsum(a)", &status);
         assert_true(status == NEXPR_OK || status == NEXPR_MEMORY);
         nexpr_free(&expr);
-        assert_int_equal(r.used, used);
+        assert_int_equal(atomic_load(&failing.live_blocks), blocks);
     }
     assert_true(n > 5);
-    r.left = INT64_MAX;
     nexpr_context_free(&context);
-    assert_int_equal(r.used, 0);
+    assert_int_equal(atomic_load(&failing.live_bytes), 0);
 }
 
 int main(void) {
