@@ -244,11 +244,10 @@ static uint64_t collect_worker(nx_nest_profile *m, worker *w) {
 /* What came before and behind the tasks was the caller's alone: it combined what threads had made. */
 static void collect(nx_nest_profile *m, const nexpr_plan *plan, nx_nest *nest, uint64_t wall) {
     nx_profile_record *r = m->record;
-    uint64_t busy = 0, most = 0;
+    uint64_t most = 0;
     int threads = 0;
     for (int i = 0; i < m->worker_count; i++) {
         const uint64_t one = collect_worker(m, &m->workers[i]);
-        busy += one;
         if (one > most) most = one;
         threads += one > 0;
     }
