@@ -38,7 +38,8 @@ static operand two(maker *m, nx_op op, operand x, operand y) {
 
 static operand number(maker *m, double value) {
     operand ret = {0};
-    if (!m->status) m->status = nx_compose_number(&m->to, value, value == (double)(int64_t)value, &ret);
+    const bool is_int = value >= -0x1p63 && value < 0x1p63 && value == (double)(int64_t)value;
+    if (!m->status) m->status = nx_compose_number(&m->to, value, is_int, &ret);
     return ret;
 }
 

@@ -13,10 +13,11 @@ void nx_direct_prepare(nexpr_plan *plan) {
 
 /* False if the nest was linked for data of another alignment, or for a buffer in its place. */
 static inline bool place(const nx_nest_operand *x, const void *data, char **ret) {
+    if (!data) return false;
     char *first = (char *)(uintptr_t)data + x->offset;
     const uint8_t state = (uintptr_t)first & (x->alignment - 1u) ? NX_MISALIGNED : 0;
     *ret = first;
-    return data && x->state == state;
+    return x->state == state;
 }
 
 static inline bool are_apart(const nx_plan_operand *a, const void *a_data, const nx_plan_operand *b, const void *b_data) {

@@ -12,15 +12,6 @@
 
 enum { PATIENCE = 60 /* seconds */, CANNOT = 77 };
 
-/* AddressSanitizer's heap stays locked in the child if another thread was inside it at the fork. */
-#ifdef __has_feature
-#define IS_WITH_ASAN __has_feature(address_sanitizer)
-#elif defined __SANITIZE_ADDRESS__
-#define IS_WITH_ASAN 1
-#else
-#define IS_WITH_ASAN 0
-#endif
-
 /* The exit code of a child that runs body; an alarm ends it if it hangs. `how`: fork, or _Fork, which calls no handlers. */
 static inline int child_exit_code_by(pid_t (*how)(void), int (*body)(void *), void *argument) {
     int status;

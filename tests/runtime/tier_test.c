@@ -4,6 +4,7 @@
  * bits, and that nothing of it ends a process or a context badly. Where the JIT cannot be had, what needs it is skipped.
  */
 #include "tests/runtime/fixture.h"
+#include "tests/support/forks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -327,6 +328,7 @@ static _Noreturn void evaluate_and_exit(nexpr_context *context, const nexpr *e, 
 /* Children that are forked at any moment of compilations. */
 static void children_of_a_compiling_process_end(void **state) {
     (void)state;
+    if (IS_WITH_ASAN) skip();
     enum { CHILDREN = 100 };
     arrays x = arrays_of(100);
     double *expected = fill(100, 0);

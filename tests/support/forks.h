@@ -16,4 +16,13 @@ enum { CHILD_MAY_START_THREADS = 0 };
 enum { CHILD_MAY_START_THREADS = 1 };
 #endif
 
+/* AddressSanitizer's heap stays locked in the child if another thread was inside it at the fork. */
+#ifdef __has_feature
+#define IS_WITH_ASAN __has_feature(address_sanitizer)
+#elif defined __SANITIZE_ADDRESS__
+#define IS_WITH_ASAN 1
+#else
+#define IS_WITH_ASAN 0
+#endif
+
 #endif

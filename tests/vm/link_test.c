@@ -299,6 +299,7 @@ static void a_segment_goes_through_rows_if_it_is_all(void **state) {
     const layout_kind of_three[] = {LAYOUT_CONTIGUOUS, LAYOUT_COLUMN}; /* tiles of whole lines are streamed */
     nx_vm_code *code = link_as(&b, 9000, 3, of_three, LAYOUT_CONTIGUOUS, true, true);
     assert_int_equal(nx_segment_outputs(nx_vm_segment(code, 0))->access, NX_ACCESS_STREAM);
+    nx_vm_code_free(NULL, code);
     add_result(&b, op1(&b, NX_OP_sin, y));
     assert_steps(link_as(&b, 90, 100, (layout_kind[]){LAYOUT_GAPS, LAYOUT_GAPS}, LAYOUT_GAPS, false, true), "|||Sc");
     builder_free(&b);
