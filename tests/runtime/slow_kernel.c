@@ -2,7 +2,7 @@
 /* Machine code for the expression of slower_test.c that has the right bits and takes its time. */
 #include "engine/segment.h"
 
-enum { WASTE = 600 }; /* slower than the VM under sanitizers, too */
+enum { WASTE = 60 };
 
 nx_segment_kernel nexpr_segment;
 

@@ -41,6 +41,9 @@ static void run_plan(nexpr_context *context, const nexpr *e, nexpr_backend backe
 
 static void machine_code_that_is_slower_is_left(void **state) {
     (void)state;
+#ifdef SANITIZED /* the VM is slower then */
+    skip();
+#endif
     static double a[N], expected[N], r[N];
     seen s = {0};
     nexpr_error err = nexpr_error_init();
