@@ -11,6 +11,9 @@
 
 enum { ROWS_AHEAD = 2 };
 
+/* Of what only prefetches: gcc takes a call of it for one without effect, and leaves it out. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 _Static_assert((int)NX_SAMPLE_PANELS == (int)NX_PHASE_COUNT, "phases are kinds of samples");
 
 /* Registers begin half a page away from the output, counted within a page. A load that lies a little behind an earlier
@@ -161,7 +164,7 @@ static inline void run_step(const worker *w, const nx_step *s, int64_t rows, int
 
 /* Asks for part `part` of `parts` of the next block of inputs whose rows are end to end. All at once would keep the steps
  * from their own memory. */
-static void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
+ALWAYS_INLINE void fetch_ahead(const nx_vm_code *code, char **at, int64_t rows, int64_t cols, int64_t part, int64_t parts) {
     at += code->constant_count;
     for (uint32_t i = 0; i < code->moving_count && !code->moving[i].is_output; i++) {
         const int64_t *stride = code->moving[i].stride;
@@ -248,7 +251,7 @@ static void place_in_panels(const nx_vm_code *code, const nx_vm_args *args, char
 
 /* Short runs out of many rows are no stream that hardware would foresee: those of a later row, which operands without
  * panels are read from, are prefetched. */
-static void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, int64_t cols) {
+ALWAYS_INLINE void prefetch_row(const nx_vm_code *code, char **at, int64_t rows_ahead, int64_t cols) {
     const nx_panel *p = code->panels, *end = p + code->panel_count;
     for (uint32_t i = 0; i < code->moving_count; i++) {
         const nx_moving *m = &code->moving[i];
