@@ -35,11 +35,7 @@ static nexpr_status copy_inputs(nx_parts *parts, const nexpr_array *const *input
         NX_TRY(nx_check_input(parts->expr, inputs, i, err));
         *array = (nx_part_array){.dtype = inputs[i]->dtype, .is_known = true};
         parts->orders[i] = inputs[i]->byte_order;
-        if (array->dtype != parts->expr->ir.inputs[i].dtype) {
-            return nx_fail_operand(err, NEXPR_TYPE, (int)i, "'%s' is %s, but was declared as %s",
-                                   parts->expr->ir.inputs[i].name, nexpr_dtype_name(array->dtype),
-                                   nexpr_dtype_name(parts->expr->ir.inputs[i].dtype));
-        }
+        NX_TRY(nx_check_input_dtype(parts->expr, inputs, i, err));
         NX_TRY(nx_array_shape(inputs[i], &array->shape, err));
         NX_TRY(copy_cut(parts, &cuts[i], &array->cut, err));
     }

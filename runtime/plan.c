@@ -59,10 +59,7 @@ static nexpr_status copy_inputs(nexpr_plan *plan, const nexpr_array *const *inpu
     for (uint32_t i = 0; i < plan->input_count; i++) {
         if (!used[i]) continue;
         NX_TRY(nx_check_array(inputs[i], false, (int)i, err));
-        if (inputs[i]->dtype != e->ir.inputs[i].dtype) {
-            return nx_fail_operand(err, NEXPR_TYPE, (int)i, "'%s' is %s, but was declared as %s", e->ir.inputs[i].name,
-                                   nexpr_dtype_name(inputs[i]->dtype), nexpr_dtype_name(e->ir.inputs[i].dtype));
-        }
+        NX_TRY(nx_check_input_dtype(e, inputs, i, err));
         NX_TRY(copy_array(plan, inputs[i], &plan->inputs[i], err));
     }
     return NEXPR_OK;
@@ -395,8 +392,7 @@ static void add_tier(nexpr_plan *plan, nx_nest *nest) {
     nx_direct_prepare(plan);
 }
 
-/* Whether an operand's address is not as the nest was linked for; it is brought to the state that the nest is to be linked
- * for now. */
+/* Whether an operand's address is not as the nest was linked for; its state becomes that of the address. */
 static bool changes_state(const nexpr_plan *plan, nx_nest *nest, uint32_t k, const void *const *in, void *const *out,
                           const bool *spooled) {
     nx_nest_operand *x = &nest->operands[k];

@@ -80,6 +80,13 @@ nexpr_status nx_check_input(const nexpr *e, const nexpr_array *const *inputs, ui
                            inputs[i]->ndim, input->ndim);
 }
 
+nexpr_status nx_check_input_dtype(const nexpr *e, const nexpr_array *const *inputs, uint32_t i, nexpr_error *err) {
+    const nx_ir_input *declared = &e->ir.inputs[i];
+    if (inputs[i]->dtype == declared->dtype) return NEXPR_OK;
+    return nx_fail_operand(err, NEXPR_TYPE, (int)i, "'%s' is %s, but was declared as %s", declared->name,
+                           nexpr_dtype_name(inputs[i]->dtype), nexpr_dtype_name(declared->dtype));
+}
+
 nexpr_status nx_array_shape(const nexpr_array *a, nx_shape *ret, nexpr_error *err) {
     *ret = (nx_shape){.ndim = a->ndim};
     for (int i = 0; i < a->ndim; i++) ret->extent[i] = a->shape[i];

@@ -11,6 +11,8 @@
 nexpr_status nx_check_array(const nexpr_array *array, bool is_output, int index, nexpr_error *err);
 /* Whether input i is a valid array of the declared ndim. Errors: ARGUMENT, SHAPE. */
 nexpr_status nx_check_input(const nexpr *e, const nexpr_array *const *inputs, uint32_t i, nexpr_error *err);
+/* Whether it has the declared dtype. Errors: TYPE. */
+nexpr_status nx_check_input_dtype(const nexpr *e, const nexpr_array *const *inputs, uint32_t i, nexpr_error *err);
 /* Shape and strides of a valid array, those in bytes. */
 nexpr_status nx_array_shape(const nexpr_array *array, nx_shape *ret, nexpr_error *err);
 void nx_array_strides(const nexpr_array *array, int64_t *ret);

@@ -23,10 +23,7 @@ static nexpr_status copy_inputs(nexpr_slabs *s, const nexpr_array *const *inputs
     for (uint32_t i = 0; i < s->input_count; i++) {
         if (!used[i]) continue;
         NX_TRY(nx_check_input(s->expr, inputs, i, err));
-        if (inputs[i]->dtype != s->expr->ir.inputs[i].dtype) {
-            return nx_fail_operand(err, NEXPR_TYPE, (int)i, "'%s' is %s, but was declared as %s", s->expr->ir.inputs[i].name,
-                                   nexpr_dtype_name(inputs[i]->dtype), nexpr_dtype_name(s->expr->ir.inputs[i].dtype));
-        }
+        NX_TRY(nx_check_input_dtype(s->expr, inputs, i, err));
         s->inputs[i].dtype = inputs[i]->dtype;
         s->inputs[i].byte_order = inputs[i]->byte_order;
     }

@@ -52,7 +52,7 @@ static inline bool nx_tier_is_linked(nx_tier *tier) {
 static inline bool nx_tier_is_idle(nx_tier *tier) {
     return nx_tier_is_linked(tier) || (tier && atomic_load_explicit(&tier->state, memory_order_relaxed) == NX_TIER_ABSENT);
 }
-/* The code that runs, its own or that of the VM, if that is settled for now; else NULL. */
+/* The code that runs, its own or that of the VM, if it is settled which one; else NULL. */
 static inline const nx_vm_code *nx_tier_settled(nx_tier *tier, const nx_vm_code *vm) {
     const int state = tier ? atomic_load_explicit(&tier->state, memory_order_acquire) : NX_TIER_LINKED;
     if (state == NX_TIER_READY) return tier->code;
