@@ -359,14 +359,22 @@ static nexpr_status write_arrays(nx_writer *w, const char *const *names, const n
     return status;
 }
 
-nexpr_status nexpr_output_write(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
-                                nexpr_error *err) {
+/* What arrays are written by: the output's writer, and room for as many members, which the caller frees. */
+static nexpr_status begin_members(nexpr_output *output, const nexpr_array *const *arrays, int count, nx_writer **ret_writer,
+                                  nx_out_member **ret_members, nexpr_error *err) {
     const char *path = output->writer.stream.path;
     if (count < 0 || (count && !arrays)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no arrays to write");
-    nx_writer *w = nx_output_writer(output, err);
-    if (!w) return NEXPR_ARGUMENT;
-    nx_out_member *members = calloc((size_t)count + 1, sizeof *members);
-    if (!members) return nx_io_fail_memory(err, path);
+    *ret_writer = nx_output_writer(output, err);
+    if (!*ret_writer) return NEXPR_ARGUMENT;
+    *ret_members = calloc((size_t)count + 1, sizeof **ret_members);
+    return *ret_members ? NEXPR_OK : nx_io_fail_memory(err, path);
+}
+
+nexpr_status nexpr_output_write(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays, int count,
+                                nexpr_error *err) {
+    nx_writer *w = NULL;
+    nx_out_member *members = NULL;
+    NX_IO_TRY(begin_members(output, arrays, count, &w, &members, err));
     nexpr_status status = write_arrays(w, names, arrays, count, members, err);
     free(members);
     if (!status) nx_output_set_complete(output);
@@ -397,12 +405,9 @@ static nexpr_status declare(nexpr_output *o, nx_writer *w, const char *const *na
 
 nexpr_status nexpr_output_declare(nexpr_output *output, const char *const *names, const nexpr_array *const *arrays,
                                   int count, nexpr_error *err) {
-    const char *path = output->writer.stream.path;
-    if (count < 0 || (count && !arrays)) return nx_io_fail(err, NEXPR_ARGUMENT, path, "no arrays to write");
-    nx_writer *w = nx_output_writer(output, err);
-    if (!w) return NEXPR_ARGUMENT;
-    nx_out_member *members = calloc((size_t)count + 1, sizeof *members);
-    if (!members) return nx_io_fail_memory(err, path);
+    nx_writer *w = NULL;
+    nx_out_member *members = NULL;
+    NX_IO_TRY(begin_members(output, arrays, count, &w, &members, err));
     nexpr_status status = declare(output, w, names, arrays, count, members, err);
     free(members);
     if (!status) output->state = DECLARED;
