@@ -305,6 +305,31 @@ static nexpr_status infer_result(const inference *inf, const nx_ast_statement *l
     return nx_operand_to_node(inf->b, &x, &ret->node, inf->err);
 }
 
+static bool is_term(const inference *inf, nx_ast_ref i) {
+    switch (inf->ast->nodes[i].kind) {
+    case NX_AST_LITERAL:
+    case NX_AST_NAME:
+    case NX_AST_OPERATOR:
+    case NX_AST_CALL:
+    case NX_AST_ATTRIBUTE:
+    case NX_AST_INDEX: return !inf->is_word[i];
+    default: return false;
+    }
+}
+
+/* The AST does not last, but its operands may be asked for. */
+static nexpr_status keep_terms(const inference *inf) {
+    nx_ir *ir = inf->b->ir;
+    ir->terms = nx_arena_alloc(ir->arena, inf->ast->node_count, sizeof *ir->terms);
+    if (!ir->terms) return nx_fail_memory(inf->err);
+    for (nx_ast_ref i = 0; i < inf->ast->node_count; i++) {
+        const nx_operand *x = &inf->values[i];
+        if (!is_term(inf, i)) continue;
+        ir->terms[ir->term_count++] = (nx_ir_term){inf->ast->nodes[i].span, x->literal ? NX_NO_NODE : x->node};
+    }
+    return NEXPR_OK;
+}
+
 nexpr_status nx_infer(const nx_ast *ast, nx_builder *b, const nexpr_dtype *result_dtype, nexpr_error *err) {
     inference inf = {.ast = ast, .b = b, .err = err};
     inf.values = nx_arena_alloc(b->ir->arena, ast->node_count, sizeof *inf.values);
@@ -321,5 +346,5 @@ nexpr_status nx_infer(const nx_ast *ast, nx_builder *b, const nexpr_dtype *resul
         nx_ast_ref value = ast->args[last->first_value + ir->result_count].node;
         NX_TRY(infer_result(&inf, last, value, result_dtype, &ir->results[ir->result_count]));
     }
-    return NEXPR_OK;
+    return keep_terms(&inf);
 }

@@ -72,6 +72,14 @@ typedef struct nx_ir_result {
     nx_ref node;
 } nx_ir_result;
 
+#define NX_NO_NODE UINT32_MAX
+
+/* A sub-expression of the text. */
+typedef struct nx_ir_term {
+    nx_span span;
+    nx_ref node; /* NX_NO_NODE: a literal */
+} nx_ir_term;
+
 /* What was written otherwise than it is computed, with the same bits. */
 typedef struct nx_rewrite {
     enum {
@@ -95,7 +103,8 @@ typedef struct nx_ir {
     nx_ir_input *inputs;
     nx_ir_result *results;
     nx_rewrite *rewrites; /* in the order in which they were made */
-    uint32_t node_count, value_count, view_count, input_count, result_count, rewrite_count;
+    nx_ir_term *terms;    /* operands before what they are operands of */
+    uint32_t node_count, value_count, view_count, input_count, result_count, rewrite_count, term_count;
 } nx_ir;
 
 /* Marks what node i needs: its arguments, and what tells the numbers of its view. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The table that reducers.def expands to. */
 #include "engine/reducer.h"
+#include "engine/ops.h"
 
 enum { LOOPS_WIDE, LOOPS_ORDERED, LOOPS_BOOL, LOOPS_DOUBLE };
 enum { RESULT_T, RESULT_I };
 enum { NO_START, HAS_START };
+enum { NO_OP = NX_OP_COUNT };
 
-static const struct { const char *name; uint8_t loops, result, start; } rows[NX_REDUCER_COUNT] = {
-#define REDUCER(id, loops_, result_, start_, step_, empty_) [NX_REDUCER_##id] = {#id, LOOPS_##loops_, RESULT_##result_, empty_},
+static const struct { const char *name; uint8_t loops, result, start; uint16_t op; } rows[NX_REDUCER_COUNT] = {
+#define REDUCER(id, loops_, result_, start_, step_, empty_, op_) \
+    [NX_REDUCER_##id] = {#id, LOOPS_##loops_, RESULT_##result_, empty_, op_},
 #include "engine/reducers.def"
 };
 
@@ -35,4 +38,9 @@ nexpr_dtype nx_reducer_result_dtype(nx_reducer reducer, nexpr_dtype loop) {
 
 bool nx_reducer_has_start(nx_reducer reducer) {
     return rows[reducer].start == HAS_START;
+}
+
+bool nx_reducer_find_op(nx_reducer reducer, uint16_t *ret) {
+    *ret = rows[reducer].op;
+    return *ret != NO_OP;
 }

@@ -22,5 +22,7 @@ nexpr_dtype nx_reducer_result_dtype(nx_reducer reducer, nexpr_dtype loop);
 bool nx_reducer_gives_index(nx_reducer reducer);
 /* Whether the reduction of nothing has a value. */
 bool nx_reducer_has_start(nx_reducer reducer);
+/* The nx_op that combines two elements; false: there is none. */
+bool nx_reducer_find_op(nx_reducer reducer, uint16_t *ret);
 
 #endif

@@ -78,6 +78,27 @@ static nexpr_status add_demand(nx_scheduler *s, nx_ref i, const nx_axis *map, nx
     return NEXPR_OK;
 }
 
+/* The map of element `index` of those that are reduced to one, given that of this one. */
+static const nx_axis *map_few(const nx_scheduler *s, nx_ref i, int64_t index, const nx_axis *map) {
+    const nx_shape *array = s->state[s->ir->nodes[i].arg[0]].shape;
+    nx_axis *ret = map_through(s, s->state[i].axes, array->ndim, map);
+    for (int k = array->ndim - 1; ret && k >= 0; k--) {
+        if (s->state[i].axes[k].axis >= 0) continue;
+        ret[k].offset = index % array->extent[k];
+        index /= array->extent[k];
+    }
+    return ret;
+}
+
+static nexpr_status demand_few(nx_scheduler *s, nx_ref i, nx_demand *d) {
+    d->few = nx_scheduler_take(s, s->state[i].few, sizeof *d->few);
+    if (!d->few) return nx_fail_memory(s->err);
+    for (uint32_t j = 0; j < s->state[i].few; j++) {
+        NX_TRY(add_demand(s, s->ir->nodes[i].arg[0], map_few(s, i, j, d->map), &d->few[j]));
+    }
+    return NEXPR_OK;
+}
+
 /* Whether the node's elements are those of arg[0], elsewhere. */
 static bool is_other_place(const nx_node *node) {
     return node->kind == NX_NODE_VIEW || node->kind == NX_NODE_ALONG || node->kind == NX_NODE_LIKE;
@@ -87,6 +108,7 @@ static nexpr_status demand_args(nx_scheduler *s, nx_ref i, nx_demand *d) {
     const nx_node *node = &s->ir->nodes[i];
     const nx_node_state *state = &s->state[i];
     if (state->layout.strides || state->is_known) return NEXPR_OK;
+    if (state->few) return demand_few(s, i, d);
     const bool has_axes = node->kind == NX_NODE_VIEW || node->kind == NX_NODE_ALONG, is_moved = is_other_place(node);
     for (int k = 0; k < (is_moved ? 1 : node->arity); k++) {
         const nx_shape *arg = s->state[node->arg[k]].shape;
@@ -133,10 +155,32 @@ static nexpr_status build_source(nx_scheduler *s, nx_pass *pass, nx_ref i, const
     return NEXPR_OK;
 }
 
+/* The tree of engine/reducers.def, of less elements than it has lanes. */
+static void build_few(const nx_scheduler *s, nx_pass *pass, nx_ref i, nx_demand *d) {
+    const nx_node *node = &s->ir->nodes[i];
+    nx_node step = {.kind = NX_NODE_OP, .dtype = node->dtype, .loop = node->loop, .arity = 2, .span = node->span};
+    nx_ref lanes[NX_LANES];
+    nx_reducer_find_op((nx_reducer)node->op, &step.op);
+    for (uint32_t j = 0; j < s->state[i].few; j++) lanes[j] = d->few[j]->built;
+    for (uint32_t half = NX_LANES / 2; half; half /= 2) {
+        for (uint32_t j = 0; j < half && j + half < s->state[i].few; j++) {
+            step.arg[0] = lanes[j];
+            step.arg[1] = lanes[j + half];
+            lanes[j] = pass->ir.node_count;
+            pass->ir.nodes[pass->ir.node_count++] = step;
+        }
+    }
+    d->built = lanes[0];
+}
+
 static nexpr_status build_demand(nx_scheduler *s, nx_pass *pass, nx_ref i, nx_demand *d) {
     const nx_node *node = &s->ir->nodes[i];
     d->built = pass->ir.node_count;
     if (s->state[i].layout.strides) return build_source(s, pass, i, d);
+    if (s->state[i].few) {
+        build_few(s, pass, i, d);
+        return NEXPR_OK;
+    }
     if (is_other_place(node)) {
         d->built = d->arg[0]->built;
         return NEXPR_OK;
@@ -172,7 +216,7 @@ static nexpr_status sweep(nx_scheduler *s, nx_pass *pass, nx_ref end, uint32_t t
     for (nx_ref i = end; i-- > 0;) {
         for (nx_demand *d = s->state[i].demands; d; d = d->next) {
             NX_TRY(demand_args(s, i, d));
-            nodes++;
+            nodes += s->state[i].few ? s->state[i].few - 1 : 1;
             sources += s->state[i].layout.strides != NULL;
         }
     }
@@ -366,6 +410,7 @@ nexpr_status nx_schedule_make(const nx_ir *ir, const nx_layout *inputs, const in
                       .max_demands = max_nodes};
     *ret = (nx_schedule){.pass_count = 0};
     NX_TRY(nx_schedule_shapes(&s));
+    NX_TRY(nx_schedule_few(&s));
     NX_TRY(nx_schedule_layouts(&s));
     NX_TRY(make_values(&s));
     NX_TRY(make_barrier_passes(&s));

@@ -166,7 +166,7 @@ static nexpr_status find_layout(nx_scheduler *s, nx_ref i) {
         if (nx_is_table(s, node)) return lay_table(s, i);
         return nx_is_reshape(s, node) ? lay_reshape(s, i) : lay_view(s, i);
     case NX_NODE_INDEX: return lay_index(s, i);
-    case NX_NODE_REDUCE:
+    case NX_NODE_REDUCE: return state->few ? NEXPR_OK : lay_behind_barrier(s, i);
     case NX_NODE_SCAN:
     case NX_NODE_COMPRESS: return lay_behind_barrier(s, i);
     default: return NEXPR_OK;

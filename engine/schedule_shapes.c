@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-/* Whether operand k is read, and not only asked for its shape. */
-static bool is_read(const nx_node *node, int k) {
-    if (node->kind == NX_NODE_LIKE || node->kind == NX_NODE_ALONG) return k < 1;
-    if (node->kind == NX_NODE_COMPRESS) return k < 2;
-    return node->kind != NX_NODE_EXTENT && node->kind != NX_NODE_INDEX;
-}
-
 /* What tells the numbers of a view has to be known, but is not computed by a pass. */
 static void mark_numbers(const nx_scheduler *s, const nx_view *view) {
     for (uint32_t i = 0; view->nodes && i < view->count; i++) {
@@ -32,7 +25,7 @@ static void mark_needed(const nx_scheduler *s) {
         for (int k = 0; s->state[i].has_shape && k < node->arity; k++) {
             nx_node_state *arg = &s->state[node->arg[k]];
             arg->has_shape = true;
-            arg->readers += s->state[i].is_computed && is_read(node, k);
+            arg->readers += s->state[i].is_computed && nx_is_read(node, k);
             arg->is_computed = arg->readers > 0;
         }
     }

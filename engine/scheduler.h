@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the scheduler share: schedule_shapes.c, schedule_layouts.c and schedule.c, in the order of their work. */
+/* What the parts of the scheduler share: schedule_shapes.c, schedule_few.c, schedule_layouts.c and schedule.c, in the order
+ * of their work. */
 #ifndef NX_ENGINE_SCHEDULER_H
 #define NX_ENGINE_SCHEDULER_H
 
@@ -9,6 +10,7 @@
 typedef struct nx_demand {
     const nx_axis *map;
     struct nx_demand *arg[NX_MAX_ARITY];
+    struct nx_demand **few; /* of a reduction of few elements: these */
     nx_ref built;           /* in the pass */
     struct nx_demand *next; /* of the same node */
 } nx_demand;
@@ -31,6 +33,7 @@ typedef struct nx_node_state {
     nx_value value;
     uint32_t value_index; /* its place among the passes' constants */
     uint32_t readers;     /* nodes and results that read its elements */
+    uint32_t few;         /* of a reduction that is computed where it is read: its elements; 0 of all else */
     nx_node_layout layout;
     nx_demand *demands;   /* of the pass that is being made */
 } nx_node_state;
@@ -69,6 +72,13 @@ static inline const nx_view *nx_scheduler_view(const nx_scheduler *s, const nx_n
     return &s->ir->views[node->index];
 }
 
+/* Whether operand k is read, and not only asked for its shape. */
+static inline bool nx_is_read(const nx_node *node, int k) {
+    if (node->kind == NX_NODE_LIKE || node->kind == NX_NODE_ALONG) return k < 1;
+    if (node->kind == NX_NODE_COMPRESS) return k < 2;
+    return node->kind != NX_NODE_EXTENT && node->kind != NX_NODE_INDEX;
+}
+
 static inline bool nx_is_reshape(const nx_scheduler *s, const nx_node *node) {
     return node->kind == NX_NODE_VIEW && nx_scheduler_view(s, node)->kind == NX_VIEW_reshape;
 }
@@ -87,6 +97,8 @@ static inline int nx_table_axis(const nx_scheduler *s, const nx_node *node) {
 
 /* Upwards: shapes, and what is needed. */
 nexpr_status nx_schedule_shapes(nx_scheduler *s);
+/* Downwards and upwards: which reductions are computed where they are read. */
+nexpr_status nx_schedule_few(nx_scheduler *s);
 /* Upwards: layouts, levels and barriers. */
 nexpr_status nx_schedule_layouts(nx_scheduler *s);
 

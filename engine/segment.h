@@ -16,10 +16,13 @@
 
 #include "engine/ir.h"
 
-enum { NX_SEGMENT_OPERANDS = 64, NX_SEGMENT_VALUES = 512 };
+enum { NX_SEGMENT_OPERANDS = 96, NX_SEGMENT_VALUES = 512 };
 
-/* How the elements of a row lie in an operand. Addresses need not be aligned, but of a stream to the size of an element (or of its
- * half). */
+/* Rows that are computed at once where there are COLUMN inputs, or a multiple of these. */
+enum { NX_TILE_ROWS = 8 };
+
+/* How the elements of a row lie in an operand. Addresses need not be aligned, but of a stream to the size of an element (or
+ * of its half). */
 typedef enum nx_access {
     NX_ACCESS_SCALAR,  /* inputs: one element serves for all */
     NX_ACCESS_BLOCK,   /* end to end */
@@ -30,14 +33,20 @@ typedef enum nx_access {
                           to lane i % NX_LANES. n is a multiple of NX_LANES */
     NX_ACCESS_KNOWN,   /* inputs: the integer `known`; there is no memory, the address is not looked at */
     NX_ACCESS_ROW,     /* inputs, if there are rows: one element serves for a row */
+    NX_ACCESS_NODES,   /* outputs, if there are rows: nodes of a reducer's tree, of the loop dtype, one for each element of a
+                          row: element i of each row in turn is added to node i. All outputs have it, or none */
+    NX_ACCESS_LEAVES,  /* the same, but one node for each row, which is a leaf; n is from NX_LANES to NX_LEAF_ITEMS */
+    NX_ACCESS_COLUMN,  /* inputs of 4 or 8 bytes that are not complex, if there are rows: the elements of a column end to
+                          end, those of a row a stride apart, of any sign */
     NX_ACCESS_COUNT
 } nx_access;
 
 typedef struct nx_segment_operand {
     uint8_t dtype;
     uint8_t access;
-    uint8_t detail;     /* LANES: the reducer; KNOWN: the integer; STRIDED: the step, an int8_t, 0 if it is not known */
-    uint8_t is_swapped; /* SCALAR, ROW, BLOCK, STRIDED inputs: the other byte order */
+    uint8_t detail;     /* LANES, NODES, LEAVES: the reducer; KNOWN: the integer; STRIDED: the step, an int8_t, 0 if it is not
+                           known */
+    uint8_t is_swapped; /* inputs but KNOWN: the other byte order */
 } nx_segment_operand;
 
 /* Elements from one to the next, if it is worth code of its own that they are so many; else 0. */
@@ -85,12 +94,21 @@ static inline size_t nx_segment_bytes(const nx_segment *s) {
 }
 
 /*
- * A compiled segment. at[k] and stride[k] (bytes; STRIDED operands) belong to operand k: outputs, then inputs. Of a segment
- * that has rows stride[operands + k] are the bytes from one row to the next, 0 among them, for all but SCALAR and KNOWN; of
- * others `rows` is not looked at. An output of BLOCK may be exactly an input of BLOCK of the same item size, if it is the
- * only output; else nothing overlaps. n, rows >= 1. The results have the bits of the VM's kernels: what is stored and NaN is
- * canonical. The floating-point environment is set.
+ * A compiled segment. at[k] and stride[k] (bytes; STRIDED, COLUMN operands) belong to operand k: outputs, then inputs. Of a
+ * segment that has rows stride[operands + k] are the bytes from one row to the next, 0 among them, for all but SCALAR and
+ * KNOWN; of others `rows` is not looked at. An output of BLOCK may be exactly an input of BLOCK of the same item size, if it
+ * is the only output; else nothing overlaps. n, rows >= 1. The results have the bits of the VM's kernels: what is stored and
+ * NaN is canonical. The floating-point environment is set.
+ *
+ * If outputs are NODES or LEAVES, at[operands] is a nx_segment_rows, and at[operands + 1 + k] has what nodes of output k have
+ * beside their value, 8 bytes each, end to end (vm/reduce.h), if the reducer needs more.
  */
+typedef struct nx_segment_rows {
+    int64_t first;   /* the logical index of the first row, or of its first element, along the reduced axes */
+    int64_t done;    /* NODES: rows that they had before; 0: they are new, and what is there is nothing */
+    int64_t between; /* LEAVES: from a row's first element to that of the next one; 0 if rows are of several nodes */
+} nx_segment_rows;
+
 typedef void nx_segment_kernel(size_t n, char *const *at, const int64_t *stride, size_t rows);
 
 #endif

@@ -5,7 +5,8 @@
  * Panels have columns of some cache lines, which memory gives out faster than single ones, and stay in the L2 cache.
  *
  * Operands in memory are another matter. There the time goes into waiting, and the processor looks some 300 instructions
- * ahead: blocks so short that it sees the next kernel's loads while it waits for this one's.
+ * ahead: blocks so short that it sees the next kernel's loads while it waits for this one's. Of many inputs the next blocks
+ * would not stay in the L1 cache until their turn: there blocks are so long that the processor foresees each input.
  *
  * Blocks that are folded into lanes begin at the first lane.
  */
@@ -15,9 +16,12 @@ enum {
     REGISTER_BYTES = 4096,
     COLD_REGISTER_BYTES = 2048,  /* for operands in memory */
     LIGHT_REGISTER_BYTES = 1024, /* for light programs on these */
+    LONG_REGISTER_BYTES = 65536, /* for more inputs than FEW_STREAMS of these */
+    LONG_CACHE_BYTES = 131072,   /* half of a small L2 cache */
     TILE_BYTES = 8192,           /* but of tiles for segments, which wait for their own loads only */
     FEW_OPS = 8,
     FEW_INPUTS = 4,
+    FEW_STREAMS = 16,
     MIN_ITEMS = 256,
     MAX_ITEMS = 1 << 16, /* of a block that the caller asked for */
     CACHE_BYTES = 16384, /* half of the smallest L1 data cache there is */
@@ -75,11 +79,22 @@ static bool folds(const nx_vm_program *program, const nx_vm_layout *layout) {
     return program->result_count && layout->outputs[0].is_folded;
 }
 
+static bool has_long_blocks(const nx_vm_program *program, const nx_vm_layout *layout) {
+    return layout->is_cold && program->input_count > FEW_STREAMS && layout->block_items <= 0;
+}
+
+static size_t register_bytes(const nx_vm_program *program, const nx_vm_layout *layout) {
+    if (!layout->is_cold) return REGISTER_BYTES;
+    if (has_long_blocks(program, layout)) return LONG_REGISTER_BYTES;
+    return is_light(program) ? LIGHT_REGISTER_BYTES : COLD_REGISTER_BYTES;
+}
+
 static int64_t choose_items(const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
     if (layout->block_items > 0) return layout->block_items < MAX_ITEMS ? layout->block_items : MAX_ITEMS;
-    size_t bytes = !layout->is_cold ? REGISTER_BYTES : is_light(program) ? LIGHT_REGISTER_BYTES : COLD_REGISTER_BYTES;
-    size_t items = bytes / widest, live = live_bytes(program, widest);
-    while (items > MIN_ITEMS && items * live > CACHE_BYTES) items /= 2;
+    const size_t live = live_bytes(program, widest);
+    const size_t most = has_long_blocks(program, layout) ? LONG_CACHE_BYTES : CACHE_BYTES;
+    size_t items = register_bytes(program, layout) / widest;
+    while (items > MIN_ITEMS && items * live > most) items /= 2;
     return (int64_t)items;
 }
 
@@ -174,7 +189,7 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
     int64_t items = choose_items(program, layout, widest);
     const bool is_folding = folds(program, layout);
     if (is_folding) items = items < NX_LANES ? NX_LANES : items / NX_LANES * NX_LANES;
-    nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1};
+    nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1, .is_long = has_long_blocks(program, layout)};
     b.is_tiled = !is_folding && is_tiled(&b, program, layout, items);
     if (!is_folding) choose_panels(&b, program, layout, widest, &items);
     if (b.is_tiled && !b.panel_rows) items = choose_tile_items(program, layout, widest, items);
@@ -186,7 +201,23 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
 
 /* Whether the operand can be used where it is, or is read through panels. */
 static bool is_in_place(const nx_blocks *blocks, const nx_vm_operand *operand) {
-    return !operand->is_index && (!is_transposed(blocks, operand) || blocks->panel_rows);
+    return !operand->is_index && (!is_transposed(blocks, operand) || blocks->panel_rows || blocks->has_columns);
+}
+
+/* Whether all inputs that would have panels are read as columns: in caches, and for short programs, whose values for a tile
+ * stay in registers. */
+static bool can_have_columns(const nx_blocks *b, const nx_vm_program *program, const nx_vm_layout *layout, size_t widest) {
+    bool has_one = false;
+    if (layout->is_cold || layout->node_count || widest < 4 || program->code_count > FEW_OPS) return false;
+    if (b->count[0] < NX_TILE_ROWS) return false;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        const nx_vm_operand *operand = &layout->inputs[program->inputs[i].index];
+        const int64_t size = (int64_t)nexpr_dtype_size(operand->dtype);
+        if (program->inputs[i].is_table || !is_transposed(b, operand)) continue;
+        if (operand->stride[0] != size || size < 4 || nx_dtype_class(operand->dtype) == NX_CLASS_COMPLEX) return false;
+        has_one = true;
+    }
+    return has_one;
 }
 
 /* Of operands in memory panels are used row by row, for the sake of prefetching. */
@@ -195,17 +226,21 @@ bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *la
     const size_t widest = widest_item(program, layout);
     *ret = (nx_blocks){.count = {count[0], count[1]}, .rows = count[0], .cols = count[1], .is_whole = true,
                        .register_bytes = NX_LINE};
-    if (count[0] <= 1 || count[1] < VECTOR_BYTES / (int64_t)widest || layout->block_items) return false;
+    const bool has_leaves = layout->node_count && layout->has_leaves;
+    const int64_t least_cols = has_leaves ? NX_LANES : VECTOR_BYTES / (int64_t)widest;
+    if ((count[0] <= 1 && !has_leaves) || count[1] < least_cols || layout->block_items) return false;
     int64_t items = choose_items(program, layout, widest);
-    if (!layout->is_cold) choose_panels(ret, program, layout, widest, &items);
+    ret->has_columns = can_have_columns(ret, program, layout, widest);
+    if (!layout->is_cold && !ret->has_columns) choose_panels(ret, program, layout, widest, &items);
     if (ret->panel_rows) {
         ret->rows = ret->panel_rows;
         ret->cols = cut_row(count[1], items);
+        if (has_leaves && ret->cols < count[1]) return false;
     }
     for (uint32_t i = 0; i < program->input_count; i++) {
         if (program->inputs[i].is_table || !is_in_place(ret, &layout->inputs[program->inputs[i].index])) return false;
     }
-    for (uint32_t r = 0; r < program->result_count; r++) {
+    for (uint32_t r = 0; r < program->result_count && !has_leaves; r++) {
         if (layout->outputs[r].is_folded || !nx_blocks_are_plain(ret, &layout->outputs[r])) return false;
     }
     return true;
@@ -225,6 +260,10 @@ bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand) 
     if (operand->is_index || operand->swapped || !operand->aligned) return false;
     if (operand->stride[1] != size && blocks->count[1] > 1) return false;
     return !blocks->is_tiled || operand->stride[0] == size * blocks->count[1];
+}
+
+bool nx_blocks_has_columns(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    return blocks->has_columns && is_transposed(blocks, operand);
 }
 
 bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand) {

@@ -31,6 +31,8 @@ typedef struct nx_blocks {
     int64_t run_cols; /* as cols, or a whole row where blocks are of no use */
     int64_t panel_rows; /* 0: no input has panels; a multiple of rows, or all there are */
     bool is_tiled, is_whole;
+    bool is_long; /* enough for the processor to foresee what comes from memory */
+    bool has_columns; /* such inputs are read where they are, by machine code that transposes them in registers */
     size_t register_bytes;
 } nx_blocks;
 
@@ -55,6 +57,8 @@ static inline bool nx_phase_is_scalar(nx_phase phase) {
 /* The phase of an operand in memory, and whether a block of it is contiguous, aligned and native. */
 nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand);
 bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand);
+/* Whether the input is read where it is, and its columns lie end to end. */
+bool nx_blocks_has_columns(const nx_blocks *blocks, const nx_vm_operand *operand);
 /* Whether the input is loaded by panels. */
 bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand);
 
@@ -121,6 +125,8 @@ struct nx_vm_code {
     nx_blocks blocks;
     bool is_non_temporal; /* some output is */
     bool is_folding;      /* likewise */
+    bool is_stepping;     /* into nodes, whose addresses are not in the table */
+    bool has_leaves;      /* likewise; they are those of rows */
     bool is_cold;         /* blocks are fetched ahead */
     double ns_per_item, compiled_ns_per_item; /* the latter if segments were made of it */
     const nx_step *steps;
@@ -132,7 +138,8 @@ struct nx_vm_code {
     nx_linked_segment *segments; /* an allocation of its own */
     size_t segment_bytes;
     nx_vm_part *parts; /* likewise; NULL unless they were asked for */
-    uint32_t part_count;
+    nx_span *places;   /* likewise */
+    uint32_t part_count, place_count;
     uint32_t panel_count, site_count, segment_count;
     bool can_fault;
     uint32_t constant_count, moving_count, slot_count, register_count; /* in the order of the table */

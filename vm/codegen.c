@@ -61,7 +61,7 @@ static nx_vm_ref emit_instruction(nx_vm_program *program, const nx_ir *ir, node_
     *instruction = (nx_vm_instruction){.kind = node->kind, .dtype = node->dtype, .loop = node->loop, .arity = node->arity,
                                        .op = node->kind == NX_NODE_VIEW ? ir->views[node->index].kind : node->op,
                                        .axis = node->flags, .span = node->span, .result = NX_VM_NONE,
-                                       .nest = state[node - ir->nodes].nest};
+                                       .node = (nx_ref)(node - ir->nodes), .nest = state[node - ir->nodes].nest};
     for (int k = 0; k < node->arity; k++) {
         node_state *arg = &state[node->arg[k]];
         instruction->arg[k] = arg->ref;

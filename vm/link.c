@@ -116,7 +116,7 @@ static void describe_operands(linker *l) {
     }
     for (uint32_t r = 0; r < program->result_count; r++) {
         const nx_vm_operand *operand = &l->layout->outputs[r];
-        l->code->is_folding |= operand->is_folded;
+        l->code->is_folding |= operand->is_folded && !l->code->is_stepping;
         l->results[r].is_plain = !operand->is_folded && nx_blocks_are_plain(&l->code->blocks, operand);
         moving[program->input_count + r] = (nx_moving){r, true, true, {operand->stride[0], operand->stride[1]}};
     }
@@ -481,7 +481,8 @@ static bool allocate_linker(linker *l, nx_arena *arena, uint32_t **ret_renumbere
     l->segments = l->layout->has_segments ? nx_arena_alloc(arena, n + 1, sizeof *l->segments) : NULL;
     if (l->layout->has_segments && !l->segments) return false;
     l->parts = l->layout->has_parts ? nx_arena_alloc(arena, max_steps(program) + 1, sizeof *l->parts) : NULL;
-    if (l->layout->has_parts && !l->parts) return false;
+    l->places = l->layout->has_parts ? nx_arena_alloc(arena, n + 1, sizeof *l->places) : NULL;
+    if (l->layout->has_parts && (!l->parts || !l->places)) return false;
     return l->instructions && l->values && l->inputs && l->results && l->registers.free && *ret_renumbered;
 }
 
@@ -512,7 +513,7 @@ static void choose_run_cols(linker *l) {
     nx_blocks *blocks = &l->code->blocks;
     bool is_single = l->step_count - l->code->phase_end[NX_PHASE_BLOCK - 1] == 1;
     blocks->run_cols = is_single && !blocks->is_tiled ? blocks->count[1] : blocks->cols;
-    if (is_single) l->code->is_cold = false; /* the processor's own prefetching does better */
+    if (is_single || blocks->is_long) l->code->is_cold = false; /* the processor's own prefetching does better */
 }
 
 /* What a loop around everything would read and write for each element. */
@@ -522,7 +523,8 @@ static double moved_bytes(const linker *l) {
         if (l->inputs[i].phase == NX_PHASE_BLOCK) bytes += l->inputs[i].size;
     }
     for (uint32_t r = 0; r < l->program->result_count; r++) {
-        if (!l->layout->outputs[r].is_folded) bytes += (double)nexpr_dtype_size(l->layout->outputs[r].dtype);
+        const nx_vm_operand *operand = &l->layout->outputs[r];
+        if (!operand->is_folded && !l->layout->node_count) bytes += (double)nexpr_dtype_size(operand->dtype);
     }
     return bytes;
 }
@@ -538,6 +540,8 @@ static void place_panels(nx_vm_code *code) {
 static void describe(linker *l, const nx_blocks *blocks, uint32_t *renumbered) {
     l->code->blocks = *blocks;
     l->code->panel_count = l->value_count = 0;
+    l->code->is_stepping = blocks->is_whole && l->layout->node_count;
+    l->code->has_leaves = l->code->is_stepping && l->layout->has_leaves;
     describe_operands(l);
     add_values(l, renumbered);
 }
@@ -592,5 +596,6 @@ void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code) {
     if (!code) return;
     if (code->segments) nx_release(allocator, code->segments, code->segment_bytes, 1);
     if (code->parts) nx_release(allocator, code->parts, code->part_count, sizeof *code->parts);
+    if (code->places) nx_release(allocator, code->places, code->place_count, sizeof *code->places);
     nx_release(allocator, code, code->bytes, 1);
 }

@@ -49,6 +49,8 @@ typedef struct linker {
     bool is_out_of_memory;
     nx_vm_part *parts; /* by step; NULL: nobody asks */
     nx_vm_part part;   /* of the steps that are added now */
+    nx_span *places;   /* of parts that are segments; for each value at most one */
+    uint32_t place_count;
 } linker;
 
 static inline value *value_of(linker *l, nx_vm_ref ref) {

@@ -53,10 +53,12 @@ void nx_part_segment(linker *l, uint32_t first, uint32_t end) {
     const nx_segment *s = linked->segment;
     int bytes = 0;
     if (!l->parts) return;
-    l->part = (nx_vm_part){.kind = NX_PART_SEGMENT, .phase = NX_PHASE_BLOCK, .dtype = l->instructions[end - 1].dtype};
+    l->part = (nx_vm_part){.kind = NX_PART_SEGMENT, .phase = NX_PHASE_BLOCK, .dtype = l->instructions[end - 1].dtype,
+                           .first_place = l->place_count, .place_count = end - first};
     for (uint32_t i = first; i < end; i++) {
         l->part.operations = (uint16_t)(l->part.operations + (l->instructions[i].kind == NX_NODE_OP));
         nx_span_widen(&l->part.span, l->instructions[i].span);
+        l->places[l->place_count++] = l->instructions[i].span;
     }
     for (uint32_t k = 0; k < (uint32_t)s->output_count + s->input_count; k++) {
         const nx_segment_operand *operand = &nx_segment_outputs(s)[k];
@@ -86,6 +88,11 @@ bool nx_parts_keep(linker *l, const nexpr_allocator *allocator) {
     if (!code->parts) return false;
     code->part_count = l->step_count + 1;
     memcpy(code->parts, l->parts, code->part_count * sizeof *code->parts);
+    if (!l->place_count) return true;
+    code->places = nx_allocate(allocator, l->place_count, sizeof *code->places);
+    if (!code->places) return false;
+    code->place_count = l->place_count;
+    memcpy(code->places, l->places, code->place_count * sizeof *code->places);
     return true;
 }
 
@@ -97,6 +104,10 @@ uint32_t nx_vm_part_count(const nx_vm_code *code) {
 
 const nx_vm_part *nx_vm_part_at(const nx_vm_code *code, uint32_t i) {
     return &code->parts[i];
+}
+
+const nx_span *nx_vm_part_places(const nx_vm_code *code, const nx_vm_part *part) {
+    return part->place_count ? code->places + part->first_place : NULL;
 }
 
 uint32_t nx_vm_register_count(const nx_vm_code *code, size_t *ret_bytes) {

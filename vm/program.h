@@ -35,6 +35,7 @@ typedef struct nx_vm_instruction {
     nx_vm_ref arg[NX_MAX_OPERANDS];
     uint32_t reg;    /* where the value is kept if every operand is read in place; link.c gives out registers anew */
     uint32_t uses;   /* operands that it is */
+    nx_ref node;     /* of the IR; not in linked code */
     uint32_t nest;   /* of a program that is only listed: the loop nest that it is in */
     uint32_t result; /* the first result that the value is, NX_VM_NONE if it is none; the others by nx_vm_result.next */
 } nx_vm_instruction;

@@ -3,7 +3,8 @@
  * Kernels of the reducers (engine/reducers.def, which defines the tree whose parts they are). A node of the tree, for each
  * of some kept elements, is a state in two arrays: `value`, of the loop's dtype, and `extra`, 8 bytes each, of reducers
  * that need more: the int64 index of argmin and argmax, whose value is the extremum; the float64 mean of m2. Arrays of
- * values, states and elements are aligned to their C type; reducers without extra get NULL.
+ * values, states and elements are aligned to their C type, but for the results r of running reductions, which may be a
+ * caller's; reducers without extra get NULL.
  *
  * Kernels allocate nothing and never fail. A float that is NaN leaves as the canonical one.
  */

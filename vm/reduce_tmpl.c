@@ -228,7 +228,7 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #define KERNELS_ORDERED_I PLACE_KERNELS
 #define KERNELS_DOUBLE_T DROP
 
-#define REDUCER(id, loops, result, start, step, empty) IN_##loops(KERNELS_##loops##_##result(id, start, step))
+#define REDUCER(id, loops, result, start, step, empty, op) IN_##loops(KERNELS_##loops##_##result(id, start, step))
 #include "engine/reducers.def"
 
 /* Names of kernels of other files. */
@@ -244,7 +244,7 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #define IF_SCAN_any DROP
 #define IF_SCAN_all DROP
 
-#define REDUCER(id, loops, result, start, step, empty) IN_##loops(DECLARE_##loops##_##result(id))
+#define REDUCER(id, loops, result, start, step, empty, op) IN_##loops(DECLARE_##loops##_##result(id))
 #define DECLARE_WIDE_T(id) IF_SCAN_##id(extern nx_scan_leaf SCAN(id, _leaf_); \
     extern nx_scan_leaves SCAN(id, _leaves_); extern nx_scan_rows SCAN(id, _rows_);)
 #define DECLARE_ORDERED_T DECLARE_WIDE_T
@@ -267,6 +267,6 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #define TABLE CAT4(nx_reduce_, SUFFIX, _, ISA)
 extern const nx_reduce_kernels TABLE[NX_REDUCER_COUNT];
 const nx_reduce_kernels TABLE[NX_REDUCER_COUNT] = {
-#define REDUCER(id, loops, result, start, step, empty) IN_##loops([NX_REDUCER_##id] = ROW_##loops##_##result(id),)
+#define REDUCER(id, loops, result, start, step, empty, op) IN_##loops([NX_REDUCER_##id] = ROW_##loops##_##result(id),)
 #include "engine/reducers.def"
 };

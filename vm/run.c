@@ -120,11 +120,28 @@ static void run_rows_of_panels(const nx_vm_code *code, const nx_linked_segment *
     linked->kernel(cols, at, stride, rows);
 }
 
+/* The nodes from [row, col] on, in the places of the outputs and behind the operands. */
+static void place_nodes(const nx_vm_code *code, const nx_vm_nodes *nodes, const nx_segment *s, char **at,
+                        nx_segment_rows *rows, int64_t row, int64_t col) {
+    char **behind = at + s->output_count + s->input_count;
+    const int64_t node = code->has_leaves ? row : col, between = nodes->rows.between;
+    *rows = (nx_segment_rows){nodes->rows.first + (code->has_leaves ? row * between : row), nodes->rows.done + row, between};
+    *behind++ = (char *)rows;
+    for (uint32_t k = 0; k < s->output_count; k++) {
+        at[k] = nodes->value[k] + node * (int64_t)nexpr_dtype_size((nexpr_dtype)nx_segment_outputs(s)[k].dtype);
+        behind[k] = nodes->extra[k] ? nodes->extra[k] + node * (int64_t)sizeof(int64_t) : NULL;
+    }
+}
+
 static void run_segment(const worker *w, const nx_step *s, size_t rows, size_t cols) {
     const nx_linked_segment *linked = &w->code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
-    char *at[NX_SEGMENT_OPERANDS];
+    char *at[2 * NX_SEGMENT_OPERANDS + 1];
+    nx_segment_rows number;
     for (uint32_t k = 0; k < operands; k++) at[k] = w->at[linked->operand[k]];
+    if (w->code->is_stepping) {
+        place_nodes(w->code, w->args->nodes, linked->segment, at, &number, w->place[0], w->place[1]);
+    }
     if (linked->segment->has_rows && w->code->panel_count) run_rows_of_panels(w->code, linked, at, operands, rows, cols);
     else run_kernel(linked, at, rows, cols);
 }
@@ -327,8 +344,10 @@ static void run_single(const nx_vm_args *args, const nx_vm_code *code, const int
     }
     const nx_linked_segment *linked = &code->segments[s->site];
     const uint32_t operands = (uint32_t)linked->segment->output_count + linked->segment->input_count;
-    char *at[NX_SEGMENT_OPERANDS];
+    char *at[2 * NX_SEGMENT_OPERANDS + 1];
+    nx_segment_rows number;
     for (uint32_t k = 0; k < operands; k++) at[k] = find_operand(args, code, linked->operand[k], first);
+    if (code->is_stepping) place_nodes(code, args->nodes, linked->segment, at, &number, first[0], first[1]);
     run_kernel(linked, at, rows, cols);
 }
 
@@ -356,6 +375,10 @@ bool nx_vm_can_fault(const nx_vm_code *code) {
     return code->can_fault;
 }
 
+bool nx_vm_is_stepping(const nx_vm_code *code) {
+    return code->is_stepping;
+}
+
 nexpr_status nx_vm_fail(const nx_vm_fault *fault, nexpr_error *err) {
     const nx_site *site = &fault->code->sites[fault->lookup];
     return nx_fail(err, NEXPR_VALUE, site->span, "index %" PRId64 " is out of bounds for axis %d of length %" PRId64,
@@ -381,6 +404,6 @@ int nx_vm_block_items(const nx_vm_code *code) {
 }
 
 void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]) {
-    ret[0] = code->panel_count ? code->blocks.panel_rows : 1;
+    ret[0] = code->panel_count ? code->blocks.panel_rows : code->blocks.has_columns ? NX_TILE_ROWS : 1;
     ret[1] = code->blocks.cols;
 }

@@ -2,7 +2,7 @@
 /*
  * Running reductions, for one dtype on one instruction set: rows of engine/reducers.def as loops from left to right. An
  * element waits for the one before it, so the pace is that of one step, unless several leaves run side by side; the prefix
- * is combined beside that chain, not in it. Compiled as kernels_tmpl.c.
+ * is combined beside that chain, not in it. Results may have any alignment. Compiled as kernels_tmpl.c.
  */
 #include "vm/template.h"
 
@@ -13,18 +13,23 @@
 #define STORE_NT CAT2(nx_store_nt_, ISA)
 void STORE_NT(void *dst, const void *src, size_t bytes);
 
-INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, T *r) {
+/* An element of a result. */
+typedef struct __attribute__((packed, may_alias)) result {
+    T item;
+} result;
+
+INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, result *r) {
     T l = LOAD_T(x[0]), nan = l;
     bool spoils = ISNAN(l);
     const T before = prefix ? *prefix : l, first = prefix ? s.step(before, l) : l;
-    r[0] = STORE_T(first);
+    r[0].item = STORE_T(first);
     for (size_t i = 1; i < n; i++) {
         const T e = LOAD_T(x[i]);
         l = s.quick(l, e);
         nan = WHERE(spoils, nan, e);
         spoils |= ISNAN(e);
         const T running = s.blind ? WHERE(spoils, nan, l) : l, v = prefix ? s.step(before, running) : running;
-        r[i] = STORE_T(v);
+        r[i].item = STORE_T(v);
     }
 }
 
@@ -56,7 +61,7 @@ INLINE void add_prefix(steps s, size_t n, const T *prefix, T *x) {
 }
 
 /* Leaves side by side, some elements at a time, which stay in the closest cache. */
-INLINE void scan_leaves(steps s, size_t n, const T *x, ptrdiff_t x_stride, const T *prefix, T *r, ptrdiff_t r_stride,
+INLINE void scan_leaves(steps s, size_t n, const T *x, ptrdiff_t x_stride, const T *prefix, result *r, ptrdiff_t r_stride,
                         bool bypasses) {
     T made[WAYS * STRETCH], running[WAYS];
     for (size_t w = 0; w < WAYS; w++) made[w * STRETCH] = running[w] = LOAD_T(*row_at(x, x_stride, w));
@@ -76,12 +81,12 @@ INLINE void scan_leaves(steps s, size_t n, const T *x, ptrdiff_t x_stride, const
 }
 
 /* Rows as vectors of columns. */
-INLINE void scan_row(steps s, size_t cols, const T *x, bool is_first, const T *prefix, T *running, T *r) {
+INLINE void scan_row(steps s, size_t cols, const T *x, bool is_first, const T *prefix, T *running, result *r) {
     INDEPENDENT
     for (size_t c = 0; c < cols; c++) {
         const T e = LOAD_T(x[c]), l = is_first ? e : s.step(running[c], e), v = prefix ? s.step(prefix[c], l) : l;
         running[c] = STORE_T(l);
-        r[c] = STORE_T(v);
+        r[c].item = STORE_T(v);
     }
 }
 
@@ -95,12 +100,12 @@ INLINE void scan_columns(steps s, size_t rows, size_t cols, const void *x, ptrdi
     }
     for (size_t row = 0; row < rows; row++) {
         const T *xs = row_at(x, row_stride, row);
-        T *rs = (T *)((char *)r + (ptrdiff_t)row * r_row_stride);
+        result *rs = (result *)((char *)r + (ptrdiff_t)row * r_row_stride);
         for (size_t c = 0; c < cols; c++) {
             const T e = LOAD_T(xs[c]);
             l[c] = is_new && row == 0 ? e : s.step(l[c], e);
             const T v = prefix ? s.step(before[c], l[c]) : l[c];
-            rs[c] = STORE_T(v);
+            rs[c].item = STORE_T(v);
         }
     }
     for (size_t c = 0; c < cols; c++) running[c] = STORE_T(l[c]);
@@ -110,7 +115,7 @@ INLINE void scan_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
                       T *running, void *r, ptrdiff_t r_row_stride) {
     for (size_t c = 0, width; cols < FEW && c < cols; c += width) {
         const T *xs = (const T *)x + c, *before = prefix ? prefix + c : NULL;
-        T *rs = (T *)r + c;
+        result *rs = (result *)r + c;
         width = cols - c < 4 ? cols - c : 4;
         if (width == 4) scan_columns(s, rows, 4, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
         if (width == 3) scan_columns(s, rows, 3, xs, row_stride, is_new, before, running + c, rs, r_row_stride);
@@ -119,7 +124,7 @@ INLINE void scan_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
     }
     for (size_t row = 0; cols >= FEW && row < rows; row++) {
         const T *xs = row_at(x, row_stride, row);
-        T *rs = (T *)((char *)r + (ptrdiff_t)row * r_row_stride);
+        result *rs = (result *)((char *)r + (ptrdiff_t)row * r_row_stride);
         if (is_new && row == 0) scan_row(s, cols, xs, true, prefix, running, rs);
         else if (prefix) scan_row(s, cols, xs, false, prefix, running, rs);
         else scan_row(s, cols, xs, false, NULL, running, rs);
@@ -160,5 +165,5 @@ INLINE void scan_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
 #define KERNELS_argmax DROP
 #define KERNELS_m2 DROP
 
-#define REDUCER(id, loops, result, start, step, empty) IN_##loops(KERNELS_##id(id, step))
+#define REDUCER(id, loops, result, start, step, empty, op) IN_##loops(KERNELS_##id(id, step))
 #include "engine/reducers.def"

@@ -14,6 +14,10 @@
 
 enum { MAX_EXPONENT = 63 };
 
+/* What a segment that makes leaves computes at most, in additions: it has copies of that, and of more work the reducer's is
+ * a small part. For moments all is computed twice, which takes less time than to keep it if it is little. */
+enum { MOST_WORK_OF_LEAVES = 40, MOST_WORK_OF_MOMENTS = 8, WORK_OF_DIVISION = 8 };
+
 /* The exponent, if instruction is an integer power by a small literal; else -1. */
 static int known_exponent(const linker *l, const nx_vm_instruction *instruction) {
     const nexpr_dtype loop = (nexpr_dtype)instruction->loop;
@@ -23,10 +27,29 @@ static int known_exponent(const linker *l, const nx_vm_instruction *instruction)
     return bits <= MAX_EXPONENT ? (int)bits : -1;
 }
 
+static uint32_t work_of(const linker *l) {
+    uint32_t work = 0;
+    for (uint32_t i = 0; i < l->value_count; i++) {
+        const nx_vm_instruction *x = &l->instructions[i];
+        const bool divides = x->op == NX_OP_divide || x->op == NX_OP_sqrt || x->op == NX_OP_reciprocal;
+        const bool is_division = x->kind == NX_NODE_OP && divides;
+        work += l->values[i].phase != NX_PHASE_BLOCK ? 0 : is_division ? WORK_OF_DIVISION : 1;
+    }
+    return work;
+}
+
+static uint32_t most_work_of_leaves(const nx_vm_layout *layout) {
+    for (uint32_t k = 0; k < layout->node_count; k++) {
+        if (layout->nodes[k].reducer == NX_REDUCER_m2) return MOST_WORK_OF_MOMENTS;
+    }
+    return MOST_WORK_OF_LEAVES;
+}
+
 /* Each constant may be two inputs: itself, and as an exponent. */
 bool nx_vm_is_one_segment(linker *l) {
     const nx_vm_program *program = l->program;
-    uint32_t operands = program->input_count + 2 * program->constant_count + program->result_count;
+    const uint32_t outputs = l->code->is_stepping ? l->layout->node_count : program->result_count;
+    uint32_t operands = program->input_count + 2 * program->constant_count + outputs;
     for (uint32_t i = 0; i < l->value_count; i++) {
         if (l->values[i].phase != NX_PHASE_BLOCK) operands++;
         else if (!nx_vm_is_inlined(l, i)) return false;
@@ -35,6 +58,7 @@ bool nx_vm_is_one_segment(linker *l) {
         const value *v = &l->values[l->results[r].value];
         if (v->phase != NX_PHASE_BLOCK || l->results[r].next != NX_VM_NONE) return false;
     }
+    if (l->code->has_leaves && work_of(l) > most_work_of_leaves(l->layout)) return false;
     return operands <= NX_SEGMENT_OPERANDS && l->value_count <= NX_SEGMENT_VALUES;
 }
 
@@ -190,6 +214,12 @@ static void collect(builder *b) {
     uint32_t live = 0;
     const uint32_t most = l->value_count - b->first < NX_SEGMENT_VALUES ? l->value_count - b->first : NX_SEGMENT_VALUES;
     while (b->end - b->first < most && nx_vm_is_inlined(l, b->end) && add_value(b, &live)) continue;
+    if (l->code->is_stepping) {
+        for (uint32_t k = 0; k < l->layout->node_count; k++) {
+            b->outputs[b->output_count++] = l->results[l->layout->nodes[k].result].value;
+        }
+        return;
+    }
     for (uint32_t i = b->first; i < b->end; i++) {
         if (l->values[i].result != NX_VM_NONE || l->values[i].last >= b->end) b->outputs[b->output_count++] = i;
     }
@@ -201,6 +231,10 @@ static nx_segment_operand in_place(const nx_blocks *blocks, const nx_vm_operand 
     nx_segment_operand ret = {.dtype = (uint8_t)operand->dtype, .access = NX_ACCESS_BLOCK, .is_swapped = operand->swapped};
     if (nx_blocks_has_panels(blocks, operand)) {
         ret.is_swapped = false;
+        return ret;
+    }
+    if (nx_blocks_has_columns(blocks, operand)) {
+        ret.access = NX_ACCESS_COLUMN;
         return ret;
     }
     const bool is_block = stride == size || blocks->count[1] == 1;
@@ -270,9 +304,23 @@ static nx_access direct_access(const builder *b, uint32_t i) {
     return streams ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK;
 }
 
-static nx_segment_operand place_output(builder *b, uint32_t i, uint32_t *ret_at, int64_t *ret_row) {
+/* Nodes are where the caller says when the code is run. */
+static nx_segment_operand place_nodes(builder *b, uint32_t k, uint32_t *ret_at) {
     linker *l = b->l;
+    const nx_vm_node *node = &l->layout->nodes[k];
+    value *v = &l->values[b->outputs[k]];
+    v->at = *ret_at = nx_link_output(l, node->result);
+    v->is_placed = l->results[node->result].is_written = true;
+    const nx_access access = l->code->has_leaves ? NX_ACCESS_LEAVES : NX_ACCESS_NODES;
+    return (nx_segment_operand){l->instructions[b->outputs[k]].dtype, (uint8_t)access, (uint8_t)node->reducer, false};
+}
+
+static nx_segment_operand place_output(builder *b, uint32_t k, uint32_t *ret_at, int64_t *ret_row) {
+    linker *l = b->l;
+    const uint32_t i = b->outputs[k];
     value *v = &l->values[i];
+    *ret_row = 0;
+    if (l->code->is_stepping) return place_nodes(b, k, ret_at);
     const bool is_whole = l->code->blocks.is_whole;
     const nx_access access = direct_access(b, i);
     nx_segment_operand ret = {.dtype = l->instructions[i].dtype, .access = (uint8_t)access};
@@ -352,7 +400,7 @@ bool nx_vm_emit_segment(linker *l, uint32_t first, uint32_t *ret_end) {
     }
     for (uint32_t k = 0; k < b.output_count; k++) {
         linked->stride[k] = 0;
-        to[k] = place_output(&b, b.outputs[k], &linked->operand[k], &linked->stride[operands + k]);
+        to[k] = place_output(&b, k, &linked->operand[k], &linked->stride[operands + k]);
     }
     nx_part_segment(l, b.first, b.end);
     write_values(&b, (nx_segment_value *)(to + operands), (uint16_t *)nx_segment_results(s));

@@ -39,6 +39,13 @@ typedef struct nx_vm_operand {
                                         * take want it contiguous and native, with stride {0, 0} */
 } nx_vm_operand;
 
+/* Nodes of a reducer's tree that the elements of a result are added to, instead of being written: one for each column, row
+ * after row, or one for each row, which is then a leaf. */
+typedef struct nx_vm_node {
+    uint32_t result;
+    nx_reducer reducer;
+} nx_vm_node;
+
 /* As far from either end of the addresses as can be: indices of a magnitude below 2^61 have addresses. */
 #define NX_INDEX_BASE ((const char *)((uintptr_t)1 << 62))
 
@@ -50,6 +57,9 @@ typedef struct nx_vm_layout {
     bool is_cold;                  /* no cache holds the operands: they come from memory */
     bool has_segments;             /* what can be compiled is joined to segments, whose kernels are installed later */
     bool has_parts;                /* the code can tell what its steps do: nx_vm_part_at */
+    const nx_vm_node *nodes;       /* what becomes of all results, if segments can do it; else they are written */
+    uint32_t node_count;
+    bool has_leaves;               /* of rows */
 } nx_vm_layout;
 
 typedef struct nx_vm_code nx_vm_code;
@@ -60,6 +70,8 @@ nexpr_status nx_vm_link(const nx_vm_program *program, const nexpr_allocator *all
 void nx_vm_code_free(const nexpr_allocator *allocator, nx_vm_code *code);
 /* The segments of code that was linked for them, and their kernels: all have to be there before the code is run. */
 uint32_t nx_vm_segment_count(const nx_vm_code *code);
+/* Whether it adds elements to nodes: it is run with args->nodes, and writes no results. */
+bool nx_vm_is_stepping(const nx_vm_code *code);
 const nx_segment *nx_vm_segment(const nx_vm_code *code, uint32_t i);
 void nx_vm_install(nx_vm_code *code, uint32_t i, nx_segment_kernel *kernel);
 /* Bytes of scratch that one running thread needs, to be aligned to 64. */
@@ -95,11 +107,14 @@ typedef struct nx_vm_part {
     uint16_t operations; /* of the expression that it does; 0: it only moves elements */
     uint16_t bytes; /* that it reads and writes for each element */
     nx_span span;   /* empty if it is of no place in the text */
+    uint32_t first_place, place_count; /* of a segment: nx_vm_part_places */
 } nx_vm_part;
 
 /* Of code that was linked with has_parts: one for each step, then one for all panels. */
 uint32_t nx_vm_part_count(const nx_vm_code *code);
 const nx_vm_part *nx_vm_part_at(const nx_vm_code *code, uint32_t i);
+/* The places of all that a segment does, place_count of them; NULL if there are none. */
+const nx_span *nx_vm_part_places(const nx_vm_code *code, const nx_vm_part *part);
 /* "multiply", "load": for tables; `buffer` is returned. */
 enum { NX_PART_NAME_MAX = 40 };
 const char *nx_vm_part_name(const nx_vm_part *part, char buffer[NX_PART_NAME_MAX]);
@@ -119,6 +134,13 @@ typedef struct nx_vm_fault {
 bool nx_vm_can_fault(const nx_vm_code *code);
 nexpr_status nx_vm_fail(const nx_vm_fault *fault, nexpr_error *err);
 
+/* The nodes of the layout, for each column, or each row: values, and what else they have (vm/reduce.h); what `rows` says is
+ * of row 0. Rows that are leaves are whole, and have at least NX_LANES elements. */
+typedef struct nx_vm_nodes {
+    char *const *value, *const *extra;
+    nx_segment_rows rows;
+} nx_vm_nodes;
+
 /* Operand addresses at element [0, 0] of the two innermost axes. */
 typedef struct nx_vm_args {
     const void *code; /* nx_vm_code */
@@ -126,6 +148,7 @@ typedef struct nx_vm_args {
     const char *const *inputs;
     char *const *outputs;
     nx_vm_fault *fault; /* of the calling thread; may be NULL if the code cannot fault */
+    const nx_vm_nodes *nodes;
     struct nx_vm_sample *sample; /* of the calling thread, to measure steps with (vm/sample.h); NULL: nobody asks */
 } nx_vm_args;
 

@@ -54,10 +54,13 @@ static void tiles_for_segments_are_longer(void **state) {
 static int items_of_sum_of_inputs(int inputs) {
     builder b;
     builder_init(&b);
-    static const char *const names[] = {"a", "b", "c", "d", "e"};
-    nx_vm_operand operands[5];
+    enum { MOST = 20 };
+    char names[MOST][2] = {{0}};
+    nx_vm_operand operands[MOST];
+    assert_true(inputs <= MOST);
     nx_ref sum = {0};
     for (int i = 0; i < inputs; i++) {
+        names[i][0] = (char)('a' + i);
         const nx_ref x = input(&b, names[i], NEXPR_FLOAT64);
         sum = i ? op2(&b, NX_OP_add, sum, x) : x;
         operands[i] = (nx_vm_operand){.dtype = NEXPR_FLOAT64, .aligned = true, .stride = {8 << 20, 8}};
@@ -76,6 +79,8 @@ static void many_inputs_make_it_longer_again(void **state) {
     (void)state;
     assert_int_equal(items_of_sum_of_inputs(4), 128);
     assert_int_equal(items_of_sum_of_inputs(5), 256);
+    assert_int_equal(items_of_sum_of_inputs(16), 256);
+    assert_int_equal(items_of_sum_of_inputs(17), 8192);
 }
 
 static void many_live_registers_make_it_shorter(void **state) {

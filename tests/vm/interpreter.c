@@ -27,7 +27,8 @@ static column read_input(const nx_segment_operand *operand, size_t n, const char
     if (operand->access == NX_ACCESS_KNOWN) {
         memcpy(c.data, &(nx_value){.bits = {operand->detail, 0}}, (size_t)size);
     } else {
-        const int64_t step = operand->access == NX_ACCESS_STRIDED ? stride : size;
+        const bool has_stride = operand->access == NX_ACCESS_STRIDED || operand->access == NX_ACCESS_COLUMN;
+        const int64_t step = has_stride ? stride : size;
         nx_vm_load_kernel(nx_isa_current(), dtype, operand->is_swapped)(1, is_scalar ? 1 : n, c.data, at, 0, step);
     }
     return c;

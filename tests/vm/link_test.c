@@ -268,6 +268,30 @@ static void segments_read_strided_and_foreign_inputs_in_place(void **state) {
     builder_free(&b);
 }
 
+/* By machine code where that can transpose: by panels for few rows, for small items, and for pairs. */
+static void segments_read_columns_in_place(void **state) {
+    (void)state;
+    static const struct {
+        nexpr_dtype dtype;
+        int64_t rows;
+        bool is_in_place;
+    } cases[] = {{NEXPR_FLOAT64, 90, true}, {NEXPR_FLOAT32, 90, true},   {NEXPR_UINT32, 8, true},
+                 {NEXPR_FLOAT64, 7, false}, {NEXPR_INT16, 90, false},    {NEXPR_COMPLEX64, 90, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        builder b;
+        builder_init(&b);
+        nx_ref x = input(&b, "a", cases[i].dtype), y = input(&b, "b", cases[i].dtype);
+        add_result(&b, op2(&b, NX_OP_multiply, op2(&b, NX_OP_subtract, x, y), y));
+        const layout_kind inputs[] = {LAYOUT_TRANSPOSED, LAYOUT_CONTIGUOUS};
+        nx_vm_code *code = link_as(&b, cases[i].rows, 100, inputs, LAYOUT_CONTIGUOUS, false, true);
+        const bool is_column = nx_segment_inputs(nx_vm_segment(code, 0))->access == NX_ACCESS_COLUMN;
+        assert_int_equal(is_column, cases[i].is_in_place);
+        assert_int_equal(code->panel_count, !cases[i].is_in_place);
+        nx_vm_code_free(NULL, code);
+        builder_free(&b);
+    }
+}
+
 /* What goes through all rows by itself: the last letter. Else there are loads for tiles, a call, or a store. */
 static void a_segment_goes_through_rows_if_it_is_all(void **state) {
     (void)state;
@@ -369,6 +393,7 @@ int main(void) {
         cmocka_unit_test(a_cast_that_does_not_exist_is_an_error),
         cmocka_unit_test(what_is_inlined_is_one_segment_behind_the_calls),
         cmocka_unit_test(segments_read_strided_and_foreign_inputs_in_place),
+        cmocka_unit_test(segments_read_columns_in_place),
         cmocka_unit_test(a_segment_goes_through_rows_if_it_is_all),
         cmocka_unit_test(a_segment_writes_past_the_caches_what_nothing_reads_again),
         cmocka_unit_test(equal_work_has_equal_bytes),

@@ -423,6 +423,11 @@ static void the_reduction_of_nothing_is_the_start(void **unused) {
     for_each_subject(check_start);
 }
 
+/* Where running results go that are not over the elements; they need not be aligned. */
+static unsigned char *running_results(const subject *s, bool is_aligned) {
+    return output + (!is_aligned && s->size > 1);
+}
+
 /* Into an array of its own, and over the elements. */
 static void check_scan_of(const subject *s, size_t n, bool has_prefix, mixture how) {
     nx_value prefix, running = {.bits = {0, 0}};
@@ -437,13 +442,12 @@ static void check_scan_of(const subject *s, size_t n, bool has_prefix, mixture h
     for (int turn = 0; turn < 2 * NX_ISA_COUNT; turn++) {
         const nx_reduce_kernels *k = kernels_on(s, turn / 2);
         if (!k) continue;
+        unsigned char *const r = running_results(s, turn % 2);
         memset(output, GUARD_BYTE, sizeof output);
         if (turn % 2) memcpy(output, input, n * s->size);
-        k->scan_leaf(n, turn % 2 ? output : input, has_prefix ? &prefix : NULL, output);
-        for (size_t i = 0; i < n; i++) {
-            check_value(s, nx_isa_name((nx_isa)(turn / 2)), i, s->loop, output, expected[i].value);
-        }
-        check_guard(output + n * s->size);
+        k->scan_leaf(n, turn % 2 ? output : input, has_prefix ? &prefix : NULL, r);
+        for (size_t i = 0; i < n; i++) check_value(s, nx_isa_name((nx_isa)(turn / 2)), i, s->loop, r, expected[i].value);
+        check_guard(r + n * s->size);
     }
 }
 
@@ -465,6 +469,7 @@ static void check_scan_leaves_of(const subject *s, size_t n, mixture how, bool h
     unsigned char prefix[WAYS * sizeof(nx_value)], guard[GAP * sizeof(nx_value)];
     fill(s->loop, how, WAYS * items, input);
     fill(s->loop, how, WAYS, prefix);
+    unsigned char *const r = running_results(s, how % 2);
     memset(guard, GUARD_BYTE, sizeof guard);
     for (size_t w = 0; w < WAYS; w++) {
         const nx_value v = clean(s->loop, get_value(s->loop, prefix, w));
@@ -475,7 +480,7 @@ static void check_scan_leaves_of(const subject *s, size_t n, mixture how, bool h
         const ptrdiff_t stride = (ptrdiff_t)(items * s->size);
         if (!k) continue;
         memset(output, GUARD_BYTE, sizeof output);
-        k->scan_leaves(n, input, stride, has_prefix ? prefix : NULL, output, stride, bypasses);
+        k->scan_leaves(n, input, stride, has_prefix ? prefix : NULL, r, stride, bypasses);
         __builtin_ia32_sfence();
         for (size_t w = 0; w < WAYS; w++) {
             nx_value running = {.bits = {0, 0}};
@@ -483,9 +488,9 @@ static void check_scan_leaves_of(const subject *s, size_t n, mixture how, bool h
                 const nx_value e = get_value(s->loop, input, w * items + i);
                 running = i ? combine(s, running, e) : clean(s->loop, e);
                 const nx_value v = has_prefix ? combine(s, get_value(s->loop, prefix, w), running) : running;
-                check_value(s, nx_isa_name((nx_isa)isa), w * items + i, s->loop, output, v);
+                check_value(s, nx_isa_name((nx_isa)isa), w * items + i, s->loop, r, v);
             }
-            assert_memory_equal(output + (w * items + n) * s->size, guard, GAP * s->size);
+            assert_memory_equal(r + (w * items + n) * s->size, guard, GAP * s->size);
         }
     }
 }
@@ -524,22 +529,24 @@ static void scan_row(const subject *s, const scan_case *c, size_t row, const uns
     }
 }
 
-static void run_scan_rows(const nx_reduce_kernels *k, const scan_case *c, size_t size, const unsigned char *prefix) {
+static void run_scan_rows(const nx_reduce_kernels *k, const scan_case *c, size_t size, const unsigned char *prefix,
+                          unsigned char *r) {
     const size_t x_length = (c->cols + c->x_gap) * size, r_length = (c->cols + c->r_gap) * size;
     const unsigned char *x = c->in_place ? output : input;
     const void *before = c->has_prefix ? prefix : NULL;
     memset(output, GUARD_BYTE, sizeof output);
     memset(&actual, GUARD_BYTE, sizeof actual);
     if (c->in_place) memcpy(output, input, c->rows * x_length);
-    if (c->cut) k->scan_rows(c->cut, c->cols, x, (ptrdiff_t)x_length, 0, before, actual.value, output, (ptrdiff_t)r_length);
+    if (c->cut) k->scan_rows(c->cut, c->cols, x, (ptrdiff_t)x_length, 0, before, actual.value, r, (ptrdiff_t)r_length);
     k->scan_rows(c->rows - c->cut, c->cols, x + c->cut * x_length, (ptrdiff_t)x_length, c->cut, before, actual.value,
-                 output + c->cut * r_length, (ptrdiff_t)r_length);
+                 r + c->cut * r_length, (ptrdiff_t)r_length);
 }
 
 static void check_scan_rows_of(const subject *s, const scan_case *c) {
     static unsigned char prefix[MAX_STATES * ITEM_BYTES];
     static state running[MAX_STATES];
     const size_t x_length = c->cols + c->x_gap, r_length = c->cols + c->r_gap;
+    unsigned char *const r = running_results(s, c->in_place);
     fill(s->loop, c->how, c->rows * x_length, input);
     fill(s->loop, c->how, c->cols, prefix);
     for (size_t i = 0; i < c->cols; i++) set_value(s->loop, prefix, i, clean(s->loop, get_value(s->loop, prefix, i)));
@@ -549,14 +556,14 @@ static void check_scan_rows_of(const subject *s, const scan_case *c) {
     for (int isa = 0; isa < NX_ISA_COUNT; isa++) {
         const nx_reduce_kernels *k = kernels_on(s, isa);
         if (!k) continue;
-        run_scan_rows(k, c, s->size, prefix);
+        run_scan_rows(k, c, s->size, prefix, r);
         for (size_t i = 0; i < c->rows * c->cols; i++) {
-            const unsigned char *row = output + i / c->cols * r_length * s->size;
+            const unsigned char *row = r + i / c->cols * r_length * s->size;
             check_value(s, nx_isa_name((nx_isa)isa), i % c->cols, s->loop, row, expected[i].value);
         }
         for (size_t i = 0; i < c->cols; i++) check_value(s, "state", i, s->loop, actual.value, running[i].value);
         check_guard(actual.value + c->cols * s->size);
-        check_guard(output + ((c->rows - 1) * r_length + c->cols) * s->size);
+        check_guard(r + ((c->rows - 1) * r_length + c->cols) * s->size);
     }
 }
 
