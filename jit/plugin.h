@@ -10,7 +10,7 @@
 #include "engine/segment.h"
 
 /* Counted up with every change of this file, of engine/segment.h or of the enums that a segment holds. */
-enum { NX_JIT_ABI = 2 };
+enum { NX_JIT_ABI = 5 };
 
 typedef struct nx_jit_host {
     uint32_t abi;        /* NX_JIT_ABI */

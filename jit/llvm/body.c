@@ -5,6 +5,7 @@
  */
 #include "jit/llvm/body.h"
 #include "jit/llvm/loop.h"
+#include "jit/llvm/tile.h"
 
 /* ---- how wide, how often ---- */
 
@@ -27,11 +28,12 @@ unsigned lanes_for(const nx_segment *s, nx_isa isa) {
     }
     for (int k = 0; k < s->output_count; k++) widest = wider(widest, nx_segment_outputs(s)[k].dtype);
     const unsigned lanes = (isa == NX_ISA_AVX512 ? 64 : 32) / widest;
-    return lanes > NX_LANES && has_access(s, NX_ACCESS_LANES) ? NX_LANES : lanes;
+    const bool has_lanes = has_access(s, NX_ACCESS_LANES) || has_access(s, NX_ACCESS_LEAVES);
+    return lanes > NX_LANES && has_lanes ? NX_LANES : lanes;
 }
 
 /* Instructions of a vector's worth of elements, about. */
-static unsigned work_of(const emitter *e) {
+unsigned work_of(const emitter *e) {
     const nx_segment *s = e->segment;
     unsigned work = 0;
     for (int i = 0; i < s->value_count; i++) {
@@ -54,7 +56,7 @@ static unsigned parts_of(const emitter *e, unsigned index) {
 }
 
 /* Vectors that are kept at once for a vector's worth of elements, where they are most; scalars apart. */
-static unsigned most_live(const emitter *e) {
+unsigned most_live(const emitter *e) {
     const nx_segment *s = e->segment;
     uint16_t last[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES] = {0};
     uint8_t held[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES] = {0};
@@ -80,16 +82,45 @@ static unsigned most_live(const emitter *e) {
     return most;
 }
 
-/* Chains of operations side by side keep the processor busy, as long as there are registers for all. */
+/* Operations one behind the other, where they are most. */
+static unsigned longest_chain(const emitter *e) {
+    const nx_segment *s = e->segment;
+    uint16_t length[NX_SEGMENT_OPERANDS + NX_SEGMENT_VALUES] = {0}, longest = 0;
+    for (int i = 0; i < s->value_count; i++) {
+        uint16_t *own = &length[s->input_count + i];
+        for (int k = 0; k < nx_segment_values(s)[i].arity; k++) {
+            const uint16_t before = length[nx_segment_values(s)[i].arg[k]];
+            *own = before > *own ? before : *own;
+        }
+        *own = (uint16_t)(*own + !e->is_uniform[s->input_count + i]);
+        longest = *own > longest ? *own : longest;
+    }
+    return longest;
+}
+
+/* Whether several vectors of an iteration would hinder loads: one by one, or of more arrays than the processor foresees
+ * unless it sees each line in turn. */
+static bool has_slow_loads(const emitter *e) {
+    enum { MOST_STREAMS = 16 };
+    int streams = 0;
+    for (int k = 0; k < e->segment->input_count; k++) {
+        const nx_segment_operand *in = &nx_segment_inputs(e->segment)[k];
+        if (in->access == NX_ACCESS_STRIDED && !in->detail) return true;
+        streams += in->access == NX_ACCESS_BLOCK;
+    }
+    return streams > MOST_STREAMS;
+}
+
+/* Chains of operations side by side keep the processor busy, as long as there are registers for all. Of short ones it finds
+ * the next iteration's by itself; of long ones it has those of the iteration only. */
 static unsigned unroll_for(const emitter *e, unsigned work) {
     enum { FEW = 8, SOME = 32, MANY = 96 };
     const unsigned registers = e->isa == NX_ISA_AVX512 ? 24 : 12, live = most_live(e);
-    for (int k = 0; k < e->segment->input_count; k++) {
-        const nx_segment_operand *in = &nx_segment_inputs(e->segment)[k];
-        if (in->access == NX_ACCESS_STRIDED && !in->detail) return 1;
-    }
+    if (has_slow_loads(e)) return 1;
     if (work <= FEW || (work <= SOME && 4 * live <= registers)) return 4;
-    return work <= SOME || (work <= MANY && 2 * live <= registers) ? 2 : 1;
+    if (work <= SOME || (work <= MANY && 2 * live <= registers)) return 2;
+    if (work <= MANY || 2 * live > registers || 2 * longest_chain(e) < work) return 1;
+    return 4 * live <= registers ? 4 : 2;
 }
 
 enum { MAX_LANE_VECTORS = 16, MAX_LANE_WORK = 160 };
@@ -124,22 +155,24 @@ static bool is_input(const emitter *e, unsigned index) {
     return index < e->segment->input_count;
 }
 
-/* What is uniform is so for all vectors of an iteration. */
+/* What is uniform is so for all vectors of an iteration, unless each is of another row. `at` may be NULL for what is. */
 static value *kept_at(emitter *e, unsigned index, const place *at) {
     const unsigned count = e->segment->input_count + e->segment->value_count;
-    return &e->values[(e->is_uniform[index] ? 0 : at->vector) * count + index];
+    const uint8_t of = e->is_uniform[index];
+    const bool is_apart = of == OF_ELEMENT || (of == OF_ROW && e->rows_are_vectors);
+    return &e->values[(is_apart && at ? at->vector : 0) * count + index];
 }
 
 static value value_at(emitter *e, unsigned index, place *at) {
     value *v = kept_at(e, index, at);
     if (v->part[0]) return *v;
     const memory *m = &e->memory[e->segment->output_count + index];
-    return *v = at ? load_elements(e, m, at) : load_uniform(e, m);
+    return *v = e->is_uniform[index] ? load_uniform(e, m) : load_elements(e, m, at);
 }
 
 static value computed(emitter *e, const nx_segment_value *v, place *at) {
     value x[NX_MAX_ARITY] = {{{NULL, NULL}}};
-    for (int k = 0; k < v->arity; k++) x[k] = value_at(e, v->arg[k], e->is_uniform[v->arg[k]] ? NULL : at);
+    for (int k = 0; k < v->arity; k++) x[k] = value_at(e, v->arg[k], at);
     if (v->kind == NX_NODE_CAST) return cast_value(e, v->loop, v->dtype, x[0]);
     e->loop = v->loop;
     if (v->op == NX_OP_power) return integer_power(e, x[0], nx_segment_inputs(e->segment)[v->arg[1]].detail);
@@ -151,7 +184,7 @@ void find_uniform(emitter *e) {
     for (int k = 0; k < s->input_count; k++) {
         const uint8_t access = nx_segment_inputs(s)[k].access;
         const bool is_of_all = access == NX_ACCESS_SCALAR || access == NX_ACCESS_KNOWN;
-        e->is_uniform[k] = is_of_all ? OF_ALL : access == NX_ACCESS_ROW ? OF_ROW : OF_ELEMENT;
+        e->is_uniform[k] = is_of_all ? OF_ALL : access == NX_ACCESS_ROW && !has_tiles(s) ? OF_ROW : OF_ELEMENT;
     }
     for (int i = 0; i < s->value_count; i++) {
         const nx_segment_value *v = &nx_segment_values(s)[i];
@@ -172,6 +205,23 @@ void write_uniform(emitter *e, scope of) {
     }
 }
 
+void keep_row(emitter *e, unsigned vector) {
+    const unsigned count = e->segment->input_count + e->segment->value_count;
+    for (unsigned i = 0; i < count && vector; i++) {
+        if (e->is_uniform[i] == OF_ROW) e->values[vector * count + i] = e->values[i];
+    }
+}
+
+/* Of COLUMN inputs all rows are loaded at once. */
+static void load_tiles(emitter *e, const place *at, unsigned rows) {
+    for (unsigned i = 0; i < e->segment->input_count; i++) {
+        value v[MAX_UNROLL];
+        if (nx_segment_inputs(e->segment)[i].access != NX_ACCESS_COLUMN) continue;
+        load_tile(e, &e->memory[e->segment->output_count + i], at, rows, v);
+        for (unsigned u = 0; u < rows; u++) *kept_at(e, i, &at[u]) = v[u];
+    }
+}
+
 /* An operation for all vectors, then the next one: so the processor, which sees only some of what comes, finds work that
  * does not wait for a result. */
 void write_values(emitter *e, place *at, unsigned vectors) {
@@ -180,6 +230,7 @@ void write_values(emitter *e, place *at, unsigned vectors) {
     for (unsigned i = 0; i < count; i++) {
         for (unsigned u = 0; u < vectors && !e->is_uniform[i]; u++) *kept_at(e, i, &at[u]) = (value){{NULL, NULL}};
     }
+    if (at->in_tile) load_tiles(e, at, vectors);
     for (unsigned i = s->input_count; i < count; i++) {
         for (unsigned u = 0; u < vectors && !e->is_uniform[i]; u++) {
             *kept_at(e, i, &at[u]) = computed(e, &nx_segment_values(s)[i - s->input_count], &at[u]);
@@ -194,7 +245,14 @@ value result_of(emitter *e, unsigned output, place *at) {
 /* ---- iterations ---- */
 
 void compute_iteration(emitter *e, const shape *s, vec j, iteration *it) {
-    for (unsigned u = 0; u < s->unroll; u++) it->at[u] = (place){.index = j, .offset = u * e->lanes, .vector = u};
+    for (unsigned u = 0; u < s->unroll; u++) {
+        it->at[u] = (place){.index = j, .offset = s->is_tile ? 0 : u * e->lanes, .vector = u,
+                              .row = s->is_tile ? u : 0, .in_tile = s->is_tile};
+    }
+    compute_places(e, s, it);
+}
+
+void compute_places(emitter *e, const shape *s, iteration *it) {
     write_values(e, it->at, s->unroll);
     for (unsigned u = 0; u < s->unroll; u++) {
         for (int k = 0; k < e->segment->output_count; k++) it->results[u][k] = result_of(e, k, &it->at[u]);
@@ -279,6 +337,7 @@ static void make_canonical_beside(emitter *e, const shape *s, iteration *it) {
     }
 }
 
+/* A tile's rows beyond the last one are put where that is, before it. */
 void store_iteration(emitter *e, const shape *s, iteration *it) {
     make_canonical(e, s, it, false);
     if (s->unroll > 1) make_canonical_beside(e, s, it);
@@ -287,7 +346,8 @@ void store_iteration(emitter *e, const shape *s, iteration *it) {
         const nx_segment_operand *out = &outputs_of(e)[k];
         if (out->access == NX_ACCESS_LANES) continue;
         const bool past_caches = s->has_streams && out->access == NX_ACCESS_STREAM;
-        for (unsigned u = 0; u < s->unroll; u++) {
+        for (unsigned i = 0; i < s->unroll; i++) {
+            const unsigned u = s->is_tile ? s->unroll - 1 - i : i;
             store_elements(e, &e->memory[k], it->results[u][k], &it->at[u], past_caches);
         }
     }

@@ -7,16 +7,21 @@
 
 typedef struct shape {
     unsigned unroll, step; /* vectors and elements of an iteration */
-    bool has_lanes, lanes_in_registers, has_streams;
+    bool has_lanes, lanes_in_registers, has_streams, is_tile;
 } shape;
 
 /* After find_uniform. */
 shape shape_of(const emitter *e);
+/* Of a vector's worth of elements: instructions, about; vectors that are kept at once, where they are most. */
+unsigned work_of(const emitter *e);
+unsigned most_live(const emitter *e);
 
 /* Finds out what is the same for all elements, or for those of a row. */
 void find_uniform(emitter *e);
 /* Computes what is, once; what is not, for the vectors of an iteration. */
 void write_uniform(emitter *e, scope of);
+/* What was computed of a row is that of this vector's. */
+void keep_row(emitter *e, unsigned vector);
 void write_values(emitter *e, place *at, unsigned vectors);
 value result_of(emitter *e, unsigned output, place *at);
 
@@ -27,6 +32,8 @@ typedef struct iteration {
 } iteration;
 
 void compute_iteration(emitter *e, const shape *s, vec j, iteration *it);
+/* The same for places that are set: of a tile. */
+void compute_places(emitter *e, const shape *s, iteration *it);
 /* All but lanes. */
 void store_iteration(emitter *e, const shape *s, iteration *it);
 

@@ -20,18 +20,19 @@ typedef struct value {
     vec part[2];
 } value;
 
+/* Vectors of an iteration. */
+enum { MAX_UNROLL = NX_TILE_ROWS };
+
 /* An operand's address in the row, and strides, in the function. */
 typedef struct memory {
     const nx_segment_operand *operand;
     vec base, stride;
     vec first, row_stride; /* the address in row 0 */
+    vec below[MAX_UNROLL];          /* of several rows at once: the address in each */
 } memory;
 
 /* Where a value is the same. */
 typedef enum scope { OF_ELEMENT, OF_ROW, OF_ALL } scope;
-
-/* Vectors of an iteration. */
-enum { MAX_UNROLL = 8 };
 
 typedef struct emitter {
     LLVMContextRef context;
@@ -46,6 +47,7 @@ typedef struct emitter {
     memory *memory;       /* outputs, then inputs */
     value *values;        /* inputs, then computed ones; those of the first vector of an iteration, of the second, ... */
     uint8_t *is_uniform;  /* by value: a scope; not 0 if it is not of an element */
+    bool rows_are_vectors; /* the vectors of an iteration are of several rows, each of one */
 } emitter;
 
 static inline value single(vec v) {

@@ -13,6 +13,9 @@
  */
 #include "jit/llvm/loop.h"
 #include "jit/llvm/lanes.h"
+#include "jit/llvm/leaves.h"
+#include "jit/llvm/nodes.h"
+#include "jit/llvm/tile.h"
 
 /* At most a vector of elements, from j to the end; returns the next j. */
 static vec write_masked(emitter *e, vec j, vec end) {
@@ -77,9 +80,7 @@ static void open_frame(emitter *e, const shape *s, frame *f) {
     add_incoming(f->check_j, index_constant(e, 0), f->entry);
 }
 
-/* From the block that the builder is in: are there as many as an iteration takes? main: the iterations. The builder is then
- * in the block behind them; returns how far they came. */
-static vec write_iterations(emitter *e, const shape *s, vec n, vec j) {
+vec write_iterations(emitter *e, const shape *s, vec n, vec j) {
     const LLVMBasicBlockRef check = LLVMGetInsertBlock(e->builder), main = block(e, "main"), rest = block(e, "rest");
     const vec step = index_constant(e, s->step), last = i_sub(e, n, step);
     LLVMBuildCondBr(e->builder, u_le(e, step, i_sub(e, n, j)), main, rest);
@@ -168,11 +169,17 @@ void write_function(emitter *e) {
     write_uniform(e, OF_ALL);
     const shape s = shape_of(e);
     const vec n = LLVMGetParam(e->function, 0);
+    const nx_access access = outputs_of(e)->access;
+    if (access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES) {
+        (access == NX_ACCESS_NODES ? write_with_nodes : write_with_leaves)(e, n, LLVMGetParam(e->function, 3));
+        return;
+    }
     if (s.has_lanes) {
         write_with_lanes(e, &s, n);
         return;
     }
-    if (e->segment->has_rows) write_rows(e, &s, n, LLVMGetParam(e->function, 3));
+    if (has_tiles(e->segment)) write_tiles(e, n, LLVMGetParam(e->function, 3));
+    else if (e->segment->has_rows) write_rows(e, &s, n, LLVMGetParam(e->function, 3));
     else write_row(e, &s, n);
     LLVMBuildRetVoid(e->builder);
 }

@@ -36,13 +36,13 @@ lowering *const LOWERINGS[NX_OP_COUNT] = {
 #define STEPS_ORDERED_I DROP
 #define STEPS_DOUBLE_T DROP
 
-#define REDUCER(id, loops, result, start, step, empty)                                       \
+#define REDUCER(id, loops, result, start, step, empty, op)                                       \
     STEPS_##loops##_##result(static value step_##id(emitter *e, value l, value x) {          \
         return step;                                                                         \
     })
 #include "engine/reducers.def"
 
 stepping *const STEPS[NX_REDUCER_COUNT] = {
-#define REDUCER(id, loops, result, start, step, empty) STEPS_##loops##_##result([NX_REDUCER_##id] = step_##id,)
+#define REDUCER(id, loops, result, start, step, empty, op) STEPS_##loops##_##result([NX_REDUCER_##id] = step_##id,)
 #include "engine/reducers.def"
 };

@@ -51,8 +51,16 @@ static unsigned operand_count(const emitter *e) {
     return (unsigned)e->segment->output_count + e->segment->input_count;
 }
 
-static vec load_stride(emitter *e, vec stride, unsigned index) {
-    return load(e, int_type(e, 64), offset_by(e, int_type(e, 64), stride, index_constant(e, index)), 8);
+vec load_integer(emitter *e, vec array, unsigned index) {
+    return load(e, int_type(e, 64), offset_by(e, int_type(e, 64), array, index_constant(e, index)), 8);
+}
+
+vec load_address(emitter *e, vec array, unsigned index) {
+    return load(e, e->pointer, offset_by(e, e->pointer, array, index_constant(e, index)), 8);
+}
+
+static bool is_reduced(nx_access access) {
+    return access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES;
 }
 
 void open_operands(emitter *e, vec at, vec stride) {
@@ -61,9 +69,10 @@ void open_operands(emitter *e, vec at, vec stride) {
         *m = (memory){.operand = &nx_segment_outputs(e->segment)[k]};
         const nx_access access = m->operand->access;
         if (access == NX_ACCESS_KNOWN) continue;
-        m->base = m->first = load(e, e->pointer, offset_by(e, e->pointer, at, index_constant(e, k)), 8);
-        if (access == NX_ACCESS_STRIDED) m->stride = load_stride(e, stride, k);
-        if (e->segment->has_rows && access != NX_ACCESS_SCALAR) m->row_stride = load_stride(e, stride, operand_count(e) + k);
+        m->base = m->first = load_address(e, at, k);
+        if (access == NX_ACCESS_STRIDED || access == NX_ACCESS_COLUMN) m->stride = load_integer(e, stride, k);
+        const bool has_rows = e->segment->has_rows && !is_reduced(access) && access != NX_ACCESS_SCALAR;
+        if (has_rows) m->row_stride = load_integer(e, stride, operand_count(e) + k);
     }
 }
 
@@ -71,6 +80,28 @@ void open_row(emitter *e, vec row) {
     for (unsigned k = 0; k < operand_count(e); k++) {
         memory *m = &e->memory[k];
         if (m->row_stride) m->base = bytes_behind(e, m->first, i_mul(e, row, m->row_stride));
+    }
+}
+
+void open_rows(emitter *e, vec row, unsigned count) {
+    open_row(e, row);
+    for (unsigned k = 0; k < operand_count(e); k++) {
+        memory *m = &e->memory[k];
+        m->below[0] = m->base;
+        for (unsigned u = 1; u < count; u++) {
+            m->below[u] = m->row_stride ? bytes_behind(e, m->below[u - 1], m->row_stride) : m->base;
+        }
+    }
+}
+
+void open_tile_rows(emitter *e, memory *m, const vec *row, unsigned rows) {
+    if (m->operand->access == NX_ACCESS_COLUMN) {
+        m->base = bytes_behind(e, m->first, i_mul(e, row[0], index_constant(e, item_bytes(m->operand->dtype))));
+        return;
+    }
+    for (unsigned u = 0; u < rows && m->row_stride; u++) {
+        m->below[u] = bytes_behind(e, m->first, i_mul(e, row[u], m->row_stride));
+        if (u == 0) m->base = m->below[u];
     }
 }
 
@@ -133,11 +164,13 @@ static vec first_lanes(emitter *e, unsigned n, vec count) {
     return s_lt(e, LLVMConstVector(lane, n), all);
 }
 
+vec mask_at(emitter *e, place *at) {
+    if (!at->mask) at->mask = first_lanes(e, e->lanes, at->rest);
+    return at->mask;
+}
+
 static vec mask_of(emitter *e, nexpr_dtype dtype, place *at) {
-    if (!is_complex(dtype)) {
-        if (!at->mask) at->mask = first_lanes(e, e->lanes, at->rest);
-        return at->mask;
-    }
+    if (!is_complex(dtype)) return mask_at(e, at);
     if (!at->pair_mask) at->pair_mask = first_lanes(e, 2 * e->lanes, i_shl(e, at->rest, index_constant(e, 1)));
     return at->pair_mask;
 }
@@ -204,15 +237,19 @@ static void store_rest(emitter *e, nexpr_dtype dtype, vec raw, vec address, vec 
 
 /* ---- whole vectors ---- */
 
+static vec base_at(const memory *m, const place *at) {
+    return at->row ? m->below[at->row] : m->base;
+}
+
 static vec block_address(emitter *e, const memory *m, const place *at) {
     const LLVMTypeRef item = item_type(e, m->operand->dtype);
-    const vec first = offset_by(e, item, m->base, at->index);
+    const vec first = offset_by(e, item, base_at(m, at), at->index);
     return at->offset ? offset_by(e, item, first, index_constant(e, at->offset)) : first;
 }
 
 static vec strided_address(emitter *e, const memory *m, const place *at) {
     const vec index = at->offset ? i_add(e, at->index, index_constant(e, at->offset)) : at->index;
-    return bytes_behind(e, m->base, i_mul(e, index, m->stride));
+    return bytes_behind(e, base_at(m, at), i_mul(e, index, m->stride));
 }
 
 /* One element after the other. */
@@ -285,6 +322,17 @@ static vec load_stepped(emitter *e, const memory *m, vec address, const place *a
     return all;
 }
 
+/* One element for all lanes. */
+static value load_same(emitter *e, const memory *m, vec address) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    const LLVMTypeRef type = memory_type(e, dtype);
+    value v = single(splat(e, load(e, type, address, 1)));
+    if (is_complex(dtype)) {
+        v.part[1] = splat(e, load(e, type, bytes_behind(e, address, index_constant(e, part_bytes(dtype))), 1));
+    }
+    return decode(e, m->operand, v);
+}
+
 static vec load_block(emitter *e, const memory *m, place *at) {
     const nexpr_dtype dtype = m->operand->dtype;
     const vec address = block_address(e, m, at);
@@ -295,6 +343,7 @@ static vec load_block(emitter *e, const memory *m, place *at) {
 
 value load_elements(emitter *e, const memory *m, place *at) {
     const nexpr_dtype dtype = m->operand->dtype;
+    if (m->operand->access == NX_ACCESS_ROW) return load_same(e, m, base_at(m, at));
     if (m->operand->access != NX_ACCESS_STRIDED) return decode(e, m->operand, take_apart(e, dtype, load_block(e, m, at)));
     const vec address = strided_address(e, m, at);
     if (step_of(m) && (!at->rest || has_masks(e, dtype))) {
@@ -318,14 +367,52 @@ static value known(emitter *e, const nx_segment_operand *operand) {
 }
 
 value load_uniform(emitter *e, const memory *m) {
-    const nexpr_dtype dtype = m->operand->dtype;
-    if (m->operand->access == NX_ACCESS_KNOWN) return known(e, m->operand);
-    const LLVMTypeRef type = memory_type(e, dtype);
-    value v = single(splat(e, load(e, type, m->base, 1)));
-    if (is_complex(dtype)) {
-        v.part[1] = splat(e, load(e, type, bytes_behind(e, m->base, index_constant(e, part_bytes(dtype))), 1));
+    return m->operand->access == NX_ACCESS_KNOWN ? known(e, m->operand) : load_same(e, m, m->base);
+}
+
+/* ---- tiles ---- */
+
+/* From lanes x rows to rows x lanes, both powers of two, lanes one or two times the rows: with two, each half of a vector is
+ * as if it were alone. First pairs of elements change places, then pairs of these, ... */
+static void transpose(emitter *e, vec *v, unsigned rows) {
+    vec of_first[16], of_second[16];
+    for (unsigned k = 0; k < rows && e->lanes > rows; k++) {
+        for (unsigned i = 0; i < e->lanes; i++) of_first[i] = LLVMConstInt(int_type(e, 32), i, false);
+        v[k] = LLVMBuildShuffleVector(e->builder, v[k], v[k + rows], LLVMConstVector(of_first, e->lanes), "");
     }
-    return decode(e, m->operand, v);
+    for (unsigned s = 1; s < rows; s *= 2) {
+        for (unsigned i = 0; i < e->lanes; i++) {
+            of_first[i] = LLVMConstInt(int_type(e, 32), i & s ? e->lanes + i - s : i, false);
+            of_second[i] = LLVMConstInt(int_type(e, 32), i & s ? e->lanes + i : i + s, false);
+        }
+        for (unsigned k = 0; k < rows; k++) {
+            if (k & s) continue;
+            const vec x = v[k], y = v[k + s];
+            v[k] = LLVMBuildShuffleVector(e->builder, x, y, LLVMConstVector(of_first, e->lanes), "");
+            v[k + s] = LLVMBuildShuffleVector(e->builder, x, y, LLVMConstVector(of_second, e->lanes), "");
+        }
+    }
+}
+
+/* Of columns beyond the last one that is taken once more. */
+static vec column_address(emitter *e, const memory *m, const place *at, unsigned k) {
+    vec index = k ? i_add(e, at->index, index_constant(e, k)) : at->index;
+    if (at->rest && k) {
+        index = intrinsic2(e, "llvm.umin", index, i_sub(e, i_add(e, at->index, at->rest), index_constant(e, 1)));
+    }
+    return bytes_behind(e, m->base, i_mul(e, index, m->stride));
+}
+
+void load_tile(emitter *e, const memory *m, const place *at, unsigned rows, value ret[MAX_UNROLL]) {
+    const LLVMTypeRef type = LLVMVectorType(memory_type(e, m->operand->dtype), rows);
+    const vec mask = at->row_rest ? first_lanes(e, rows, at->row_rest) : NULL;
+    vec v[16];
+    for (unsigned k = 0; k < e->lanes; k++) {
+        const vec address = column_address(e, m, at, k);
+        v[k] = mask ? load_masked(e, type, address, mask) : load(e, type, address, 1);
+    }
+    transpose(e, v, rows);
+    for (unsigned u = 0; u < rows; u++) ret[u] = decode(e, m->operand, single(v[u]));
 }
 
 /* ---- stores ---- */
@@ -352,4 +439,9 @@ void store_elements(emitter *e, const memory *m, value v, place *at, bool past_c
     else if (at->rest) store_rest(e, dtype, raw, address, at->rest);
     else if (alignment) mark_non_temporal(e, store(e, raw, address, alignment));
     else store(e, raw, address, 1);
+}
+
+void store_item(emitter *e, const memory *m, value v, vec index) {
+    const nexpr_dtype dtype = m->operand->dtype;
+    store(e, encode(e, dtype, v), offset_by(e, item_type(e, dtype), m->base, index), 1);
 }

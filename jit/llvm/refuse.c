@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The checks before anything is compiled: behind them no step can fail for a reason of the segment's. */
 #include "jit/llvm/refuse.h"
-#include "jit/llvm/emit.h"
+#include "jit/llvm/loop.h"
+#include "jit/llvm/states.h"
 
 #define REFUSE(...) return nx_fail(err, NEXPR_UNSUPPORTED, NX_NOWHERE, __VA_ARGS__)
 
@@ -13,18 +14,36 @@ static nexpr_status refuse_counts(const nx_segment *s, nexpr_error *err) {
     return NEXPR_OK;
 }
 
+static bool is_of_nodes(nx_access access) {
+    return access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES;
+}
+
+/* A tile has at most 16 columns. */
+static bool fits_tiles(const nx_segment *s, const nx_segment_operand *o) {
+    const size_t size = nexpr_dtype_size(o->dtype);
+    return s->has_rows && (size == 4 || size == 8) && nx_dtype_class(o->dtype) != NX_CLASS_COMPLEX &&
+           lanes_for(s, NX_ISA_AVX512) <= 16;
+}
+
 static nexpr_status refuse_operand(const nx_segment *s, const nx_segment_operand *o, bool is_output, nexpr_error *err) {
     static const bool fits[2][NX_ACCESS_COUNT] = {
         {[NX_ACCESS_SCALAR] = true, [NX_ACCESS_BLOCK] = true, [NX_ACCESS_STRIDED] = true, [NX_ACCESS_KNOWN] = true,
-         [NX_ACCESS_ROW] = true},
-        {[NX_ACCESS_BLOCK] = true, [NX_ACCESS_STREAM] = true, [NX_ACCESS_LANES] = true},
+         [NX_ACCESS_ROW] = true, [NX_ACCESS_COLUMN] = true},
+        {[NX_ACCESS_BLOCK] = true, [NX_ACCESS_STREAM] = true, [NX_ACCESS_LANES] = true, [NX_ACCESS_NODES] = true,
+         [NX_ACCESS_LEAVES] = true},
     };
+    const nx_access first = nx_segment_outputs(s)->access;
+    const bool has_nodes = is_of_nodes(first);
     const bool is_kind = o->dtype < NEXPR_DTYPE_COUNT && o->access < NX_ACCESS_COUNT && !(is_output && o->is_swapped) &&
-                         o->access != (s->has_rows ? NX_ACCESS_LANES : NX_ACCESS_ROW);
-    if (!is_kind || !fits[is_output][o->access]) REFUSE("operands of this kind are not compiled");
-    if (o->access != NX_ACCESS_LANES) return NEXPR_OK;
+                         (s->has_rows ? o->access != NX_ACCESS_LANES : o->access != NX_ACCESS_ROW && !has_nodes);
+    const bool is_fit = o->access != NX_ACCESS_COLUMN || (fits_tiles(s, o) && !has_nodes);
+    const bool is_other = is_output && (has_nodes || is_of_nodes(o->access)) && o->access != first;
+    if (!is_kind || !is_fit || !fits[is_output][o->access] || is_other) {
+        REFUSE("operands of this kind are not compiled");
+    }
+    if (o->access != NX_ACCESS_LANES && !is_of_nodes(o->access)) return NEXPR_OK;
     if (o->detail >= NX_REDUCER_COUNT) REFUSE("there is no such reducer");
-    if (!find_step(o->detail, o->dtype)) {
+    if (has_nodes ? !has_state(o->detail, o->dtype) : !find_step(o->detail, o->dtype)) {
         REFUSE("the reduction %s of %s is not compiled", nx_reducer_name(o->detail), nexpr_dtype_name(o->dtype));
     }
     return NEXPR_OK;

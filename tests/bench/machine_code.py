@@ -17,6 +17,7 @@ faults() finds it a fault if
 import re
 import subprocess
 from collections import namedtuple
+from functools import cache
 
 Instruction = namedtuple("Instruction", "address name operands target symbol")
 Function = namedtuple("Function", "name instructions")
@@ -58,13 +59,19 @@ def disassemble(path):
         if match := LINE.match(line):
             address, _, name, operands = match.groups()
             operands = operands.split("#")[0].rstrip()
-            target = TARGET.match(operands)
-            current.append(Instruction(int(address, 16), name, operands, int(target[1], 16) if target else None,
-                                       target[2] if target and not target[3] else None))
+            current.append(Instruction(int(address, 16), name, operands, *target_of(operands)))
         elif match := LABEL.match(line):
             current = []
             functions[int(match[1], 16)] = Function(match[2], current)
     return functions
+
+
+# There are a million instructions, but far fewer names and operands: what these tell is found out once.
+@cache
+def target_of(operands):
+    """(address, function if that is its beginning) of a jump or call."""
+    match = TARGET.match(operands)
+    return (int(match[1], 16), None if match[3] else match[2]) if match else (None, None)
 
 
 def is_jump(instruction):
@@ -134,16 +141,26 @@ def repeated_blocks(function):
         yield from (blocks[i] for i in sorted(component))
 
 
-def vector_form(instruction):
-    """A pattern of what does the same to a vector, None if the instruction is no work on a single element."""
-    if match := ARITHMETIC.match(instruction.name):
+@cache
+def form_of(name):
+    if match := ARITHMETIC.match(name):
         digits = r"\d{3}" if match[2][0] == "f" else ""
         return re.compile(f"^v?{match[2].rstrip('0123456789')}{digits}p[sd]$")
-    return next((form for work, form in ELEMENT_WORK if work.match(instruction.name)), None)
+    return next((form for work, form in ELEMENT_WORK if work.match(name)), None)
+
+
+def vector_form(instruction):
+    """A pattern of what does the same to a vector, None if the instruction is no work on a single element."""
+    return form_of(instruction.name)
+
+
+@cache
+def width_in(operands):
+    return max((WIDTH[letter] for letter in REGISTER.findall(operands)), default=0)
 
 
 def width_of(instruction):
-    return max((WIDTH[letter] for letter in REGISTER.findall(instruction.operands)), default=0)
+    return width_in(instruction.operands)
 
 
 def is_store(instruction):

@@ -55,6 +55,16 @@ void add_lanes(builder *b, nx_reducer reducer, unsigned index) {
     b->outputs[b->output_count - 1].detail = (uint8_t)reducer;
 }
 
+void add_nodes(builder *b, nx_reducer reducer, unsigned index) {
+    add_output(b, NX_ACCESS_NODES, index);
+    b->outputs[b->output_count - 1].detail = (uint8_t)reducer;
+}
+
+void add_leaves(builder *b, nx_reducer reducer, unsigned index) {
+    add_nodes(b, reducer, index);
+    b->outputs[b->output_count - 1].access = NX_ACCESS_LEAVES;
+}
+
 static char *append(char *to, const void *from, size_t bytes) {
     memcpy(to, from, bytes);
     return to + bytes;
@@ -158,8 +168,9 @@ static operand place_operand(const nx_segment_operand *what, unsigned k, const r
     const size_t size = nexpr_dtype_size(what->dtype);
     operand o = {.what = *what, .low = region(k), .high = region(k) + REGION, .stride = (int64_t)size};
     const bool is_one = what->access == NX_ACCESS_SCALAR || what->access == NX_ACCESS_ROW;
-    o.count = is_one ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : r->n;
-    o.rows = what->access == NX_ACCESS_SCALAR ? 1 : rows_of(r);
+    const bool is_leaves = what->access == NX_ACCESS_LEAVES;
+    o.count = is_one ? 1 : what->access == NX_ACCESS_LANES ? NX_LANES : is_leaves ? rows_of(r) : r->n;
+    o.rows = what->access == NX_ACCESS_SCALAR || what->access == NX_ACCESS_NODES || is_leaves ? 1 : rows_of(r);
     if (what->access == NX_ACCESS_STRIDED && what->detail) {
         o.stride = (int8_t)what->detail * (int64_t)size;
     } else if (what->access == NX_ACCESS_STRIDED) {
@@ -167,8 +178,12 @@ static operand place_operand(const nx_segment_operand *what, unsigned k, const r
         o.stride = strides[(k + r->seed) % 6] * (int64_t)size + (r->seed % 3 == 2 ? (int64_t)(k % 3) : 0);
         if (o.stride > 3 * (int64_t)size) o.stride = 3 * (int64_t)size;
     }
+    if (what->access == NX_ACCESS_COLUMN) {
+        o.stride = ((int64_t)o.rows + (k + (int64_t)r->seed) % 2) * (int64_t)size * (r->seed % 4 < 2 ? 1 : -1);
+        o.row_stride = (int64_t)size;
+    }
     const int64_t row_reach = (int64_t)(o.count - 1) * magnitude(o.stride) + (int64_t)size;
-    if (o.rows > 1) o.row_stride = choose_row_stride(&o, k, r, is_apart, row_reach);
+    if (o.rows > 1 && what->access != NX_ACCESS_COLUMN) o.row_stride = choose_row_stride(&o, k, r, is_apart, row_reach);
     const int64_t reach = row_reach + (int64_t)(o.rows - 1) * magnitude(o.row_stride);
     assert_true(reach + 128 < REGION);
     char *first = (k + r->seed) % 2 ? o.low + r->shift : o.high - r->shift - reach;
@@ -225,7 +240,7 @@ static void fill_input(const operand *o, unsigned k, const run *r) {
 /* Values as arrays of n elements. */
 static char *value_array(unsigned index) {
     static char *all;
-    enum { ARRAYS = NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS };
+    enum { ARRAYS = NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS + 1 };
     if (!all) {
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
         all = mmap(NULL, (size_t)ARRAYS * MAX_N * ITEM, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -265,11 +280,38 @@ static void step_lanes(const nx_segment_operand *what, nx_isa isa, size_t n, con
     }
 }
 
-/* What an output has to be; `lanes` are those before the run. */
-static void expect(const builder *b, unsigned output, nx_isa isa, size_t n, const char *lanes, char *to) {
+/* Lanes and nodes before a run; what nodes have beside their value, before and after. */
+static _Alignas(64) char before[NX_SEGMENT_OPERANDS][MOST_NODES * ITEM];
+static _Alignas(64) char extra_before[NX_SEGMENT_OPERANDS][MOST_NODES * 8], extra[NX_SEGMENT_OPERANDS][MOST_NODES * 8];
+
+/* The nodes by the VM's kernel, whose extras come to be in extra_before. */
+static void step_nodes(const nx_segment_operand *what, nx_isa isa, const run *r, unsigned output, char *nodes) {
+    const char *x = value_array(NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS);
+    const size_t size = nexpr_dtype_size(what->dtype);
+    const ptrdiff_t row = (ptrdiff_t)(r->n * size);
+    for (size_t i = 0; i < rows_of(r) && what->access == NX_ACCESS_LEAVES; i++) {
+        const bool has_extra = nx_vm_reduce_kernels(isa, what->detail, what->dtype)->has_extra;
+        nx_vm_reduce_kernels(isa, what->detail, what->dtype)->leaf(1, r->n, x + (ptrdiff_t)i * row,
+                                                                  r->first + (int64_t)i * r->between, nodes + i * size,
+                                                                  has_extra ? extra_before[output] + 8 * i : NULL);
+    }
+    if (what->access == NX_ACCESS_LEAVES) return;
+    nx_vm_reduce_kernels(isa, what->detail, what->dtype)->rows(rows_of(r), r->n, x, row, r->first, (size_t)r->done, nodes,
+                                                               extra_before[output]);
+}
+
+/* What an output has to be. */
+static void expect(const builder *b, unsigned output, nx_isa isa, const run *r, char *to) {
     const nx_segment_operand *what = &b->outputs[output];
-    const char *x = value_array(b->results[output]);
+    const size_t n = r->n * rows_of(r);
+    const char *x = value_array(b->results[output]), *lanes = before[output];
     nx_kernel *copy = nx_vm_cast_kernel(isa, what->dtype, what->dtype);
+    if (what->access == NX_ACCESS_NODES || what->access == NX_ACCESS_LEAVES) {
+        copy(n, value_array(NX_SEGMENT_VALUES + NX_SEGMENT_OPERANDS), (const void *[]){x});
+        if (what->access == NX_ACCESS_NODES) memcpy(to, lanes, r->n * nexpr_dtype_size(what->dtype));
+        step_nodes(what, isa, r, output, to);
+        return;
+    }
     if (what->access != NX_ACCESS_LANES) {
         copy(n, to, (const void *[]){x});
         return;
@@ -329,10 +371,24 @@ static void fail_at(const builder *b, unsigned output, nx_isa isa, const run *r,
              (unsigned long long)r->seed, i);
 }
 
-static void compare(const builder *b, unsigned output, nx_isa isa, const run *r, const operand *o, const char *lanes) {
-    static char wanted[MAX_N * ITEM];
+static void compare_extras(const builder *b, unsigned output, nx_isa isa, const run *r) {
+    for (size_t i = 0; i < MOST_NODES; i++) {
+        if (!memcmp(extra[output] + 8 * i, extra_before[output] + 8 * i, 8)) continue;
+        fail_msg("output %u, %s of %s, %s, %zu x %zu, seed %llu: extra of node %zu", output,
+                 nx_reducer_name(b->outputs[output].detail), nexpr_dtype_name(b->outputs[output].dtype), nx_isa_name(isa),
+                 rows_of(r), r->n, (unsigned long long)r->seed, i);
+    }
+}
+
+static bool has_extras(const operand *o) {
+    return o->what.access == NX_ACCESS_NODES || o->what.access == NX_ACCESS_LEAVES;
+}
+
+static void compare(const builder *b, unsigned output, nx_isa isa, const run *r, const operand *o) {
+    static _Alignas(64) char wanted[MAX_N * ITEM];
     const size_t size = nexpr_dtype_size(o->what.dtype);
-    expect(b, output, isa, r->n * rows_of(r), lanes, wanted);
+    expect(b, output, isa, r, wanted);
+    if (has_extras(o)) compare_extras(b, output, isa, r);
     for (size_t i = 0; i < o->count * o->rows; i++) {
         const char *item = item_at(o, i / o->count, i % o->count);
         if (memcmp(item, wanted + i * size, size)) fail_at(b, output, isa, r, i, item - i * size, wanted);
@@ -340,23 +396,42 @@ static void compare(const builder *b, unsigned output, nx_isa isa, const run *r,
     if (!slack_is_whole(o)) fail_msg("output %u, %zu x %zu: bytes beside it were written", output, rows_of(r), r->n);
 }
 
-static void open_outputs(const builder *b, const run *r, operand *o, const operand *inputs,
-                         char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM]) {
+static bool is_state(const operand *o) {
+    return o->what.access == NX_ACCESS_LANES || has_extras(o);
+}
+
+static void fill_extras(unsigned output, const run *r) {
+    uint64_t seed = r->seed * 64 + output;
+    fill_samples(NEXPR_FLOAT64, MOST_NODES, extra[output], 0, &seed);
+    memcpy(extra_before[output], extra[output], sizeof *extra);
+}
+
+/* What is in nodes has been stored by a kernel. */
+static void clean_nodes(const operand *o, char *nodes) {
+    const nexpr_dtype dtype = o->what.dtype;
+    nx_vm_cast_kernel(NX_ISA_BASELINE, dtype, dtype)(o->count, nodes, (const void *[]){nodes});
+    memcpy(o->at, nodes, o->count * nexpr_dtype_size(dtype));
+}
+
+static void open_outputs(const builder *b, const run *r, operand *o, const operand *inputs) {
     for (unsigned k = 0; k < b->output_count; k++) {
         o[k] = r->in_place ? inputs[0] : place_operand(&b->outputs[k], k, r, true);
         o[k].what = b->outputs[k];
         if (!r->in_place) fill_slack(&o[k]);
-        if (o[k].what.access != NX_ACCESS_LANES) continue;
+        if (!is_state(&o[k])) continue;
+        assert_true(o[k].count <= MOST_NODES);
         fill_input(&o[k], k + 7, r);
-        memcpy(lanes[k], o[k].at, NX_LANES * nexpr_dtype_size(o[k].what.dtype));
+        memcpy(before[k], o[k].at, o[k].count * nexpr_dtype_size(o[k].what.dtype));
+        if (has_extras(&o[k])) clean_nodes(&o[k], before[k]);
+        fill_extras(k, r);
     }
 }
 
 void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
-    static char lanes[NX_SEGMENT_OPERANDS][NX_LANES * ITEM];
     operand o[NX_SEGMENT_OPERANDS], *inputs = o + b->output_count;
-    char *at[NX_SEGMENT_OPERANDS];
+    char *at[2 * NX_SEGMENT_OPERANDS + 1];
     int64_t stride[2 * NX_SEGMENT_OPERANDS];
+    nx_segment_rows rows = {r->first, r->done, r->between};
     const unsigned count = b->output_count + b->input_count;
     const size_t all = r->n * rows_of(r);
     assert_true(all <= MAX_N && count <= NX_SEGMENT_OPERANDS && (b->has_rows || rows_of(r) == 1));
@@ -367,14 +442,16 @@ void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
         else fill_input(&inputs[k], k, r), gather(&inputs[k], r->n, rows_of(r), value_array(k));
     }
     compute_values(b, isa, all);
-    open_outputs(b, r, o, inputs, lanes);
+    open_outputs(b, r, o, inputs);
     for (unsigned k = 0; k < count; k++) {
         at[k] = o[k].what.access == NX_ACCESS_KNOWN ? NULL : o[k].at;
         stride[k] = o[k].stride;
         stride[count + k] = o[k].row_stride;
     }
+    at[count] = (char *)&rows;
+    for (unsigned k = 0; k < b->output_count; k++) at[count + 1 + k] = extra[k];
     c->entry(r->n, at, stride, rows_of(r));
-    for (unsigned k = 0; k < b->output_count; k++) compare(b, k, isa, r, &o[k], lanes[k]);
+    for (unsigned k = 0; k < b->output_count; k++) compare(b, k, isa, r, &o[k]);
 }
 
 void check_segment(const builder *b, nx_isa isa, const size_t *n, size_t count, const run *how) {

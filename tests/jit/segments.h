@@ -21,7 +21,7 @@
 #include "vm/kernels.h"
 #include "vm/reduce.h"
 
-enum { MAX_N = 60000 };
+enum { MAX_N = 60000, MOST_NODES = 2048 };
 
 /* ---- segments ---- */
 
@@ -40,6 +40,8 @@ unsigned add_cast(builder *b, nexpr_dtype to, unsigned x);
 unsigned add_op(builder *b, nx_op op, nexpr_dtype loop, const unsigned *args);
 void add_output(builder *b, nx_access access, unsigned index);
 void add_lanes(builder *b, nx_reducer reducer, unsigned index);
+void add_nodes(builder *b, nx_reducer reducer, unsigned index);
+void add_leaves(builder *b, nx_reducer reducer, unsigned index);
 nexpr_dtype dtype_of(const builder *b, unsigned index);
 /* The bytes, until the next call. */
 const nx_segment *finish(const builder *b);
@@ -66,6 +68,7 @@ typedef struct run {
     bool in_place;    /* the output is the first input */
     bool pairs;       /* inputs 0 and 1 are all pairs of edges, the others random */
     uint64_t seed;    /* of the elements */
+    int64_t first, done, between; /* of nodes and leaves: nx_segment_rows */
 } run;
 
 /* Runs the code, and fails the test unless it gives the bits of the VM and leaves all other bytes alone. */

@@ -33,7 +33,7 @@ static const size_t *sizes(void) {
 /* ---- every op ---- */
 
 /* Who has which access: a letter per operand x, y, z, condition, two real parts. B block, S scalar, T strided, and in small
- * letters with the other byte order; R a row's one element. */
+ * letters with the other byte order; R a row's one element; C column. */
 static const char *const patterns[] = {"BBBBBB", "SBBSSB", "BSBBBS", "BBSBBB", "BSSSBB", "SSSSSS", "TTTTTT",
                                        "bbbbbb", "tstttB", "TBsBTS"};
 
@@ -42,6 +42,7 @@ static nx_access access_of(char letter) {
     case 'B': case 'b': return NX_ACCESS_BLOCK;
     case 'S': case 's': return NX_ACCESS_SCALAR;
     case 'R': case 'r': return NX_ACCESS_ROW;
+    case 'C': case 'c': return NX_ACCESS_COLUMN;
     default: return NX_ACCESS_STRIDED;
     }
 }
@@ -240,6 +241,51 @@ static void known_steps_touch_nothing_else(void **state) {
     }
 }
 
+static bool may_be_column(int dtype) {
+    const size_t size = nexpr_dtype_size((nexpr_dtype)dtype);
+    return (size == 4 || size == 8) && nx_dtype_class((nexpr_dtype)dtype) != NX_CLASS_COMPLEX;
+}
+
+/* Every op on columns beside all else; with other dtypes; and in the place of an operand. */
+static void columns_are_read_in_tiles(void **state) {
+    (void)state;
+    static const char *const in_tiles[] = {"CBcBBB", "BcTBBB", "CRSBBB"};
+    static builder b;
+    for (int loop = 0; loop < NEXPR_DTYPE_COUNT; loop++) {
+        for (size_t p = 0; p < sizeof in_tiles / sizeof *in_tiles && may_be_column(loop); p++) {
+            build_ops(&b, loop, in_tiles[p]);
+            b.has_rows = true;
+            EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = p});
+        }
+    }
+}
+
+static void columns_of_all_dtypes_go_together(void **state) {
+    (void)state;
+    static builder b;
+    for (int i = 0; i < NEXPR_DTYPE_COUNT * NEXPR_DTYPE_COUNT; i++) {
+        const int from = i / NEXPR_DTYPE_COUNT, to = i % NEXPR_DTYPE_COUNT;
+        if (!may_be_column(from) || !has_cast(from, to)) continue;
+        b = (builder){.output_count = 0, .has_rows = true};
+        const unsigned x = add_input(&b, from, NX_ACCESS_COLUMN, i % 3 == 0), y = add_input(&b, to, NX_ACCESS_BLOCK, false);
+        add_output(&b, NX_ACCESS_BLOCK, from == to ? x : add_cast(&b, to, x));
+        add_output(&b, i % 2 ? NX_ACCESS_STREAM : NX_ACCESS_BLOCK, y);
+        EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = (uint64_t)i});
+    }
+}
+
+static void columns_go_into_the_place_of_operands(void **state) {
+    (void)state;
+    static builder b;
+    for (int dtype = 0; dtype < NEXPR_DTYPE_COUNT; dtype++) {
+        if (!may_be_column(dtype)) continue;
+        b = (builder){.output_count = 0, .has_rows = true};
+        const unsigned x = add_input(&b, dtype, NX_ACCESS_BLOCK, false), y = add_input(&b, dtype, NX_ACCESS_COLUMN, false);
+        add_output(&b, NX_ACCESS_BLOCK, add_op(&b, NX_OP_add, dtype, (unsigned[]){x, y}));
+        EACH_ISA(isa) check_rows_of(&b, isa, &(run){.seed = 7, .in_place = true});
+    }
+}
+
 static void steps_are_whole_and_small(void **state) {
     (void)state;
     assert_int_equal(nx_segment_step(16, 8), 2);
@@ -323,6 +369,115 @@ static void lanes_fold_to_leaves(void **state) {
     }
 }
 
+/* ---- nodes ---- */
+
+/* All reducers of a loop, down rows of x, or of something computed of it and of a row's one element. */
+static void build_nodes(builder *b, nexpr_dtype loop, nx_access access, int extra, bool is_leaves) {
+    *b = (builder){.has_rows = true};
+    unsigned x = add_input(b, loop, access, access == NX_ACCESS_STRIDED);
+    const unsigned row = add_input(b, loop, NX_ACCESS_ROW, false), all = add_input(b, loop, NX_ACCESS_SCALAR, true);
+    const unsigned of_row = extra ? add_op(b, NX_OP_minimum, loop, (unsigned[]){row, all}) : row;
+    for (int i = 0; i < extra; i++) x = add_op(b, i % 2 ? NX_OP_minimum : NX_OP_maximum, loop, (unsigned[]){x, of_row});
+    for (int reducer = 0; reducer < NX_REDUCER_COUNT; reducer++) {
+        if (nx_reducer_has_loop(reducer, loop)) (is_leaves ? add_leaves : add_nodes)(b, reducer, x);
+    }
+}
+
+/* New nodes and others, few rows and many, columns less than a vector and more. Without a lowering a reducer is refused. */
+static void nodes_are_stepped(void **state) {
+    (void)state;
+    static const struct { size_t rows, cols; int64_t first, done; } shapes[] = {
+        {1, 1, 0, 0}, {2, 7, 0, 0}, {8, 8, 256, 0}, {9, 33, 1 << 20, 3}, {3, 64, 5, 1}, {17, 100, 7, 255},
+        {256, 130, 512, 0}};
+    static builder b;
+    for (int i = 0; i < 3 * NEXPR_DTYPE_COUNT; i++) {
+        static const struct { nx_access access; int extra; } forms[] = {
+            {NX_ACCESS_BLOCK, 0}, {NX_ACCESS_STRIDED, 3}, {NX_ACCESS_BLOCK, 12}};
+        build_nodes(&b, i / 3, forms[i % 3].access, forms[i % 3].extra, false);
+        EACH_ISA(isa) {
+            if (!nx_isa_is_supported(isa) || !b.output_count) continue;
+            code c = compile(&b, isa);
+            for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+                check_run(&b, &c, isa, &(run){.n = shapes[k].cols, .rows = shapes[k].rows, .first = shapes[k].first,
+                                              .done = shapes[k].done, .seed = (uint64_t)i + k, .shift = (unsigned)k % 3});
+            }
+            code_free(&c);
+        }
+    }
+}
+
+/* Each alone, where more rows go by at once, of short cycles of few values: places are those of the first of equals. */
+static void nodes_are_stepped_one_by_one(void **state) {
+    (void)state;
+    static builder b;
+    for (int i = 0; i < NX_REDUCER_COUNT * NEXPR_DTYPE_COUNT; i++) {
+        const int reducer = i / NEXPR_DTYPE_COUNT, loop = i % NEXPR_DTYPE_COUNT;
+        if (!nx_reducer_has_loop(reducer, loop)) continue;
+        b = (builder){.has_rows = true};
+        add_nodes(&b, reducer, add_input(&b, loop, NX_ACCESS_BLOCK, false));
+        EACH_ISA(isa) {
+            if (!nx_isa_is_supported(isa)) continue;
+            code c = compile(&b, isa);
+            for (size_t k = 0; k < 4; k++) {
+                check_run(&b, &c, isa, &(run){.n = 37 + k, .rows = 29, .first = 1000, .done = k % 2 ? 4 : 0, .seed = 4 * k});
+            }
+            code_free(&c);
+        }
+    }
+}
+
+/* ---- leaves ---- */
+
+/* All at once, so that there are several passes. */
+static void leaves_are_reduced(void **state) {
+    (void)state;
+    static const struct { size_t rows, n; int64_t first, between; } shapes[] = {
+        {1, 32, 0, 0}, {3, 33, 0, 0}, {2, 63, 7, 100}, {1, 64, 4096, 0}, {5, 95, 0, 0}, {3, 100, 1 << 20, 4096},
+        {2, 4096, 5, 4096}};
+    static builder b;
+    for (int i = 0; i < 3 * NEXPR_DTYPE_COUNT; i++) {
+        static const struct { nx_access access; int extra; } forms[] = {
+            {NX_ACCESS_BLOCK, 0}, {NX_ACCESS_STRIDED, 3}, {NX_ACCESS_BLOCK, 12}};
+        build_nodes(&b, i / 3, forms[i % 3].access, forms[i % 3].extra, true);
+        EACH_ISA(isa) {
+            if (!nx_isa_is_supported(isa) || !b.output_count) continue;
+            code c = compile(&b, isa);
+            for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+                check_run(&b, &c, isa, &(run){.n = shapes[k].n, .rows = shapes[k].rows, .first = shapes[k].first,
+                                              .between = shapes[k].between, .seed = (uint64_t)i + k,
+                                              .shift = (unsigned)k % 3});
+            }
+            code_free(&c);
+        }
+    }
+}
+
+/* Each alone, and moments with a sum of the same elements; whole leaves too. */
+static void leaves_are_reduced_one_by_one(void **state) {
+    (void)state;
+    static const size_t n[] = {32, 39, 1000, 4095, 4096};
+    static builder b;
+    for (int i = 0; i < (NX_REDUCER_COUNT + 1) * NEXPR_DTYPE_COUNT; i++) {
+        const int reducer = i / NEXPR_DTYPE_COUNT, loop = i % NEXPR_DTYPE_COUNT;
+        const bool is_pair = reducer == NX_REDUCER_COUNT;
+        if (is_pair ? loop != NEXPR_FLOAT64 : !nx_reducer_has_loop(reducer, loop)) continue;
+        b = (builder){.has_rows = true};
+        const unsigned x = add_input(&b, loop, NX_ACCESS_BLOCK, false);
+        add_leaves(&b, is_pair ? NX_REDUCER_m2 : reducer, x);
+        if (is_pair) add_leaves(&b, NX_REDUCER_sum, x);
+        EACH_ISA(isa) {
+            if (!nx_isa_is_supported(isa)) continue;
+            code c = compile(&b, isa);
+            for (size_t k = 0; k < 5; k++) {
+                check_run(&b, &c, isa,
+                          &(run){.n = n[k], .rows = 3, .first = 1000, .between = 4096, .seed = (uint64_t)i + k});
+                check_run(&b, &c, isa, &(run){.n = n[k], .rows = 2, .first = 10, .seed = 4 * k});
+            }
+            code_free(&c);
+        }
+    }
+}
+
 /* ---- powers ---- */
 
 static void known_powers_are_products(void **state) {
@@ -369,11 +524,11 @@ static void add_random_op(builder *b, uint64_t *seed) {
     }
 }
 
-static void build_random(builder *b, unsigned values, uint64_t *seed) {
+static void build_random(builder *b, unsigned most_inputs, unsigned values, uint64_t *seed) {
     static const nx_access accesses[] = {NX_ACCESS_BLOCK, NX_ACCESS_BLOCK, NX_ACCESS_SCALAR, NX_ACCESS_STRIDED,
                                          NX_ACCESS_KNOWN};
     *b = (builder){.output_count = 0};
-    const unsigned inputs = 2 + (unsigned)below(seed, 6), outputs = 1 + (unsigned)below(seed, 4);
+    const unsigned inputs = 2 + (unsigned)below(seed, most_inputs - 1), outputs = 1 + (unsigned)below(seed, 4);
     add_input(b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
     for (unsigned k = 1; k < inputs; k++) {
         const nx_access access = accesses[below(seed, 5)];
@@ -395,10 +550,28 @@ static void random_segments_give_the_bits_of_their_kernels(void **state) {
     static builder b;
     uint64_t seed = 20260101;
     for (unsigned i = 0; i < 300; i++) {
-        build_random(&b, i % 50 == 0 ? 200 : 1 + i % 25, &seed);
+        build_random(&b, i % 30 == 7 ? NX_SEGMENT_OPERANDS - 8 : 7, i % 50 == 0 ? 200 : 1 + i % 25, &seed);
         EACH_ISA(isa) check_segment(&b, isa, n, 6, &(run){.seed = i, .shift = i % 2 * 16});
         b.has_rows = i % 3 == 0;
         EACH_ISA(isa) if (b.has_rows) check_rows_of(&b, isa, &(run){.seed = i});
+    }
+}
+
+/* Each operation waits for the one before it: several vectors side by side. */
+static void long_chains_are_computed_side_by_side(void **state) {
+    (void)state;
+    static const size_t n[] = {1, 7, 8, 31, 32, 33, 257};
+    static const nx_op ops[] = {NX_OP_multiply, NX_OP_add, NX_OP_subtract};
+    for (unsigned live = 1; live <= 8; live *= 2) {
+        builder b = {.output_count = 0};
+        unsigned x[8];
+        for (unsigned k = 0; k < live; k++) x[k] = add_input(&b, NEXPR_FLOAT64, NX_ACCESS_BLOCK, false);
+        unsigned last = x[0];
+        for (unsigned i = 0; i < 150; i++) {
+            last = add_op(&b, ops[i % 3], NEXPR_FLOAT64, (unsigned[]){last, x[i % live]});
+        }
+        add_output(&b, NX_ACCESS_BLOCK, last);
+        EACH_ISA(isa) check_segment(&b, isa, n, 7, &(run){.seed = live});
     }
 }
 
@@ -561,10 +734,18 @@ int main(void) {
         cmocka_unit_test(several_streams_start_anywhere),
         cmocka_unit_test(lanes_are_stepped),
         cmocka_unit_test(lanes_fold_to_leaves),
+        cmocka_unit_test(nodes_are_stepped),
+        cmocka_unit_test(nodes_are_stepped_one_by_one),
+        cmocka_unit_test(leaves_are_reduced),
+        cmocka_unit_test(leaves_are_reduced_one_by_one),
         cmocka_unit_test(known_powers_are_products),
         cmocka_unit_test(known_steps_touch_nothing_else),
         cmocka_unit_test(steps_are_whole_and_small),
+        cmocka_unit_test(columns_are_read_in_tiles),
+        cmocka_unit_test(columns_of_all_dtypes_go_together),
+        cmocka_unit_test(columns_go_into_the_place_of_operands),
         cmocka_unit_test(random_segments_give_the_bits_of_their_kernels),
+        cmocka_unit_test(long_chains_are_computed_side_by_side),
         cmocka_unit_test(what_is_not_inlined_is_refused),
         cmocka_unit_test(texts_tell_ir_and_code),
         cmocka_unit_test(the_same_segment_gives_the_same_bytes),
