@@ -322,6 +322,45 @@ NEXPR_API size_t nexpr_listing(const nexpr *expr, char *buffer, size_t capacity)
 NEXPR_API size_t nexpr_ir(const nexpr *expr, const char *text, char *buffer, size_t capacity);
 
 /*
+ * A sub-expression of the text: an operation, a call, a name or a literal, operands before what they are operands of. Terms
+ * lie in one another as the text says, but for a chained comparison, such as a < b < c, whose links share b.
+ */
+typedef struct nexpr_term {
+    size_t size;
+    size_t begin, end; /* place in the text, in bytes, without parentheses around it */
+    nexpr_dtype dtype; /* NEXPR_DTYPE_COUNT: a literal, which takes the dtype of what it is used with */
+    int value;         /* that it came to; -1: an input, a constant, or something that was not computed by itself */
+    int input;         /* that it is; -1: none */
+} nexpr_term;
+
+NEXPR_API nexpr_term nexpr_term_init(void);
+NEXPR_API int nexpr_term_count(const nexpr *expr);
+/* ret_term->size must be set. ARGUMENT if index is out of range. */
+NEXPR_API nexpr_status nexpr_term_describe(const nexpr *expr, int index, nexpr_term *ret_term);
+
+/* A value that the text came to: that of line `%index+1` of nexpr_ir, and of instruction `index` of nexpr_listing. */
+typedef struct nexpr_value {
+    size_t size;
+    size_t begin, end; /* of the term that first asked for it; both 0 if none did */
+    nexpr_dtype dtype;
+    int uses;          /* operands that it is */
+    int nest;          /* how many loop nests have to be done before */
+} nexpr_value;
+
+NEXPR_API nexpr_value nexpr_value_init(void);
+NEXPR_API int nexpr_value_count(const nexpr *expr);
+/* ret_value->size must be set. ARGUMENT if index is out of range. */
+NEXPR_API nexpr_status nexpr_value_describe(const nexpr *expr, int index, nexpr_value *ret_value);
+
+/* Takes the shape of a term or of a value; the other one's index is -1. An extent that depends on the data is -1. */
+typedef void nexpr_shape_call(void *user, int term, int value, int ndim, const int64_t *shape);
+
+/* Tells the shapes of all values and terms for inputs of given shapes, in order; what is not computed and has none is left
+ * out. Inputs and errors are as for nexpr_result_shape. Thread-safe. */
+NEXPR_API nexpr_status nexpr_term_shapes(const nexpr *expr, const nexpr_array *const *inputs, nexpr_shape_call *call,
+                                         void *user, nexpr_error *err);
+
+/*
  * The numerical guard: what operations made out of operands that had none of it. With nexpr_options.check, an expression has
  * two more results for each check, behind those of the text: how many elements, int64, and the index of the first one in C
  * order, int64, which says nothing if there are none. They are results like any other, to be evaluated with the others or
@@ -612,6 +651,7 @@ typedef struct nexpr_op_stats {
     int64_t elements;       /* that it made in all runs; fewer than the nest has, if once for a row or a call */
     double bytes_per_element; /* that it reads and writes, mostly in the first cache */
     int operations;         /* of the expression that it stands for */
+    int place_count;        /* of a segment of machine code: of nexpr_profile_place */
 } nexpr_op_stats;
 
 NEXPR_API nexpr_op_stats nexpr_op_stats_init(void);
@@ -621,6 +661,10 @@ NEXPR_API nexpr_op_stats nexpr_op_stats_init(void);
 NEXPR_API nexpr_status nexpr_profile_stats(const nexpr_profile *profile, nexpr_stats *ret_stats);
 NEXPR_API nexpr_status nexpr_profile_nest(const nexpr_profile *profile, int nest, nexpr_nest_stats *ret_stats);
 NEXPR_API nexpr_status nexpr_profile_op(const nexpr_profile *profile, int nest, int op, nexpr_op_stats *ret_stats);
+/* Of a segment, which is several operations: the place in the text of one of them; those of casts are among them. Both are 0
+ * if it has none. ARGUMENT if an index is out of range. Thread-safe. */
+NEXPR_API nexpr_status nexpr_profile_place(const nexpr_profile *profile, int nest, int op, int index, size_t *ret_begin,
+                                           size_t *ret_end);
 /* Adds time to a phase, for hosts that read and write around their runs. Thread-safe. */
 NEXPR_API void nexpr_profile_add(nexpr_profile *profile, nexpr_phase phase, int64_t ns);
 

@@ -199,8 +199,23 @@ typedef struct nexpr_output nexpr_output;
  */
 NEXPR_API nexpr_status nexpr_output_new(const char *path, const nexpr_output_options *options, nexpr_output **ret_output,
                                         nexpr_error *err);
+/* The path of its temporary; NULL if the path is written directly. */
+NEXPR_API const char *nexpr_output_temporary(const nexpr_output *output);
 /* The format that was chosen. */
 NEXPR_API nexpr_file_format nexpr_output_format(const nexpr_output *output);
+
+/* The path belongs to the output. */
+typedef struct nexpr_output_info {
+    size_t size;
+    const char *path;         /* as it was given */
+    nexpr_file_format format; /* that was chosen */
+    bool no_fsync;            /* as in the options */
+} nexpr_output_info;
+
+NEXPR_API nexpr_output_info nexpr_output_info_init(void);
+/* ret_info->size must be set. */
+NEXPR_API nexpr_status nexpr_output_describe(const nexpr_output *output, nexpr_output_info *ret_info);
+
 /*
  * Writes arrays: all that the file is to hold, once. A .npy or raw file holds one, an .npz file any number, a table one
  * column for each, of one length. names[i] may be NULL, which gives "r0", "r1", ... by position; so may `names`. The order

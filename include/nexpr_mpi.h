@@ -13,6 +13,7 @@
  *   nexpr_mpi_array_gather        nexpr_mpi_array     -> array on one rank
  *   nexpr_mpi_array_write         nexpr_mpi_array     -> file             (each rank writes its slab)
  *   nexpr_mpi_halo_begin, _end    rows that other ranks have, while this one computes
+ *   nexpr_mpi_evaluate            expression, nexpr_mpi_arrays -> nexpr_mpi_arrays
  *
  * An array is split along one axis: rank r has the indices from first[r] up to, but not including, first[r + 1] of it, and
  * all of the other axes, in C order: its slab. Slabs are as the layout says, of any lengths, empty ones included. Or the
@@ -250,6 +251,61 @@ NEXPR_API nexpr_status nexpr_mpi_halo_end(nexpr_mpi_halo *halo, nexpr_error *err
 NEXPR_API nexpr_status nexpr_mpi_halo_rows(const nexpr_mpi_halo *halo, nexpr_array *ret_before, nexpr_array *ret_after);
 /* Not collective, unless it has begun and not ended: then it waits for the messages. */
 NEXPR_API void nexpr_mpi_halo_free(nexpr_mpi_halo **halo);
+
+/* ----------------------------------------------------------------------------------------------------- evaluation -- */
+
+/*
+ * Collective. Evaluates an expression, any of the language, over distributed and replicated arrays: inputs[i] is input i of
+ * the expression, of the declared dtype and ndim; NULL if it is not used. All ranks give the same expression, though each has
+ * an object of its own, and arrays of this object. The results have the bits of nexpr_evaluate.
+ *
+ * results has an entry for each result. Where it is NULL, an array is made, cut along the axis along which it was computed,
+ * or replicated. Otherwise the array has the result's dtype and shape and is written to, in the layout that it has; if that
+ * is the one in which the result is computed, in place. It may be an input, but has no copies of other ranks' elements, as
+ * arrays from files may. After a failure its elements are undefined.
+ *
+ * What is computed where is decided so that the fewest bytes move. Elementwise work sends nothing where slabs match; shifted
+ * slices get rows of other ranks, and what needs none is computed while they come; a reduction along the split axis sends
+ * nodes of its tree, some for each rank and kept element; what is cut along another axis than it is needed is redistributed.
+ * run may be NULL; `cancel` of any rank cancels all; `progress` is not used. Errors: those of nexpr_evaluate, ARGUMENT.
+ */
+NEXPR_API nexpr_status nexpr_mpi_evaluate(nexpr_mpi *mpi, const nexpr *expr, const nexpr_mpi_array *const *inputs,
+                                          nexpr_mpi_array **results, const nexpr_run_options *run, nexpr_error *err);
+
+/* ----------------------------------------------------------------------------------------------------------- files -- */
+
+/* An evaluation from files to files by all ranks: nexpr_job (nexpr_io.h) over MPI. With one rank it is a nexpr_job. */
+typedef struct nexpr_mpi_job nexpr_mpi_job;
+
+/*
+ * Collective. As nexpr_job_new. All ranks give the same expression, each its own object, which has to outlive the job.
+ * sources[i] is for input i: every rank has opened the file itself, or has the same array. sinks are those of rank 0; on
+ * other ranks they are not looked at. Of `options`, max_memory and threads are those of each rank; progress and its user
+ * those of rank 0; temporary_directory is not used. Reads no data and writes none. Errors: as of nexpr_job_new.
+ *
+ * A .npy or raw output that holds one result, in C order, is written by all ranks, each its part; others, and results that
+ * stay in memory, rank 0 gets as a whole. Members of files are read by parts; tables, and what is compressed, by every rank
+ * as a whole, which counts against max_memory.
+ */
+NEXPR_API nexpr_status nexpr_mpi_job_new(nexpr_mpi *mpi, const nexpr *expr, const nexpr_file_source *const *sources,
+                                         const nexpr_file_sink *const *sinks, const nexpr_job_options *options,
+                                         nexpr_mpi_job **ret_job, nexpr_error *err);
+/* Not collective. As nexpr_job_describe, of a nexpr_job of the same files: bytes of the whole, not of a rank's part. */
+NEXPR_API nexpr_status nexpr_mpi_job_describe(const nexpr_mpi_job *job, nexpr_job_info *ret_info);
+/* Not collective. As nexpr_job_result. */
+NEXPR_API nexpr_status nexpr_mpi_job_result(const nexpr_mpi_job *job, int index, nexpr_member *ret_member);
+/*
+ * Collective. Runs, once. The outputs of rank 0 are then complete, but still have to be committed there. The bytes are those
+ * of nexpr_job_run, for any number of ranks. A cancel flag of any rank cancels all.
+ * Errors: as of nexpr_job_run; MEMORY also if what passes hand on does not fit: that is found out before any of it is run.
+ * After a failure free the outputs.
+ */
+NEXPR_API nexpr_status nexpr_mpi_job_run(nexpr_mpi_job *job, nexpr_error *err);
+/* Not collective. On rank 0: a result that was kept in memory, or gathered; it is valid until the job is freed. ARGUMENT
+ * before the run, on other ranks, and for other results. */
+NEXPR_API nexpr_status nexpr_mpi_job_array(const nexpr_mpi_job *job, int index, nexpr_array *ret_array);
+/* Not collective. Frees the job, not its files and outputs. */
+NEXPR_API void nexpr_mpi_job_free(nexpr_mpi_job **job);
 
 #ifdef __cplusplus
 }

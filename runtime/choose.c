@@ -11,18 +11,23 @@
 #define LOAD_NS 20e6
 #define LOOK_NS 25e3
 #define FIRST_LOOK_NS 150e3
-#define LINK_NS 5e3
-#define MEMORY_NS_PER_BYTE 0.03
+#define LINK_NS 2e3
+#define MEMORY_NS_PER_BYTE 0.02
 #define RUN_NS 42
+
+/* Estimates err: what was not tried is taken to gain such a share of the VM's time at least. So nothing is compiled before
+ * the VM has taken ten times as long as that will take, and everything is at some time. */
+#define UNTRIED_SHARE 0.2
 
 /* From which on each run is looked at, not one of so many; after which time a rate is one. */
 #define LONG_NS 20e3
 #define SHORT_RUNS 64
 #define WARM_SECONDS 1e-3
 
-/* After so many measured runs of machine code it is left if the VM was faster by more than this. A run of the VM for that
- * may take such a share of the time of all runs so far. */
+/* After so many measured runs of machine code, long or short ones, it is left if the VM was faster by more than this. A run
+ * of the VM for that may take such a share of the time of all runs so far. */
 #define TRIALS 8
+#define SHORT_TRIALS 256
 #define SLOWER 1.03
 #define VM_SHARE 0.05
 
@@ -46,6 +51,11 @@ nexpr_backend nx_choose_backend(const nexpr_context *context, nexpr_backend aske
     return asked == NEXPR_BACKEND_AUTO ? find_backend() : asked;
 }
 
+/* Whether there is something to be found out. */
+static bool is_open(const nexpr_plan *plan, const nx_nest *nest) {
+    return plan->backend == NEXPR_BACKEND_AUTO && !nest->is_settled && (nest->tier || !nest->has_tier);
+}
+
 void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
     const bool is_first = nest->runs == 0;
     if (plan->backend != NEXPR_BACKEND_AUTO || is_first || nest->is_long) {
@@ -53,13 +63,14 @@ void nx_choose_weight(const nexpr_plan *plan, nx_nest *nest) {
         nest->weight = plan->backend != NEXPR_BACKEND_VM;
         return;
     }
-    nest->weight = nest->runs++ % SHORT_RUNS ? 0 : SHORT_RUNS;
+    nest->weight = nest->runs++ % SHORT_RUNS || !is_open(plan, nest) ? 0 : SHORT_RUNS;
 }
 
 const nx_vm_code *nx_choose_at_once(const nexpr_plan *plan, const nx_nest *nest) {
-    const bool is_open = plan->backend == NEXPR_BACKEND_AUTO;
-    if (is_open && (nest->is_long || nest->runs % SHORT_RUNS == 0)) return NULL;
-    return is_open || !nx_tier_is_linked(nest->tier) ? nx_tier_settled(nest->tier, nest->code) : NULL;
+    const bool has_to_decide = is_open(plan, nest);
+    if (has_to_decide && (nest->is_long || nest->runs % SHORT_RUNS == 0)) return NULL;
+    return plan->backend == NEXPR_BACKEND_AUTO || !nx_tier_is_linked(nest->tier) ? nx_tier_settled(nest->tier, nest->code)
+                                                                                 : NULL;
 }
 
 static double segment_count(const nx_nest *nest) {
@@ -105,17 +116,28 @@ static double compiled_rate(const nexpr_plan *plan, const nx_nest *nest) {
     return work > memory ? work : memory;
 }
 
+/* Of the expression, whose copies end with an evaluation. */
+static _Atomic int64_t *gain_at(const nexpr_plan *plan) {
+    return plan->expr->whole ? &plan->expr->whole->gain : &plan->expr->gain;
+}
+
 static int64_t gain_of(const nexpr_plan *plan) {
-    return atomic_load_explicit(&plan->expr->gain, memory_order_relaxed);
+    return atomic_load_explicit(gain_at(plan), memory_order_relaxed);
 }
 
 static double estimate_of_vm(const nexpr_plan *plan, const nx_nest *nest) {
     return (double)nest->count * nx_vm_ns_per_item(nest->code) / plan->worker_count;
 }
 
-/* What machine code is estimated to gain in a run, while the VM's code is linked. */
+/* What machine code would gain where the VM takes ns for so many elements. */
+static double gain_of_time(const nexpr_plan *plan, const nx_nest *nest, double ns, double elements) {
+    const double estimate = ns - elements * compiled_rate(plan, nest), least = UNTRIED_SHARE * ns;
+    return estimate > least ? estimate : least;
+}
+
+/* The same for a run, before any is measured. */
 static double gain_of_run(const nexpr_plan *plan, const nx_nest *nest) {
-    return estimate_of_vm(plan, nest) - (double)nest->count * compiled_rate(plan, nest);
+    return gain_of_time(plan, nest, estimate_of_vm(plan, nest), (double)nest->count);
 }
 
 /* A plan's first run may be its only one. */
@@ -143,7 +165,7 @@ void nx_choose_before(nexpr_plan *plan, nx_nest *nest) {
 
 void nx_choose_during(const nexpr_plan *plan, const nx_nest *nest, int64_t done, double seconds) {
     const double rate = seconds * 1e9 / (double)done, left = (double)(nest->count - done);
-    const double gain = left * (rate - compiled_rate(plan, nest));
+    const double gain = gain_of_time(plan, nest, left * rate, left);
     if (seconds >= WARM_SECONDS) ask_for(plan, nest, gain, gain);
 }
 
@@ -156,9 +178,13 @@ static void note_least(double *least, double ns) {
     if (*least == 0 || ns < *least) *least = ns;
 }
 
+static bool is_tried(const nx_nest *nest) {
+    return nest->compiled_runs >= (nest->is_long ? TRIALS : SHORT_TRIALS);
+}
+
 /* Once both are known. */
 static void settle(nx_nest *nest) {
-    if (nest->compiled_runs < TRIALS || nest->vm_ns == 0) return;
+    if (!is_tried(nest) || nest->vm_ns == 0) return;
     nest->is_settled = true;
     if (nest->compiled_ns > SLOWER * nest->vm_ns) nx_tier_leave(nest->tier);
 }
@@ -169,7 +195,7 @@ static void try_out(const nexpr_plan *plan, nx_nest *nest, double ns) {
     nest->compiled_runs++;
     nest->compiled_sum += ns * nest->weight;
     settle(nest);
-    if (nest->is_settled || nest->compiled_runs < TRIALS) return;
+    if (nest->is_settled || !is_tried(nest)) return;
     if (estimate_of_vm(plan, nest) > VM_SHARE * nest->compiled_sum) return;
     nx_tier_rest(nest->tier);
     nest->runs = 0; /* the next one is measured */
@@ -190,8 +216,8 @@ void nx_choose_after(const nexpr_plan *plan, nx_nest *nest, double seconds) {
         settle(nest);
     }
     if (nest->weight > 1) ns = nest->vm_ns - RUN_NS;
-    const double gain = (ns - (double)nest->count * compiled_rate(plan, nest)) * nest->weight;
-    if (gain > 0) atomic_fetch_add_explicit(&plan->expr->gain, (int64_t)gain + 1, memory_order_relaxed);
+    const double gain = gain_of_time(plan, nest, ns, (double)nest->count) * nest->weight;
+    if (gain > 0) atomic_fetch_add_explicit(gain_at(plan), (int64_t)gain + 1, memory_order_relaxed);
 }
 
 void nx_choose_anew(nx_nest *nest) {

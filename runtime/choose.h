@@ -2,7 +2,8 @@
 /*
  * Which tier runs. With AUTO the VM does, until it has taken so much longer than machine code would that compiling it twice
  * would have paid: in this run, by the rate that is measured and what is left to do, or in all runs of the expression so
- * far. What memory limits gains nothing, and is never compiled.
+ * far. Where no gain is foreseen, as where memory limits it, the VM's time pays: what it took is ten times what compiling
+ * will. Whichever was faster, when both were measured, stays.
  */
 #ifndef NX_RUNTIME_CHOOSE_H
 #define NX_RUNTIME_CHOOSE_H

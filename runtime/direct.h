@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The short way through a plan. Where a run is one task of one loop nest, and nothing is to be done around it, what is left
- * to do is to look at the addresses and to call the backend. Whatever is unusual takes the long way (runtime/plan.c), which
- * also finds out what is wrong; both have the same effects.
+ * The short way through a plan. Where a run is one task of each loop nest, and nothing is to be done around it, what is left
+ * to do is to look at the addresses and to call the backend, or the one task of a reduction. Whatever is unusual takes the
+ * long way (runtime/plan.c), which also finds out what is wrong; both have the same effects.
  */
 #ifndef NX_RUNTIME_DIRECT_H
 #define NX_RUNTIME_DIRECT_H

@@ -46,10 +46,17 @@ static void put_shape(writer *w, const nx_nest *nest) {
     put_format(w, "; %" PRId64 " task%s\n", nest->task_count, plural(nest->task_count));
 }
 
+/* Whether it adds the elements of its outputs to lanes or nodes. */
+static bool is_reducing(const nx_segment *s) {
+    const uint8_t access = nx_segment_outputs(s)->access;
+    return access == NX_ACCESS_LANES || access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES;
+}
+
 static void put_kernel(writer *w, const nx_tier *tier, uint32_t i) {
     const nx_segment *s = nx_vm_segment(tier->code, i);
-    put_format(w, "    segment %u: %u operation%s, %u input%s, %u output%s; ", i + 1, s->value_count, plural(s->value_count),
-               s->input_count, plural(s->input_count), s->output_count, plural(s->output_count));
+    put_format(w, "    segment %u: %u operation%s, %u input%s, %u output%s%s; ", i + 1, s->value_count,
+               plural(s->value_count), s->input_count, plural(s->input_count), s->output_count, plural(s->output_count),
+               is_reducing(s) ? ", reduced" : "");
     if (!tier->kernels[i]) {
         put_format(w, "not asked for\n");
         return;
@@ -84,13 +91,14 @@ static void put_reason(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
                choice.gain_ms, choice.bill_ms, choice.is_memory_bound ? "; memory limits it" : "");
 }
 
+/* Of what ran: to print what did not would mean to compile it. */
 static void put_texts(writer *w, const nexpr_plan *plan, const nx_nest *nest) {
     static const struct {
         unsigned flag;
         nx_jit_text text;
         const char *name;
     } kinds[] = {{NEXPR_REPORT_IR, NX_JIT_IR, "IR"}, {NEXPR_REPORT_ASSEMBLY, NX_JIT_ASSEMBLY, "assembly"}};
-    for (uint32_t i = 0; nest->tier && i < nest->tier->count; i++) {
+    for (uint32_t i = 0; nest->tier && nest->tasks_run[1] && i < nest->tier->count; i++) {
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             char *text;
             size_t bytes;

@@ -160,7 +160,8 @@ static nexpr_status compile(nexpr *e, const nx_ast *ast, const nexpr_input *cons
     if (options->check) NX_TRY(nx_add_checks(&builder, &e->checks, &e->check_count, err));
     NX_TRY(find_used(e, err));
     e->max_nodes = builder.max_nodes;
-    return nx_vm_compile(&e->ir, &e->code, err);
+    NX_TRY(nx_vm_compile(&e->ir, &e->code, err));
+    return nx_expr_number_values(e, err);
 }
 
 nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs,

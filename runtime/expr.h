@@ -26,12 +26,14 @@ struct nexpr {
     bool is_scheduled;       /* not elementwise, so that passes over the arrays are known only when shapes are (engine/schedule.h) */
     bool has_lengths;        /* some extents depend on the data (runtime/lengths.h) */
     const int64_t *lengths;  /* of a copy for one evaluation: these extents, by node */
+    nexpr *whole;            /* of such a copy: what it is one of; else NULL */
     size_t max_nodes;        /* of all passes */
     nx_vm_program *code;     /* of all results together; scheduled ones only to be listed */
     _Atomic int64_t gain;    /* nanoseconds that the JIT would have saved so far, roughly: runtime/choose.h */
     struct nx_check *checks; /* the last two results of each */
     uint32_t check_count;
     uint64_t parse_ticks, compile_ticks; /* that making it took */
+    uint32_t *value_of;      /* by node: the instruction of `code`, counted from 1; 0: none */
     uint8_t *is_used;        /* [result][input]: whether the input decides the result's shape; then, once more, for any */
 };
 
@@ -41,6 +43,9 @@ static inline const uint8_t *nx_expr_used(const nexpr *e, uint32_t result) {
 }
 
 nexpr *nx_expr_ref(const nexpr *e);
+
+/* Fills value_of. Errors: MEMORY. */
+nexpr_status nx_expr_number_values(nexpr *e, nexpr_error *err);
 
 /* The program's text and types compiled; on failure nothing is kept. */
 nexpr_status nx_expr_compile(const nexpr_allocator *allocator, const nx_ast *ast, const nexpr_input *const *inputs,

@@ -6,7 +6,7 @@
 static nexpr copy_expr(const nexpr *e) {
     return (nexpr){.references = 1, .memory = e->memory, .ir = e->ir, .is_scheduled = true, .has_lengths = true,
                    .max_nodes = e->max_nodes, .code = e->code, .is_used = e->is_used, .parse_ticks = e->parse_ticks,
-                   .compile_ticks = e->compile_ticks};
+                   .compile_ticks = e->compile_ticks, .whole = (nexpr *)(uintptr_t)e};
 }
 
 /* Marks what the results need. */

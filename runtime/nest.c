@@ -221,11 +221,11 @@ const nx_vm_code *nx_nest_code(const nx_nest *nest) {
     return compiled ? compiled : nest->code;
 }
 
-/* Elements that a thread takes at a time: a sixteenth of the whole, but not less than 4 µs of work nor more than 20; whole
- * blocks, at most 64 Ki. */
+/* Elements that a thread takes at a time: a sixteenth of the whole, but not less than 4 µs of work nor more than 20, and if
+ * there is one thread 60; whole blocks, at most 64 Ki. */
 static int64_t task_items(const nx_nest *nest) {
     double ns = nx_nest_estimate(nest) / 16;
-    ns = ns < 4000 ? 4000 : ns > 20000 ? 20000 : ns;
+    ns = nest->most_workers == 1 ? 60000 : ns < 4000 ? 4000 : ns > 20000 ? 20000 : ns;
     int64_t block = nx_vm_block_items(nest->code), items = (int64_t)(ns / nx_vm_ns_per_item(nest->code));
     if (items > 65536) items = 65536;
     return items < block ? block : items / block * block;
@@ -327,9 +327,13 @@ static size_t scratch_bytes(const nx_nest *nest) {
     return ((vm > compiled ? vm : compiled) + 63) / 64 * 64;
 }
 
-static void measure_worker(nx_nest *nest) {
+void nx_nest_measure_worker(nx_nest *nest) {
     nest->worker_bytes = nx_nest_pointer_bytes(nest) + scratch_bytes(nest);
-    if (nest->reduce) nest->worker_bytes += nx_reduce_worker_bytes(nest);
+    if (!nest->reduce) return;
+    nest->buffers_at = nest->states_at = nest->worker_bytes;
+    for (uint32_t k = 0; k < nest->output_count; k++) nest->states_at += nx_reduce_buffer_bytes(nest, k);
+    nest->kept_at = nest->worker_bytes + nx_reduce_worker_bytes(nest);
+    nest->worker_bytes = nest->kept_at + (size_t)nest->reduce->kept_bytes;
 }
 
 nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
@@ -345,6 +349,9 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
         .block_items = nest->block_items,
         .is_cold = nx_nest_is_uncached(nx_nest_touched_bytes(nest)),
         .has_parts = nest->profile != NULL,
+        .nodes = nest->reduce ? nest->reduce->nodes : NULL,
+        .node_count = nest->reduce && nest->reduce->nodes ? nest->reduce->part_count : 0,
+        .has_leaves = nest->reduce && !nest->reduce->by_rows,
     };
     nx_vm_code *code = NULL;
     nx_tier *tier = NULL;
@@ -358,7 +365,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
     nx_nest_free(nest);
     nest->code = code;
     nest->tier = tier;
-    measure_worker(nest);
+    nx_nest_measure_worker(nest);
     (nest->reduce ? nx_reduce_cut_tasks : cut_tasks)(nest);
     return nest->profile ? nx_profile_attach(nest, err) : NEXPR_OK;
 }
@@ -366,7 +373,7 @@ nexpr_status nx_nest_link(nx_nest *nest, nexpr_error *err) {
 void nx_nest_drop_tier(nx_nest *nest) {
     nx_tier_free(&nest->tier);
     nest->has_tier = false;
-    measure_worker(nest);
+    nx_nest_measure_worker(nest);
 }
 
 void nx_nest_free(nx_nest *nest) {
@@ -390,6 +397,20 @@ static char *address_at(const nx_nest *nest, const nx_nest_operand *x, const cha
     return (char *)base + offset;
 }
 
+/* Where a worker has the operands' addresses. */
+static char **pointers_of(const nx_nest_args *args, int worker) {
+    return (char **)(void *)(args->workers + (size_t)worker * args->nest->worker_bytes);
+}
+
+/* A rectangle of the backend's two axes, whose operands' addresses are there. */
+static void run_rectangle(const nx_nest_args *args, const int64_t first[2], const int64_t count[2], int worker) {
+    const nx_nest *nest = args->nest;
+    char **inputs = pointers_of(args, worker), **outputs = inputs + nest->input_count, *memory = (char *)inputs;
+    nx_vm_args vm = {.code = nx_nest_code(nest), .scratch = memory + nx_nest_pointer_bytes(nest),
+                     .inputs = (const char *const *)inputs, .outputs = outputs, .fault = nx_nest_fault(args, worker)};
+    nx_nest_compute(nest, worker, &vm, first, count);
+}
+
 static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     const nx_nest *nest = args->nest;
     int64_t rows = nest->extent[nest->axes - 2], cols = nest->extent[nest->axes - 1];
@@ -401,8 +422,7 @@ static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     }
     if (count[0] > rows - first[0]) count[0] = rows - first[0];
     if (count[1] > cols - first[1]) count[1] = cols - first[1];
-    char *memory = args->workers + (size_t)worker * nest->worker_bytes;
-    char **inputs = (char **)(void *)memory, **outputs = inputs + nest->input_count;
+    char **inputs = pointers_of(args, worker), **outputs = inputs + nest->input_count;
     for (uint32_t k = 0; k < nest->input_count; k++) {
         const nx_nest_operand *x = &nest->operands[k];
         if (x->is_used) inputs[k] = address_at(nest, x, args->inputs[k], position);
@@ -410,9 +430,24 @@ static void run_elements(const nx_nest_args *args, int64_t task, int worker) {
     for (uint32_t k = 0; k < nest->output_count; k++) {
         outputs[k] = address_at(nest, &nest->operands[nest->input_count + k], args->outputs[k], position);
     }
-    nx_vm_args vm = {.code = nx_nest_code(nest), .scratch = memory + nx_nest_pointer_bytes(nest),
-                     .inputs = (const char *const *)inputs, .outputs = outputs, .fault = nx_nest_fault(args, worker)};
-    nx_nest_compute(nest, worker, &vm, first, count);
+    run_rectangle(args, first, count, worker);
+}
+
+/* What follows on the kept elements of a task, some of them in the worker's memory, from the task's first one on. */
+static void run_tail(const nx_nest_args *args, int64_t task, int worker) {
+    const nx_nest *nest = args->nest, *tail = args->tail->nest;
+    char **inputs = pointers_of(args->tail, worker), *kept = (char *)pointers_of(args, worker) + nest->kept_at;
+    int64_t first[2] = {0, 0}, count[2] = {1, 0};
+    nx_reduce_kept_of(nest->reduce, task, &first[1], &count[1]);
+    for (uint32_t k = 0; k < tail->input_count; k++) {
+        const nx_nest_operand *x = &tail->operands[k];
+        inputs[k] = (char *)(uintptr_t)args->tail->inputs[k];
+        if (!x->kept_part) continue;
+        const int64_t at = nest->reduce->parts[x->kept_part - 1].kept_at, before = first[1] * (int64_t)nexpr_dtype_size(x->dtype);
+        inputs[k] = (char *)((uintptr_t)kept + (uintptr_t)(at - before));
+    }
+    for (uint32_t k = 0; k < tail->output_count; k++) inputs[tail->input_count + k] = args->tail->outputs[k];
+    run_rectangle(args->tail, first, count, worker);
 }
 
 nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nexpr_error *err) {
@@ -424,6 +459,7 @@ nexpr_status nx_nest_run(const nx_nest_args *args, int64_t task, int worker, nex
     }
     const uint64_t begin = args->nest->measured ? nx_ticks() : 0;
     (!r ? run_elements : r->compresses ? nx_compress_run : r->scans ? nx_scan_run : nx_reduce_run)(args, task, worker);
+    if (args->tail) run_tail(args, task, worker);
     if (args->nest->measured) nx_profile_task(args->nest->measured, worker, begin);
     return fault->is_set ? nx_vm_fail(fault, err) : NEXPR_OK;
 }

@@ -25,6 +25,7 @@ typedef struct nx_nest_operand {
     nx_reducer reducer;
     bool is_stride_aligned; /* all strides are multiples of the alignment */
     uint8_t alignment;      /* bytes */
+    uint32_t kept_part;     /* an input of a nest that goes along: 1 + the part whose results a worker holds; or 0 */
     uint8_t state;          /* NX_MISALIGNED: not aligned; NX_SPOOLED: an output that goes to a buffer first */
     uint32_t index;         /* of the input, or of the result in the expression */
     int64_t offset;         /* bytes from element [0, 0, ...] to the nest's first element (axes run upward in memory) */
@@ -56,8 +57,11 @@ typedef struct nx_nest {
     nx_tier *tier; /* NULL: there is only the VM */
     _Atomic int64_t *tasks_run; /* [2], by tier; NULL: nobody asks */
     size_t worker_bytes;
+    size_t buffers_at, states_at, kept_at; /* of a reduction, in a worker's memory: runtime/reduce_work.h */
     int64_t task_count, row_tasks, col_tasks, task_rows, task_cols;
     nx_reduce *reduce; /* runtime/reduce.h; NULL: elementwise */
+    bool has_tail;     /* the next nest is elementwise and goes along: a task computes its elements for the kept ones that
+                        * it has just reduced. Its one axis that is longer than 1 is that of the kept elements */
     nexpr_profile *profile;    /* that it is measured for; NULL: nobody asks */
     nx_nest_profile *measured; /* since it was linked; NULL without a profile */
     uint32_t number, pass;     /* in its plan; of the plan, among slabs */
@@ -69,6 +73,8 @@ typedef struct nx_nest {
 void nx_nest_arrange(nx_nest *nest, const nx_shape *shape);
 /* Notes what alignment the operands have, whose strides are set. */
 void nx_nest_note_alignment(nx_nest *nest);
+/* Notes how much memory a worker needs, of a nest that is linked. */
+void nx_nest_measure_worker(nx_nest *nest);
 /* A worker's memory begins with the operands' addresses, in so many bytes; the backend's scratch follows. */
 size_t nx_nest_pointer_bytes(const nx_nest *nest);
 /* Links the code for the operands' states, in place of the code there was. Errors: MEMORY. */
@@ -84,6 +90,7 @@ typedef struct nx_nest_args {
     char *const *outputs;      /* spooled ones: of the buffers */
     char *workers;             /* memory of the running threads, worker_bytes each, aligned to 64 */
     const volatile int *cancel; /* of the run; long tasks look at it and end early. May be NULL */
+    const struct nx_nest_args *tail; /* of the nest that goes along; NULL: none does */
 } nx_nest_args;
 
 /* Computes one task. The floating-point environment is set. Errors: VALUE, for the first element of the task that has one. */

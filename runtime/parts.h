@@ -12,6 +12,8 @@
 #ifndef NX_RUNTIME_PARTS_H
 #define NX_RUNTIME_PARTS_H
 
+#include "nexpr_parts.h"
+
 #include "runtime/passes.h"
 #include "runtime/reduce_slab.h"
 
@@ -29,9 +31,11 @@ typedef struct nx_part_array {
     nx_cut cut;
 } nx_part_array;
 
-/* What a pass reads of an array: part r needs [begin[r], end[r]) of the axis, and all of the others. */
+/* What a pass reads of an array, by sources that go the same way through it: part r needs [begin[r], end[r]) of the axis,
+ * and all of the others. Of a + a.T there are two: rows of a, and columns. */
 typedef struct nx_part_need {
     uint32_t array;
+    int way;  /* that the cut axis goes: see way_of in parts_choose.c */
     int axis; /* -1: all */
     int64_t *begin, *end;
 } nx_part_need;
@@ -42,10 +46,22 @@ typedef struct nx_part_pass {
     int64_t *begin, *end; /* what part r reads of it; what it computes, too, unless it is reduced along it */
     int64_t *leaves;      /* reduced along the axis: part r has leaves [leaves[r], leaves[r + 1]); else NULL */
     nx_part_need *needs;
+    uint32_t *need_of;    /* by source */
     uint32_t need_count;
     double moved;         /* bytes that have to move */
 } nx_part_pass;
 
+/* A reduction that is being made, and what comes before a running function. */
+typedef struct nx_part_tree {
+    nx_arena arena;
+    nx_reduce_slab slab;
+    char *memory;
+    void *ret; /* where the nodes go */
+    int part;
+    int64_t counted;
+} nx_part_tree;
+
+/* The passes of one expression whose extents are known. */
 typedef struct nx_parts {
     nx_memory memory;
     nx_arena arena;
@@ -56,9 +72,14 @@ typedef struct nx_parts {
     nx_schedule schedule;
     nx_part_array *arrays;
     nexpr_byte_order *orders; /* by input */
+    uint32_t *last_use;       /* by array: the last pass that reads it, counted from 1; 0: none */
     uint32_t input_count, output_count, array_count;
     nx_part_pass current;     /* the pass that is next */
     uint32_t next;
+    const char *nodes;        /* of all parts, once it has settled */
+    nx_part_tree *reducing;  /* NULL: none is being made */
+    nx_prior prior;           /* of a running function that is cut along its axis: the nodes of all leaves before */
+    int64_t *prior_bounds;
 } nx_parts;
 
 /* inputs are those of the whole, of which data is not looked at, and cuts how each is cut. Extents that depend on data have
@@ -73,20 +94,24 @@ nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err);
 /* Arrays that the pass fills, by number. */
 uint32_t nx_parts_target_count(const nx_parts *parts);
 uint32_t nx_parts_target(const nx_parts *parts, uint32_t index);
-/* Bytes of what a part has of an array, of what it needs for the pass, and of the nodes that it leaves: 0 if none. */
-int64_t nx_parts_own_bytes(const nx_parts *parts, uint32_t array, int part);
-int64_t nx_parts_need_bytes(const nx_parts *parts, uint32_t need, int part);
+/* runtime/parts_run.c: as nexpr_parts_... of nexpr_parts.h, for the current pass, in the floating-point environment of nexpr. */
+void nx_parts_units(const nx_parts *parts, int part, int64_t *ret_begin, int64_t *ret_end);
+void nx_parts_need(const nx_parts *parts, uint32_t need, int64_t begin, int64_t end, int64_t *ret_begin, int64_t *ret_end);
+/* The indices of the pass's axis that units belong to; two parts may both read one, of which a leaf has some elements. */
+void nx_parts_rows(const nx_parts *parts, int64_t begin, int64_t end, int64_t *ret_begin, int64_t *ret_end);
+nexpr_status nx_parts_run(nx_parts *parts, int part, int64_t begin, int64_t end, const nexpr_part_view *views,
+                          void *const *targets, int64_t *ret_count, nexpr_error *err);
 int64_t nx_parts_node_bytes(const nx_parts *parts, int part);
-
-/* Computes a part of the pass from the data of its needs: the targets, unless the pass reduces along the cut axis. */
-nexpr_status nx_parts_run(nx_parts *parts, int part, const void *const *needs, void *const *targets, nexpr_error *err);
-/* Of a pass that leaves nodes: a part's nodes; and, from those of all parts one behind the other, the targets of a part. A
- * running function, and what compresses, need their data again. */
-nexpr_status nx_parts_reduce(nx_parts *parts, int part, const void *const *needs, void *ret_nodes, nexpr_error *err);
-/* What compresses: how its target is cut, from the nodes of all parts. */
+nexpr_status nx_parts_reduce_begin(nx_parts *parts, int part, void *ret_nodes, nexpr_error *err);
+nexpr_status nx_parts_reduce_add(nx_parts *parts, int64_t begin, int64_t end, const nexpr_part_view *views,
+                                 nexpr_error *err);
+void nx_parts_reduce_end(nx_parts *parts);
+/* Ends it without its nodes. */
+void nx_parts_reduce_drop(nx_parts *parts);
 nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err);
-nexpr_status nx_parts_finish(nx_parts *parts, int part, const void *const *needs, const void *nodes, void *const *targets,
-                             nexpr_error *err);
+nexpr_status nx_parts_finish(nx_parts *parts, void *const *targets, nexpr_error *err);
+/* Whether it compresses along the axis that is cut: counts take the place of nodes. */
+bool nx_parts_counts(const nx_part_pass *p);
 
 /* runtime/parts_choose.c. Where the elements lie that a source reads for a stretch of the pass's axis. */
 typedef struct nx_reach {

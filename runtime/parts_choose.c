@@ -112,9 +112,24 @@ static bool computes_nothing(const nx_part_pass *p, int part) {
     return p->axis >= 0 && p->begin[part] >= p->end[part];
 }
 
-/* What every part needs of the array, along each of its axes. */
-static bool find_reaches(const chooser *c, uint32_t array) {
+/* Which way the cut axis of the pass goes through an array: along which of its axes, and forward or backward; not at all; or
+ * in no way that has a name. */
+static int way_of(const nx_parts *parts, const nx_part_pass *p, const nx_source *source) {
+    enum { NOT_AT_ALL = -1, ASKEW = -2 };
+    const uint32_t index = nx_parts_array_of(parts, source);
+    const nx_part_array *array = &parts->arrays[index];
+    nx_reach reach;
+    if (p->axis < 0 || array->cut.axis < 0 || !array->shape.count || !p->pass.shape->count) return NOT_AT_ALL;
+    if (index < parts->input_count && parts->orders[index] == NEXPR_SWAPPED) return NOT_AT_ALL; /* one need for all */
+    nx_find_reach(&p->pass, source, array, p->axis, 0, p->pass.shape->extent[p->axis], &reach);
+    if (!reach.is_aligned) return ASKEW;
+    return reach.axis[p->axis] < 0 ? NOT_AT_ALL : 2 * reach.axis[p->axis] + (reach.step[p->axis] < 0);
+}
+
+/* What every part needs of the array by sources that go one way, along each of its axes. */
+static bool find_reaches(const chooser *c, uint32_t need) {
     const nx_part_pass *p = c->p;
+    const nx_part_array *array = &c->parts->arrays[p->needs[need].array];
     bool is_aligned = true;
     for (int r = 0; r < c->parts->count; r++) {
         bool is_first = true;
@@ -122,11 +137,11 @@ static bool find_reaches(const chooser *c, uint32_t array) {
         for (uint32_t i = 0; i < p->pass.ir.input_count && !computes_nothing(p, r); i++) {
             const nx_source *source = &p->pass.sources[i];
             nx_reach one;
-            if (source->kind == NX_SOURCE_INDEX || nx_parts_array_of(c->parts, source) != array) continue;
-            nx_find_reach(&p->pass, source, &c->parts->arrays[array], p->axis, p->axis < 0 ? 0 : p->begin[r],
-                          p->axis < 0 ? 0 : p->end[r], &one);
+            if (source->kind == NX_SOURCE_INDEX || p->need_of[i] != need) continue;
+            nx_find_reach(&p->pass, source, array, p->axis, p->axis < 0 ? 0 : p->begin[r], p->axis < 0 ? 0 : p->end[r],
+                          &one);
             is_aligned &= one.is_aligned;
-            for (int k = 0; k < c->parts->arrays[array].shape.ndim; k++) {
+            for (int k = 0; k < array->shape.ndim; k++) {
                 int64_t *all = reach_at(c, r, k);
                 all[0] = is_first ? one.begin[k] : min(all[0], one.begin[k]);
                 all[1] = is_first ? one.end[k] : max(all[1], one.end[k]);
@@ -153,11 +168,11 @@ static double count_moved(const chooser *c, const nx_part_array *array, int axis
     return moved;
 }
 
-static nexpr_status add_need(chooser *c, uint32_t index, nexpr_error *err) {
-    const nx_part_array *array = &c->parts->arrays[index];
-    nx_part_need *need = &c->p->needs[c->p->need_count++];
+/* Along which axis parts get what they need, and how much of it. */
+static nexpr_status fill_need(chooser *c, uint32_t index, nexpr_error *err) {
+    nx_part_need *need = &c->p->needs[index];
+    const nx_part_array *array = &c->parts->arrays[need->array];
     const size_t parts = (size_t)c->parts->count;
-    *need = (nx_part_need){.array = index, .axis = -1};
     if (array->cut.axis < 0 || !array->shape.count) return NEXPR_OK;
     const bool is_aligned = find_reaches(c, index);
     const int leading = nx_leading_axis(&array->shape);
@@ -181,20 +196,29 @@ static nexpr_status add_need(chooser *c, uint32_t index, nexpr_error *err) {
     return NEXPR_OK;
 }
 
+/* The need that a source belongs to; a new one if it is the first. */
+static uint32_t need_of(const chooser *c, const nx_source *source) {
+    nx_part_pass *p = c->p;
+    const uint32_t array = nx_parts_array_of(c->parts, source);
+    const int way = way_of(c->parts, p, source);
+    for (uint32_t k = 0; k < p->need_count; k++) {
+        if (p->needs[k].array == array && p->needs[k].way == way) return k;
+    }
+    p->needs[p->need_count] = (nx_part_need){.array = array, .way = way, .axis = -1};
+    return p->need_count++;
+}
+
 static nexpr_status find_needs(chooser *c, nexpr_error *err) {
     nx_part_pass *p = c->p;
     p->needs = nx_arena_alloc(c->arena, p->pass.ir.input_count, sizeof *p->needs);
-    if (!p->needs) return nx_fail_memory(err);
+    p->need_of = nx_arena_alloc(c->arena, p->pass.ir.input_count, sizeof *p->need_of);
+    if (!p->needs || !p->need_of) return nx_fail_memory(err);
     p->need_count = 0;
     p->moved = 0;
     for (uint32_t i = 0; i < p->pass.ir.input_count; i++) {
-        const nx_source *source = &p->pass.sources[i];
-        bool is_new = source->kind != NX_SOURCE_INDEX;
-        for (uint32_t k = 0; k < p->need_count && is_new; k++) {
-            is_new = p->needs[k].array != nx_parts_array_of(c->parts, source);
-        }
-        if (is_new) NX_TRY(add_need(c, nx_parts_array_of(c->parts, source), err));
+        if (p->pass.sources[i].kind != NX_SOURCE_INDEX) p->need_of[i] = need_of(c, &p->pass.sources[i]);
     }
+    for (uint32_t k = 0; k < p->need_count; k++) NX_TRY(fill_need(c, k, err));
     return NEXPR_OK;
 }
 

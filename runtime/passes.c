@@ -215,6 +215,10 @@ static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass
     return nx_plan_add_nest(plan, err);
 }
 
+static void lay_target(nx_reduce *scan, const nx_pass *pass) {
+    nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(scan->parts->loop), scan->target_stride);
+}
+
 /* Two nests, if threads have to share rows: the first one reduces what comes before each group of leaves. */
 static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, const nx_prior *prior, nexpr_error *err) {
     const bool may_share = nx_plan_threads(plan) > 1;
@@ -225,6 +229,7 @@ static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, c
     prefix = nest->reduce;
     prefix->is_prefix = true;
     prefix->prior = prior;
+    lay_target(prefix, pass);
     NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
     if (prefix->group_count > 1) NX_TRY(nx_plan_add_nest(plan, err));
     NX_TRY(start_nest(plan, pass, &nest, err));
@@ -232,20 +237,31 @@ static nexpr_status make_scanning_nests(nexpr_plan *plan, const nx_pass *pass, c
     nest->reduce->scans = true;
     nest->reduce->prior = prior;
     nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;
-    const nx_reduction *scan = &pass->reductions[0];
-    nx_c_strides(pass->shape, (int64_t)nexpr_dtype_size(scan->loop), nest->reduce->target_stride);
+    lay_target(nest->reduce, pass);
     NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
     return nx_plan_add_nest(plan, err);
+}
+
+/* Whether workers keep what the temporary would hold. */
+static bool is_kept(const nexpr_plan *plan, uint32_t temporary) {
+    bool found = false;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        const nx_reduce *r = plan->nests[i].reduce;
+        for (uint32_t p = 0; r && p < r->part_count; p++) {
+            found |= r->parts[p].is_kept && r->parts[p].target == plan->output_count + temporary;
+        }
+    }
+    return found;
 }
 
 static nexpr_status take_temporaries(nexpr_plan *plan, const nx_schedule *schedule, nexpr_error *err) {
     plan->temporaries = nx_arena_alloc(&plan->arena, schedule->temporary_count, sizeof *plan->temporaries);
     if (!plan->temporaries) return nx_fail_memory(err);
-    for (; plan->temporary_count < schedule->temporary_count; plan->temporary_count++) {
-        const nx_temporary *t = &schedule->temporaries[plan->temporary_count];
-        char *data = nx_buffer_take(plan->context->buffers, (size_t)t->count * nexpr_dtype_size(t->dtype), 0);
-        if (!data) return nx_fail_memory(err);
-        plan->temporaries[plan->temporary_count] = data;
+    for (uint32_t i = 0; i < schedule->temporary_count; i++) {
+        const nx_temporary *t = &schedule->temporaries[i];
+        if (is_kept(plan, i)) continue;
+        plan->temporaries[i] = nx_buffer_take(plan->context->buffers, (size_t)t->count * nexpr_dtype_size(t->dtype), 0);
+        if (!plan->temporaries[i]) return nx_fail_memory(err);
     }
     return NEXPR_OK;
 }
@@ -271,6 +287,77 @@ nexpr_status nx_plan_add_pass(nexpr_plan *plan, const nx_schedule *schedule, con
     }
 }
 
+/* ---------------------------------------------------------------------------------------------------------- tails -- */
+
+/* The part of the reduction that the operand of another nest is the result of; NULL: it is of none. */
+static nx_reduce_part *part_of(const nexpr_plan *plan, const nx_nest *nest, const nx_nest_operand *x) {
+    for (uint32_t p = 0; p < nest->reduce->part_count && !x->is_index && x->index >= plan->input_count; p++) {
+        nx_reduce_part *part = &nest->reduce->parts[p];
+        if (part->target == x->index - plan->input_count + plan->output_count) return part;
+    }
+    return NULL;
+}
+
+/* Whether the elements of the second nest are those that the first one keeps, in their order, and what it reads of them is
+ * the element that it computes. Each task of a reduction in one group knows the results of its kept elements. */
+static bool is_tail(const nexpr_plan *plan, const nx_nest *nest, const nx_nest *tail) {
+    const nx_reduce *r = nest->reduce;
+    if (!r || r->group_count != 1 || nest->task_count < 2) return false;
+    if (r->slab || r->scans || r->compresses || r->is_prefix) return false;
+    if (tail->reduce || tail->count != r->kept.count || nx_vm_can_fault(tail->code)) return false;
+    if (tail->axes != 2 || tail->extent[0] != 1) return false;
+    bool reads_any = false;
+    for (uint32_t k = 0; k < tail->input_count; k++) {
+        const nx_nest_operand *x = &tail->operands[k];
+        const nx_reduce_part *part = part_of(plan, nest, x);
+        if (!part) continue;
+        if (x->offset || x->table_count) return false;
+        if (tail->count > 1 && x->stride[1] != (int64_t)nexpr_dtype_size(x->dtype)) return false;
+        reads_any = true;
+    }
+    return reads_any;
+}
+
+/* Whether no nest but the tail reads what this operand of it reads. */
+static bool is_read_elsewhere(const nexpr_plan *plan, const nx_nest *tail, uint32_t index) {
+    bool found = false;
+    for (uint32_t i = 0; i < plan->nest_count; i++) {
+        const nx_nest *nest = &plan->nests[i];
+        for (uint32_t k = 0; k < nest->input_count && nest != tail; k++) {
+            const nx_nest_operand *x = &nest->operands[k];
+            found |= x->is_used && !x->is_index && x->index == index;
+        }
+    }
+    return found;
+}
+
+/* Results that only the tail reads stay with the worker that makes them. */
+static void keep_results(const nexpr_plan *plan, nx_nest *nest, nx_nest *tail) {
+    nx_reduce *r = nest->reduce;
+    for (uint32_t k = 0; k < tail->input_count; k++) {
+        nx_nest_operand *x = &tail->operands[k];
+        nx_reduce_part *part = part_of(plan, nest, x);
+        if (!part || !part->value_is_target || is_read_elsewhere(plan, tail, x->index)) continue;
+        x->kept_part = (uint32_t)(part - r->parts) + 1;
+        if (part->is_kept) continue;
+        part->is_kept = true;
+        part->kept_at = r->kept_bytes;
+        r->kept_bytes += (r->width * (int64_t)nexpr_dtype_size(part->loop) + 63) / 64 * 64;
+    }
+    nx_nest_measure_worker(nest);
+}
+
+/* Nests that go along with the one before, where that has several tasks. Who measures nests, or tells of each what became of
+ * it, has them apart. */
+static void join_tails(nexpr_plan *plan) {
+    if (plan->run.profile || plan->context->report.call) return;
+    for (uint32_t i = 0; i + 1 < plan->nest_count; i++) {
+        nx_nest *nest = &plan->nests[i], *tail = nest + 1;
+        nest->has_tail = is_tail(plan, nest, tail);
+        if (nest->has_tail) keep_results(plan, nest, tail);
+    }
+}
+
 nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
     const nexpr *e = plan->expr;
     nx_layout *layouts;
@@ -280,11 +367,12 @@ nexpr_status nx_plan_make_passes(nexpr_plan *plan, const nexpr_array *const *inp
     if (!takes_directly) return nx_fail_memory(err);
     for (uint32_t i = 0; i < plan->output_count; i++) takes_directly[i] = is_plain(e, &plan->outputs[i].array, i);
     NX_TRY(nx_schedule_make(&e->ir, layouts, e->lengths, takes_directly, e->max_nodes, &plan->arena, &schedule, err));
-    NX_TRY(take_temporaries(plan, &schedule, err));
+    plan->temporary_count = schedule.temporary_count;
     plan->nests = nx_arena_alloc(&plan->arena, schedule.pass_count, 2 * sizeof *plan->nests);
     if (!plan->nests) return nx_fail_memory(err);
     for (uint32_t p = 0; p < schedule.pass_count; p++) {
         NX_TRY(nx_plan_add_pass(plan, &schedule, &schedule.passes[p], (nx_pass_piece){0}, err));
     }
-    return NEXPR_OK;
+    join_tails(plan);
+    return take_temporaries(plan, &schedule, err);
 }

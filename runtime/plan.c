@@ -198,7 +198,8 @@ static nexpr_status make_workers(nexpr_plan *plan, nexpr_error *err) {
     size_t bytes = 64;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
         const nx_nest *nest = &plan->nests[i];
-        if (nest->count && nest->worker_bytes > bytes) bytes = nest->worker_bytes;
+        const size_t both = nest->worker_bytes + (nest->has_tail ? nest[1].worker_bytes : 0);
+        if (nest->count && both > bytes) bytes = both;
     }
     int threads = nx_plan_threads(plan);
     int64_t tasks = most_tasks(plan);
@@ -223,10 +224,14 @@ static nexpr_status make_operands(nexpr_plan *plan, nexpr_error *err) {
 
 /* Tables of addresses, long enough for every nest. */
 static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
-    uint32_t inputs = 0, outputs = 0;
+    uint32_t inputs = 0, outputs = 0, operands = 0;
     for (uint32_t i = 0; i < plan->nest_count; i++) {
-        if (plan->nests[i].input_count > inputs) inputs = plan->nests[i].input_count;
-        if (plan->nests[i].output_count > outputs) outputs = plan->nests[i].output_count;
+        const nx_nest *nest = &plan->nests[i];
+        const uint32_t its_inputs = nest->input_count + (nest->has_tail ? nest[1].input_count : 0);
+        const uint32_t its_outputs = nest->output_count + (nest->has_tail ? nest[1].output_count : 0);
+        operands += nest->input_count + nest->output_count;
+        if (its_inputs > inputs) inputs = its_inputs;
+        if (its_outputs > outputs) outputs = its_outputs;
     }
     plan->nest_inputs = take(plan, inputs, sizeof *plan->nest_inputs);
     plan->nest_outputs = take(plan, outputs, sizeof *plan->nest_outputs);
@@ -234,7 +239,8 @@ static nexpr_status make_tables(nexpr_plan *plan, nexpr_error *err) {
     if (!plan->expr->is_scheduled) return NEXPR_OK;
     plan->all_inputs = take(plan, (size_t)plan->input_count + plan->temporary_count + 1, sizeof *plan->all_inputs);
     plan->all_outputs = take(plan, (size_t)plan->output_count + plan->temporary_count, sizeof *plan->all_outputs);
-    return plan->all_inputs && plan->all_outputs ? NEXPR_OK : nx_fail_memory(err);
+    plan->places = take(plan, operands, sizeof *plan->places);
+    return plan->all_inputs && plan->all_outputs && plan->places ? NEXPR_OK : nx_fail_memory(err);
 }
 
 static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs, const nexpr_array *const *outputs,
@@ -309,7 +315,7 @@ void nexpr_plan_free(nexpr_plan **ret_plan) {
     if (!plan) return;
     nx_explain_plan(plan);
     for (uint32_t i = 0; i < plan->nest_count; i++) nx_nest_free(&plan->nests[i]);
-    for (uint32_t i = 0; i < plan->temporary_count; i++) nx_buffer_give(plan->temporaries[i]);
+    for (uint32_t i = 0; plan->temporaries && i < plan->temporary_count; i++) nx_buffer_give(plan->temporaries[i]);
     free_workers(plan);
     nexpr_free(&plan->expr);
     nx_arena_free(&plan->arena);
@@ -397,7 +403,7 @@ static bool changes_state(const nexpr_plan *plan, nx_nest *nest, uint32_t k, con
                           const bool *spooled) {
     nx_nest_operand *x = &nest->operands[k];
     const bool is_output = k >= nest->input_count;
-    if (!x->is_used || x->is_index || x->is_buffer) return false;
+    if (!x->is_used || x->is_index || x->is_buffer || x->kept_part) return false;
     const char *first = (const char *)(is_output ? out[x->index] : in[x->index]) + x->offset;
     uint8_t state = is_misaligned(x, first) ? NX_MISALIGNED : 0;
     if (is_output && spooled && x->index < plan->output_count && spooled[x->index]) state = NX_SPOOLED;
@@ -439,11 +445,13 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* May ask for machine code for the tasks that are left. */
+/* May ask for machine code for the tasks that are left. Tasks that an early end leaves nothing to do are shorter than a look
+ * at the clock. */
 static void look_ahead(nest_run *run) {
+    enum { EVERY = 16 };
     const nx_nest *nest = run->args.nest;
     const int64_t done = atomic_fetch_add_explicit(&run->tasks_done, 1, memory_order_relaxed) + 1;
-    if (!nx_tier_is_idle(nest->tier) || done >= nest->task_count) return;
+    if (done % EVERY || !nx_tier_is_idle(nest->tier) || done >= nest->task_count) return;
     nx_choose_during(run->plan, nest, done * nx_nest_task_items(nest), seconds_now() - run->start);
 }
 
@@ -484,44 +492,68 @@ static bool is_worth_dividing(const nexpr_plan *plan, const nx_nest *nest) {
     return nx_threads_are_worth(plan->context->threads, nx_nest_estimate(nest));
 }
 
-static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, int64_t *done,
-                             nexpr_error *err) {
-    nest_run run = {.plan = plan, .progress_mutex = PTHREAD_MUTEX_INITIALIZER, .done = *done};
+/* Where the nest's operands lie, which go to the tables from `inputs` and `outputs` on. */
+static nx_nest_args place_nest(const nexpr_plan *plan, const nx_nest *nest, const void *const *in, void *const *out,
+                               const char **inputs, char **outputs) {
     for (uint32_t k = 0; k < nest->input_count; k++) {
         const nx_nest_operand *x = &nest->operands[k];
-        plan->nest_inputs[k] = x->is_used ? (const char *)in[x->index] + x->offset : NULL;
+        inputs[k] = x->is_used && !x->kept_part ? (const char *)in[x->index] + x->offset : NULL;
     }
     for (uint32_t k = 0; k < nest->output_count; k++) {
         const nx_nest_operand *x = &nest->operands[nest->input_count + k];
-        bool spooled = x->state & NX_SPOOLED;
-        if (x->is_buffer) {
-            plan->nest_outputs[k] = out[nest->reduce->parts[0].target];
-            continue;
-        }
-        plan->nest_outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
+        const bool spooled = x->state & NX_SPOOLED;
+        if (x->is_buffer) outputs[k] = out[nest->reduce->parts[0].target];
+        else outputs[k] = spooled ? plan->spools[x->index] : (char *)out[x->index] + x->offset;
     }
-    run.args = (nx_nest_args){nest, plan->nest_inputs, plan->nest_outputs, plan->workers, plan->run.cancel};
+    return (nx_nest_args){nest, inputs, outputs, plan->workers, plan->run.cancel, NULL};
+}
+
+/* With the nest that goes along, if one does. */
+static nexpr_status run_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out, int64_t *done,
+                             nexpr_error *err) {
+    nest_run run = {.plan = plan, .progress_mutex = PTHREAD_MUTEX_INITIALIZER, .done = *done};
+    nx_nest_args tail;
+    run.args = place_nest(plan, nest, in, out, plan->nest_inputs, plan->nest_outputs);
+    if (nest->has_tail) {
+        tail = place_nest(plan, nest + 1, in, out, plan->nest_inputs + nest->input_count,
+                          plan->nest_outputs + nest->output_count);
+        tail.workers += (size_t)plan->worker_count * nest->worker_bytes;
+        run.args.tail = &tail;
+    }
     run.is_measured = nest->weight && nx_choose_measures(plan, nest);
     if (run.is_measured) run.start = seconds_now();
     nexpr_status status = is_worth_dividing(plan, nest)
         ? nx_threads_run(plan->context->threads, plan->worker_count, nest->task_count, run_task, &run, plan->run.cancel, err)
         : run_alone(&run, err);
-    *done += nest->count;
+    *done += nest->count + (nest->has_tail ? nest[1].count : 0);
     if (!status && run.is_measured) nx_choose_after(plan, nest, seconds_now() - run.start);
     if (!status && nest->reduce && nx_is_cancelled(plan->run.cancel)) return fail_cancelled(err);
     return status;
 }
 
-/* The caller's addresses with the temporaries behind them. */
-static void add_temporaries(const nexpr_plan *plan, const bool *spooled, const void *const **in, void *const **out) {
-    for (uint32_t i = 0; i < plan->input_count; i++) plan->all_inputs[i] = plan->inputs[i].is_used ? (*in)[i] : NULL;
-    for (uint32_t i = 0; i < plan->output_count; i++) plan->all_outputs[i] = spooled && spooled[i] ? plan->spools[i] : (*out)[i];
+void nx_plan_fill_tables(nexpr_plan *plan, const void *const *in, char *const *out, const bool *spooled) {
+    for (uint32_t i = 0; i < plan->input_count; i++) plan->all_inputs[i] = plan->inputs[i].is_used ? in[i] : NULL;
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        plan->all_outputs[i] = spooled && spooled[i] ? plan->spools[i] : out[i];
+    }
     for (uint32_t i = 0; i < plan->temporary_count; i++) {
         plan->all_inputs[plan->input_count + i] = plan->all_outputs[plan->output_count + i] = plan->temporaries[i];
     }
     plan->all_inputs[plan->input_count + plan->temporary_count] = NX_INDEX_BASE;
-    *in = plan->all_inputs;
-    *out = plan->all_outputs;
+}
+
+/* Makes the nest ready for a run. */
+static nexpr_status prepare_nest(nexpr_plan *plan, nx_nest *nest, const void *const *in, void *const *out,
+                                 const bool *spooled, nx_laps *laps, nexpr_error *err) {
+    nexpr_status status = NEXPR_OK;
+    nx_choose_weight(plan, nest);
+    if (nest->count) status = adapt_nest(plan, nest, in, out, spooled, err);
+    nx_lap_end(laps, NX_LAP_PLAN);
+    if (status || !nest->weight) return status;
+    nx_choose_before(plan, nest);
+    nx_nest_code(nest); /* what has come is installed, even if no task is to ask for it */
+    nx_lap_end(laps, NX_LAP_CODE);
+    return NEXPR_OK;
 }
 
 static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
@@ -532,16 +564,15 @@ static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const
     plan->has_run = true;
     for (uint32_t i = 0; i < plan->nest_count && !status; i++) {
         nx_nest *nest = &plan->nests[i];
-        nx_choose_weight(plan, nest);
-        if (nest->count) status = adapt_nest(plan, nest, in, out, spooled, err);
-        nx_lap_end(&laps, NX_LAP_PLAN);
+        const bool has_tail = nest->has_tail;
+        status = prepare_nest(plan, nest, in, out, spooled, &laps, err);
+        if (!status && has_tail) status = prepare_nest(plan, nest + 1, in, out, spooled, &laps, err);
         if (status) break;
-        if (nest->weight) nx_choose_before(plan, nest);
-        nx_lap_end(&laps, NX_LAP_CODE);
         if (nest->reduce) nx_reduce_begin(nest, out);
         if (nest->count) status = run_nest(plan, nest, in, out, &done, err);
         if (nest->reduce && !status) nx_reduce_end(nest, out);
         if (laps.profile) nx_profile_nest_ran(&laps, plan, nest);
+        i += has_tail;
     }
     if (laps.profile) nx_profile_ran(&laps);
     return status;
@@ -553,7 +584,11 @@ nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *co
 
 static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
                               nexpr_error *err) {
-    if (plan->all_inputs) add_temporaries(plan, spooled, &in, &out);
+    if (plan->all_inputs) {
+        nx_plan_fill_tables(plan, in, (char *const *)out, spooled);
+        in = plan->all_inputs;
+        out = plan->all_outputs;
+    }
     NX_TRY(run_all(plan, in, out, spooled, err));
     if (plan->run.progress && plan->total) plan->run.progress(plan->run.progress_user, plan->total, plan->total);
     return NEXPR_OK;

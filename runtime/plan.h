@@ -30,6 +30,7 @@ struct nexpr_plan {
     uint32_t temporary_count;
     const void **all_inputs;  /* with temporaries, NULL without */
     void **all_outputs;
+    char **places;            /* of all nests' operands, with temporaries: for runtime/direct.h */
     char **spools;   /* by output: the buffer of one that overlaps an input, during a run */
     char *workers;   /* worker_count pieces of worker_bytes, aligned to 64 */
     void *worker_memory;
@@ -45,6 +46,9 @@ struct nexpr_plan {
 nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexpr_run_options *run, nexpr_plan **ret,
                            nexpr_error *err);
 nexpr_status nx_plan_finish(nexpr_plan *plan, nexpr_error *err);
+/* Of a plan with passes: all_inputs and all_outputs become these addresses, spools in place of outputs (NULL: of none), with
+ * the temporaries behind them. */
+void nx_plan_fill_tables(nexpr_plan *plan, const void *const *in, char *const *out, const bool *spooled);
 /* Runs the nests on these addresses, in which temporaries stand behind the inputs, and behind the outputs. */
 nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err);
 /* Threads that a run may use. */

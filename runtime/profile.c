@@ -81,15 +81,19 @@ static nx_profile_record *get_record(nexpr_profile *p, const nx_nest *nest) {
     return r;
 }
 
-/* The place of a part in the record, UINT32_MAX if memory is out. */
-static uint32_t get_part(nexpr_profile *p, nx_profile_record *r, const nx_vm_part *part, bool is_compiled) {
+/* The place of a part in the record, UINT32_MAX if memory is out; `places` are those of a segment. */
+static uint32_t get_part(nexpr_profile *p, nx_profile_record *r, const nx_vm_part *part, bool is_compiled,
+                         const nx_span *places) {
     for (uint32_t i = 0; i < r->part_count; i++) {
         if (r->parts[i].is_compiled == is_compiled && is_same_part(&r->parts[i].part, part)) return i;
     }
     nx_profile_part *parts = nx_arena_grow(&p->arena, r->parts, r->part_count, &r->part_capacity, sizeof *parts);
     if (!parts) return UINT32_MAX;
     r->parts = parts;
-    parts[r->part_count] = (nx_profile_part){.part = *part, .is_compiled = is_compiled};
+    nx_span *kept = places ? nx_arena_alloc(&p->arena, part->place_count, sizeof *kept) : NULL;
+    if (places && !kept) return UINT32_MAX;
+    if (places) memcpy(kept, places, part->place_count * sizeof *kept);
+    parts[r->part_count] = (nx_profile_part){.part = *part, .is_compiled = is_compiled, .places = kept};
     nx_vm_part_name(part, parts[r->part_count].name);
     return r->part_count++;
 }
@@ -97,7 +101,8 @@ static uint32_t get_part(nexpr_profile *p, nx_profile_record *r, const nx_vm_par
 static bool map_parts(nexpr_profile *p, nx_nest_profile *m) {
     for (int t = 0; t < NX_TIERS; t++) {
         for (uint32_t i = 0; i < m->part_count[t]; i++) {
-            m->part_of[t][i] = get_part(p, m->record, nx_vm_part_at(m->code[t], i), t == NX_TIER_OF_SEGMENTS);
+            const nx_vm_part *part = nx_vm_part_at(m->code[t], i);
+            m->part_of[t][i] = get_part(p, m->record, part, t == NX_TIER_OF_SEGMENTS, nx_vm_part_places(m->code[t], part));
             if (m->part_of[t][i] == UINT32_MAX) return false;
         }
     }
@@ -168,7 +173,7 @@ nexpr_status nx_profile_attach(nx_nest *nest, nexpr_error *err) {
     bool is_done = m->record && map_parts(p, m);
     if (is_done && nest->reduce) {
         const nx_vm_part rest = rest_of(nest->reduce);
-        m->rest = get_part(p, m->record, &rest, false);
+        m->rest = get_part(p, m->record, &rest, false, NULL);
         is_done = m->rest != UINT32_MAX;
     }
     for (int t = 0; t < NX_TIERS; t++) m->tasks_seen[t] = atomic_load(&nest->tasks_run[t]);

@@ -15,6 +15,7 @@ typedef struct nx_profile_part {
     nx_vm_part part;
     bool is_compiled;
     char name[NX_PART_NAME_MAX];
+    const nx_span *places; /* part.place_count of them */
     double ticks; /* by samples */
     int64_t elements;
 } nx_profile_part;

@@ -176,7 +176,7 @@ static void fill_op(const nexpr_profile *p, const nx_profile_record *r, const nx
                           .dtype = (nexpr_dtype)part->part.dtype, .is_compiled = part->is_compiled,
                           .ns = (int64_t)(ticks * ns_per_tick(p)), .share = all > 0 ? ticks / all : 0,
                           .elements = part->elements, .bytes_per_element = part->part.bytes,
-                          .operations = part->part.operations};
+                          .operations = part->part.operations, .place_count = (int)part->part.place_count};
 }
 
 static const nx_profile_part *shown_at(const nx_profile_record *r, int index) {
@@ -195,4 +195,15 @@ nexpr_status nexpr_profile_op(const nexpr_profile *profile, int nest, int op, ne
     if (part) fill_op(profile, r, part, &s);
     pthread_mutex_unlock(mutex_of(profile));
     return part ? give(ret_stats, ret_stats->size, &s, sizeof s) : NEXPR_ARGUMENT;
+}
+
+nexpr_status nexpr_profile_place(const nexpr_profile *profile, int nest, int op, int index, size_t *ret_begin,
+                                 size_t *ret_end) {
+    pthread_mutex_lock(mutex_of(profile));
+    const nx_profile_part *part = shown_at(record_at(profile, nest), op);
+    const bool is_there = part && index >= 0 && (uint32_t)index < part->part.place_count;
+    if (is_there) *ret_begin = part->places[index].begin;
+    if (is_there) *ret_end = part->places[index].end;
+    pthread_mutex_unlock(mutex_of(profile));
+    return is_there ? NEXPR_OK : NEXPR_ARGUMENT;
 }

@@ -42,6 +42,13 @@ static void note_settled(const work *w, uint32_t p, nodes node) {
     }
 }
 
+static void note_leaves(const work *w, int64_t leaf, int64_t leaves) {
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, nx_part_nodes(w, p), leaf + i));
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------- leaves of a row -- */
 
 /* Whole leaves of argmin or argmax. Their extrema, which are found at less cost, tell in which leaf the first of the best
@@ -57,8 +64,7 @@ static void find_place(const nx_reduce_part *part, const char *x, int64_t first,
     for (int64_t i = 0; i < leaves; i++) nx_copy_nodes(part, nx_nodes_at(part, to, i), best, 1);
 }
 
-/* The leaves of `count` elements of a row at x, of which the first is number `first`. */
-static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
+void nx_reduce_row(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
     const int64_t whole = count / NX_LEAF_ITEMS;
     int64_t done = 0;
     if (whole > 1 && part->reducer != NX_REDUCER_m2) {
@@ -73,6 +79,14 @@ static void reduce_leaves(const nx_reduce_part *part, const char *x, int64_t fir
     }
 }
 
+/* Leaves of rows at x. */
+static void leaves_of_rows(const work *w, uint32_t p, int64_t rows, const char *x, nodes to) {
+    const nx_reduce_part *part = &w->r->parts[p];
+    const nodes at = w->r->has_odd_targets ? nx_lane_nodes(w, p) : to;
+    part->kernels->leaf((size_t)rows, (size_t)w->r->reduced.count, x, 0, at.value, at.extra);
+    if (w->r->has_odd_targets) nx_copy_nodes(part, to, at, rows);
+}
+
 /* Rows of kept elements that are end to end, and fit a buffer or lie in memory. */
 static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
     const nx_reduce *r = w->r;
@@ -80,11 +94,11 @@ static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
     if (!w->is_direct) nx_reduce_compute(w, kept, 0, rows, n, 0);
     for (uint32_t p = 0; p < r->part_count; p++) {
         const nx_reduce_part *part = &r->parts[p];
-        const nodes to = nx_group_nodes(r, part, 0, kept), leaves = nx_part_nodes(w, p);
+        const nodes to = nx_task_nodes(w, part, 0, kept), leaves = nx_part_nodes(w, p);
         const char *x = nx_reduce_elements(w, part, kept, 0);
-        if (r->leaf_count == 1) part->kernels->leaf((size_t)rows, (size_t)n, x, 0, to.value, to.extra);
+        if (r->leaf_count == 1) leaves_of_rows(w, p, rows, x, to);
         for (int64_t i = 0; i < rows && r->leaf_count > 1; i++) {
-            reduce_leaves(part, x + i * n * nx_value_size(part), 0, n, nx_lane_nodes(w, p), leaves);
+            nx_reduce_row(part, x + i * n * nx_value_size(part), 0, n, nx_lane_nodes(w, p), leaves);
             combine(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
             nx_copy_nodes(part, nx_nodes_at(part, to, i), leaves, 1);
         }
@@ -99,8 +113,8 @@ static void combine_lanes(const work *w, int64_t leaf, int64_t leaves) {
         const nx_reduce_part *part = &w->r->parts[p];
         const nodes to = nx_nodes_at(part, nx_part_nodes(w, p), leaf);
         part->kernels->leaf((size_t)leaves, NX_LANES, nx_lane_nodes(w, p).value, 0, to.value, NULL);
-        for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, to, i));
     }
+    note_leaves(w, leaf, leaves);
 }
 
 /* Leaves whose elements the backend adds to the lanes: whole ones, or the last one. */
@@ -141,7 +155,8 @@ static void reduce_some_leaves(const work *w, int64_t kept, int64_t first, int64
     if (!w->is_direct) nx_reduce_fill(w, kept, first, count);
     for (uint32_t p = 0; p < r->part_count; p++) {
         const nodes to = nx_nodes_at(&r->parts[p], nx_part_nodes(w, p), leaf);
-        reduce_leaves(&r->parts[p], nx_reduce_elements(w, &r->parts[p], kept, first), first, count, nx_lane_nodes(w, p), to);
+        const char *x = nx_reduce_elements(w, &r->parts[p], kept, first);
+        nx_reduce_row(&r->parts[p], x, first, count, nx_lane_nodes(w, p), to);
         note_settled(w, p, to);
     }
 }
@@ -153,10 +168,16 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
     const int64_t count = nx_min_i64(r->reduced.count - first, r->group_leaves * NX_LEAF_ITEMS);
     int64_t done = 0;
     while (done < count && !are_all_settled(w) && !nx_reduce_is_cancelled(w)) {
+        const int64_t leaf_items = folded_items(r, first + done, count - done);
+        if (nx_reduce_leaves(w, kept, first + done, leaf_items, done / NX_LEAF_ITEMS)) {
+            note_leaves(w, done / NX_LEAF_ITEMS, (leaf_items + NX_LEAF_ITEMS - 1) / NX_LEAF_ITEMS);
+            done += leaf_items;
+            continue;
+        }
         const bool folds = !w->is_direct && r->folds;
         const bool has_blocks = !w->is_direct && !folds && r->has_lanes && count - done >= NX_LEAF_ITEMS;
         const int64_t most = has_blocks ? NX_LEAF_ITEMS : w->is_direct ? DIRECT_ITEMS : r->capacity;
-        const int64_t items = folds ? folded_items(r, first + done, count - done) : nx_min_i64(count - done, most);
+        const int64_t items = folds ? leaf_items : nx_min_i64(count - done, most);
         if (folds) fold_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
         else if (has_blocks) reduce_blocks(w, kept, first + done, done / NX_LEAF_ITEMS);
         else reduce_some_leaves(w, kept, first + done, items, done / NX_LEAF_ITEMS);
@@ -167,7 +188,7 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
         const nodes leaves = nx_part_nodes(w, p);
         if (!done) part->kernels->start(1, leaves.value, leaves.extra);
         combine(part, leaves, (done + NX_LEAF_ITEMS - 1) / NX_LEAF_ITEMS, 1, NX_LEAF_ITEMS, done);
-        nx_copy_nodes(part, nx_group_nodes(r, part, group, kept), leaves, 1);
+        nx_copy_nodes(part, nx_task_nodes(w, part, group, kept), leaves, 1);
     }
 }
 
@@ -179,11 +200,13 @@ static int64_t rows_at_once(const work *w, int64_t kept) {
     const int64_t inner = r->kept.extent[r->kept.ndim - 1];
     if (w->is_direct && !r->is_end_to_end) return 1;
     const int64_t rows = w->is_direct ? inner : r->capacity / n;
-    return nx_min_i64(rows, inner - kept % inner);
+    return nx_min_i64(nx_reduce_most_rows(r, rows), inner - kept % inner);
 }
 
 static void reduce_rows(const work *w, int64_t kept, int64_t count, int64_t group) {
     for (int64_t done = 0, rows; done < count && !nx_reduce_is_cancelled(w); done += rows) {
+        rows = nx_reduce_short_rows(w, kept + done, count - done);
+        if (rows) continue;
         rows = nx_min_i64(rows_at_once(w, kept + done), count - done);
         if (rows > 1) reduce_rows_together(w, kept + done, rows);
         else reduce_group(w, kept + done, group);
@@ -195,6 +218,8 @@ static void reduce_rows(const work *w, int64_t kept, int64_t count, int64_t grou
 /* Makes the leaf of all parts from rows [first, end). */
 static void step_rows(const work *w, int64_t kept, int64_t cols, int64_t first, int64_t end) {
     for (int64_t at = first, next; at < end; at = next) {
+        next = nx_reduce_step(w, kept, cols, first, at, end);
+        if (next > at) continue;
         next = nx_reduce_rows_end(w, at, end);
         if (!w->is_direct) nx_reduce_compute(w, kept, at, next - at, cols, 0);
         for (uint32_t p = 0; p < w->r->part_count; p++) {
@@ -217,29 +242,46 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
     }
     for (uint32_t p = 0; p < r->part_count; p++) {
         const nodes all = nx_pop_nodes(w, p, end - first, items, t.count);
-        nx_copy_nodes(&r->parts[p], nx_group_nodes(r, &r->parts[p], t.group, t.kept), all, t.count);
+        nx_copy_nodes(&r->parts[p], nx_task_nodes(w, &r->parts[p], t.group, t.kept), all, t.count);
     }
 }
 
 /* ----------------------------------------------------------------------------------------------------------- tasks -- */
 
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
-    const work w = nx_reduce_work_of(args, worker);
+    work w = nx_reduce_work_of(args, worker);
     const nx_reduce_task t = nx_reduce_task_of(w.r, task);
+    w.first_kept = t.kept;
     if (w.r->slab) nx_reduce_slab_run(&w, t);
     else if (w.r->by_rows) reduce_columns(&w, t);
     else reduce_rows(&w, t.kept, t.count, t.group);
 }
 
+static bool is_odd_target(const nx_reduce_part *part) {
+    const size_t item = nexpr_dtype_size(nx_dtype_real(part->loop));
+    return part->extra_is_target ? (uintptr_t)part->extra % sizeof(int64_t) : (uintptr_t)part->value % item;
+}
+
 void nx_reduce_begin(nx_nest *nest, void *const *targets) {
     nx_reduce *r = nest->reduce;
     if (r->slab) nx_reduce_slab_begin(nest);
-    atomic_store(&r->settled, 0);
+    if (r->stops_early) atomic_store_explicit(&r->settled, 0, memory_order_relaxed);
+    r->has_odd_targets = false;
     for (uint32_t p = 0; p < r->part_count; p++) {
         nx_reduce_part *part = &r->parts[p];
         if (part->value_is_target) part->value = targets[part->target];
         if (part->extra_is_target) part->extra = targets[part->target];
+        if (part->value_is_target || part->extra_is_target) r->has_odd_targets |= is_odd_target(part);
     }
+}
+
+/* The nodes of no elements. */
+static void start_nodes(const nx_reduce_part *part, nodes to, int64_t count) {
+    nx_value value;
+    int64_t extra;
+    const nodes one = {(char *)&value, to.extra ? (char *)&extra : NULL};
+    part->kernels->start(1, one.value, one.extra);
+    for (int64_t i = 0; i < count; i++) nx_copy_nodes(part, nx_nodes_at(part, to, i), one, 1);
 }
 
 static size_t result_bytes(const nx_reduce *r, const nx_reduce_part *part) {
@@ -255,9 +297,9 @@ void nx_reduce_end(nx_nest *nest, void *const *targets) {
     for (uint32_t p = 0; p < r->part_count && r->kept.count; p++) {
         const nx_reduce_part *part = &r->parts[p];
         const nodes all = nx_group_nodes(r, part, 0, 0);
-        if (!r->reduced.count) part->kernels->start((size_t)r->kept.count, all.value, all.extra);
+        if (!r->reduced.count) start_nodes(part, all, r->kept.count);
+        if (part->value_is_target || part->extra_is_target) continue; /* of one group */
         combine(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
-        if (part->value_is_target || part->extra_is_target) continue;
         memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
     }
 }

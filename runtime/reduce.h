@@ -7,7 +7,7 @@
  *
  * The backend writes the elements of some leaves into a buffer, from which the kernels of vm/reduce.h reduce them. Arrays
  * that lie as a buffer would are reduced where they are; elements of long rows can also be added to the lanes of their leaf
- * as they are computed.
+ * as they are computed. Machine code can make nodes by itself: then it gets these, and there is nothing in the buffer.
  */
 #ifndef NX_RUNTIME_REDUCE_H
 #define NX_RUNTIME_REDUCE_H
@@ -24,6 +24,8 @@ typedef struct nx_reduce_part {
     uint32_t target;      /* in the plan's table of outputs and temporaries */
     char *value, *extra;  /* nodes of the groups: [group][kept element]; of one group, what is the result is the target */
     bool value_is_target, extra_is_target;
+    bool is_kept;         /* value_is_target: a worker has a task's results, for the nest that goes along, and nobody else */
+    int64_t kept_at;      /* bytes, behind what else a worker has */
     nx_span span;         /* in the text */
 } nx_reduce_part;
 
@@ -59,12 +61,14 @@ struct nx_reduce {
     nx_reduce_axes kept, reduced;
     int64_t leaf_items, leaf_count;
     int64_t group_leaves, group_count;
+    int64_t task_groups, group_tasks; /* groups of a task: of slabs, whose groups are leaves, several; and how many tasks */
     int64_t width;        /* kept elements of a task, at most */
     int64_t row_width;    /* those that are divided by it: by rows the length of the innermost kept axis, else all */
     int64_t capacity;     /* elements of a buffer */
     int64_t node_slots;   /* nodes of a part that a worker holds, each of `node_cols` kept elements */
     int64_t node_cols;
     int64_t folded_leaves; /* folds: of which there are lanes at once */
+    int64_t kept_bytes;   /* of results that a worker keeps */
     int spare_slots;      /* the last ones, for what is not on the stack */
     bool is_prefix;       /* only the groups' nodes are wanted, for `prefix` of another nest */
     bool scans;           /* the nest runs its one reduction along its one axis, to a target in memory */
@@ -73,8 +77,10 @@ struct nx_reduce {
     const nx_prior *prior;    /* scans: NULL: nothing comes before */
     const nx_reduce *prefix;  /* scans, compresses: who has the nodes of the groups; NULL: there is one group */
     nx_reduce_slab *slab;     /* NULL, or the nest has a stretch of the reduced elements, and a group is a leaf in it */
-    int64_t target_stride[NX_NEST_AXES]; /* scans: bytes, by axis */
+    int64_t target_stride[NX_NEST_AXES]; /* of what scans and its prefix: bytes, by axis */
+    bool has_odd_targets; /* of this run: one is not aligned to its elements, and nodes are copied to it */
     int *direct;          /* by output of the nest: the input that it is, or -1 */
+    nx_vm_node *nodes;    /* by part: what machine code can add its elements to; NULL: it must not */
     bool is_end_to_end;   /* rows_are_kept: in memory rows follow one another, if all is direct */
     _Atomic uint32_t settled; /* parts whose witness was found */
 };
@@ -88,6 +94,8 @@ size_t nx_reduce_worker_bytes(const nx_nest *nest);
 void nx_reduce_cut_tasks(nx_nest *nest);
 /* Before the tasks of a run; targets are the plan's table. */
 void nx_reduce_begin(nx_nest *nest, void *const *targets);
+/* The kept elements of a task, in their logical order. */
+void nx_reduce_kept_of(const nx_reduce *r, int64_t task, int64_t *ret_first, int64_t *ret_count);
 /* As nx_nest_run. */
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker);
 /* After them: combines the groups' nodes and writes the results. */

@@ -15,11 +15,19 @@ enum { FOLDED_LEAVES = 16 };
 /* Nodes that groups leave at most, of all kept elements; groups of one kept element at most. */
 enum { MOST_NODES = 1 << 18, MOST_GROUPS = 1 << 18, MOST_SCANNED_GROUPS = 64 };
 
+/* Of a nest, but of none of its pass. */
+enum { NO_AXIS = -1 };
+
 static int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- axes -- */
+
+/* Whether it scans, or makes the nodes for what does: these two have the same axes, and so the same groups. */
+static bool walks_target(const nx_reduce *r) {
+    return !r->compresses && (r->scans || r->is_prefix);
+}
 
 static bool is_mergeable(const nx_nest *nest, int outer, int inner, int64_t inner_extent) {
     const int64_t *target = nest->reduce->target_stride;
@@ -27,7 +35,7 @@ static bool is_mergeable(const nx_nest *nest, int outer, int inner, int64_t inne
         const int64_t *stride = nest->operands[k].stride;
         if (stride[outer] != stride[inner] * inner_extent) return false;
     }
-    return !nest->reduce->scans || target[outer] == target[inner] * inner_extent;
+    return !walks_target(nest->reduce) || target[outer] == target[inner] * inner_extent;
 }
 
 /* The axes of one sort without those of length 1, merged where they can be; the merged one is the inner one. */
@@ -49,13 +57,17 @@ static void collect_axes(const nx_nest *nest, const nx_pass *pass, bool reduced,
     }
 }
 
-/* Of a piece of a pass, in which all kept axes may be of length 1. */
-static void keep_an_axis(const nx_pass *pass, nx_reduce_axes *ret) {
-    int i = pass->shape->ndim - 1;
-    while (pass->is_reduced[i]) i--;
-    ret->axis[0] = i;
-    ret->extent[0] = 1;
-    ret->ndim = 1;
+/* Of a piece of a pass the axis that was to be the columns may be of length 1, and what scans goes along columns that lie end to
+ * end in its target: one column then. */
+static bool lacks_columns(const nx_reduce *r) {
+    if (!r->by_rows) return false;
+    if (!r->kept.ndim) return true;
+    return walks_target(r) && r->target_stride[r->kept.axis[r->kept.ndim - 1]] != (int64_t)nexpr_dtype_size(r->parts->loop);
+}
+
+static void append_column(nx_reduce_axes *ret) {
+    ret->axis[ret->ndim] = NO_AXIS;
+    ret->extent[ret->ndim++] = 1;
 }
 
 /* The nest's axes: those of the first sort, then those of the second one, of which the backend gets the last two. */
@@ -76,7 +88,7 @@ static void append_axes(order *o, nx_reduce_axes *axes, int first, int end) {
 static void order_strides(const order *o, int64_t *stride) {
     int64_t old[NX_NEST_AXES];
     memcpy(old, stride, sizeof old);
-    for (int i = 0; i < o->count; i++) stride[i] = o->axis[i] < 0 ? 0 : old[o->axis[i]];
+    for (int i = 0; i < o->count; i++) stride[i] = o->axis[i] == NO_AXIS ? 0 : old[o->axis[i]];
 }
 
 /* At least two: the first ones may be of length 1 and no sort. */
@@ -84,14 +96,14 @@ static void apply_order(nx_nest *nest, const order *o) {
     nest->axes = o->count;
     memcpy(nest->extent, o->extent, sizeof o->extent);
     for (uint32_t k = 0; k < nest->input_count; k++) order_strides(o, nest->operands[k].stride);
-    if (nest->reduce->scans) order_strides(o, nest->reduce->target_stride);
+    if (walks_target(nest->reduce)) order_strides(o, nest->reduce->target_stride);
 }
 
 static void order_axes(nx_nest *nest) {
     nx_reduce *r = nest->reduce;
     order o = {.count = 0};
     while (o.count + r->kept.ndim + r->reduced.ndim < 2) {
-        o.axis[o.count] = -1;
+        o.axis[o.count] = NO_AXIS;
         o.extent[o.count++] = 1;
     }
     const int kept = r->kept.ndim - r->by_rows;
@@ -128,7 +140,9 @@ static void choose_capacity(nx_nest *nest) {
 /* Groups of so many leaves that a task is worth its handling, and few enough to keep their nodes. What runs goes through all
  * groups before: these are few, and more than one only where threads have to share a row. */
 static void choose_groups(nx_reduce *r, bool may_share) {
+    r->task_groups = 1;
     if (r->slab) {
+        r->task_groups = TASK_ITEMS / (r->leaf_items * r->width) + 1;
         r->group_leaves = 1;
         r->group_count = r->reduced.count / r->leaf_items + 2; /* with those that its ends cut */
         return;
@@ -246,7 +260,8 @@ static bool can_fold(const nx_nest *nest) {
 /* Of a single row the leaves are the backend's rows, so that it does several in a call. */
 static void cut_row_into_leaves(nx_nest *nest) {
     nx_reduce *r = nest->reduce;
-    r->leaves_are_rows = r->folds && r->kept.count == 1 && r->reduced.ndim == 1;
+    r->leaves_are_rows = (r->folds || (r->nodes && !r->by_rows && r->reduced.count > NX_LEAF_ITEMS)) && r->kept.count == 1 &&
+                         r->reduced.ndim == 1;
     if (!r->leaves_are_rows) return;
     nest->extent[nest->axes - 2] = r->leaf_count;
     nest->extent[nest->axes - 1] = NX_LEAF_ITEMS;
@@ -273,13 +288,24 @@ static void lay_buffers(nx_nest *nest) {
     }
 }
 
+/* What machine code can add elements to as it computes them: the nodes of leaves. Those of rows lie end to end, and it wants
+ * them to have lanes. */
+static nexpr_status name_nodes(nx_reduce *r, nx_arena *arena, nexpr_error *err) {
+    if (r->slab || r->scans || r->compresses || r->is_prefix) return NEXPR_OK;
+    if (!r->by_rows && (r->reduced.ndim != 1 || r->reduced.count < NX_LANES)) return NEXPR_OK;
+    r->nodes = nx_arena_alloc(arena, r->part_count, sizeof *r->nodes);
+    if (!r->nodes) return nx_fail_memory(err);
+    for (uint32_t p = 0; p < r->part_count; p++) r->nodes[p] = (nx_vm_node){r->parts[p].operand, r->parts[p].reducer};
+    return NEXPR_OK;
+}
+
 nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_pass *pass, bool may_share, nx_arena *arena, nexpr_error *err) {
     nx_reduce *r = nest->reduce;
     nest->count = pass->shape->count;
     r->by_rows = pass->by_rows;
     collect_axes(nest, pass, false, &r->kept);
     collect_axes(nest, pass, true, &r->reduced);
-    if (r->by_rows && !r->kept.ndim) keep_an_axis(pass, &r->kept);
+    if (lacks_columns(r)) append_column(&r->kept);
     r->leaf_items = r->by_rows ? NX_LEAF_ROWS : NX_LEAF_ITEMS;
     r->leaf_count = divide_up(r->reduced.count, r->leaf_items);
     order_axes(nest);
@@ -287,6 +313,7 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_pass *pass, bool may_shar
     choose_capacity(nest);
     choose_groups(r, may_share);
     r->folds = can_fold(nest);
+    NX_TRY(name_nodes(r, arena, err));
     cut_row_into_leaves(nest);
     choose_slots(r);
     if (r->node_slots > MOST_SLOTS) {
@@ -335,7 +362,8 @@ double nx_reduce_share(const nx_reduce *r) {
 void nx_reduce_cut_tasks(nx_nest *nest) {
     nx_reduce *r = nest->reduce;
     const int64_t rows = r->row_width ? r->kept.count / r->row_width : 0;
-    nest->task_count = rows * divide_up(r->row_width, r->width) * r->group_count;
+    r->group_tasks = divide_up(r->group_count, r->task_groups);
+    nest->task_count = rows * divide_up(r->row_width, r->width) * r->group_tasks;
     nest->task_rows = r->group_leaves * r->leaf_items < r->reduced.count ? r->group_leaves * r->leaf_items : r->reduced.count;
     nest->task_cols = r->width;
 }

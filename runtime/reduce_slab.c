@@ -158,14 +158,42 @@ static bool is_left_out(const nx_reduce_slab *s, int64_t group) {
     return s->is_part && (leaf_of(s, group) < s->slab_leaf || leaf_of(s, group) >= s->slab_end);
 }
 
-void nx_reduce_slab_run(const nx_reduce_work *w, nx_reduce_task t) {
+/* How many groups from this one on, up to `end`, are whole leaves of one row in memory, to be reduced at once. */
+static int64_t count_whole(const nx_reduce_work *w, int64_t group, int64_t end) {
+    const nx_reduce *r = w->r;
+    int64_t count = 0;
+    for (; w->is_direct && !r->by_rows && r->kept.count == 1 && group + count < end; count++) {
+        const cut c = find_cut(r->slab, r->reduced.count, group + count);
+        if (is_left_out(r->slab, group + count) || c.end - c.begin < NX_LEAF_ITEMS) break;
+    }
+    return count;
+}
+
+static void reduce_whole(const nx_reduce_work *w, int64_t group, int64_t count) {
+    const nx_reduce *r = w->r;
+    const int64_t first = find_cut(r->slab, r->reduced.count, group).begin;
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const char *x = nx_reduce_elements(w, part, 0, first - r->slab->before);
+        nx_reduce_row(part, x, first, count * NX_LEAF_ITEMS, nx_lane_nodes(w, p), nx_group_nodes(r, part, group, 0));
+    }
+}
+
+static void reduce_group(const nx_reduce_work *w, nx_reduce_task t) {
     const cut c = find_cut(w->r->slab, w->r->reduced.count, t.group);
     if (is_left_out(w->r->slab, t.group)) return;
-    if (w->r->by_rows) {
-        step_columns(w, t, &c);
-        return;
+    if (w->r->by_rows) step_columns(w, t, &c);
+    else for (int64_t i = 0; i < t.count; i++) step_leaf(w, t.kept + i, t.group, &c);
+}
+
+void nx_reduce_slab_run(const nx_reduce_work *w, nx_reduce_task t) {
+    const int64_t end = nx_min_i64(w->r->group_count, t.group + w->r->task_groups);
+    for (int64_t done; t.group < end && !nx_reduce_is_cancelled(w); t.group += done) {
+        done = count_whole(w, t.group, end);
+        if (done) reduce_whole(w, t.group, done);
+        else reduce_group(w, t);
+        done += !done;
     }
-    for (int64_t i = 0; i < t.count; i++) step_leaf(w, t.kept + i, t.group, &c);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- slabs -- */

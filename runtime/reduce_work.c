@@ -13,9 +13,9 @@ nx_reduce_work nx_reduce_work_of(const nx_nest_args *args, int worker) {
                         .worker = worker};
     w.outputs = (char **)(void *)memory + nest->input_count;
     w.scratch = memory + nx_nest_pointer_bytes(nest);
-    w.buffers = memory + nest->worker_bytes - nx_reduce_worker_bytes(nest);
-    w.states = w.buffers;
-    for (uint32_t k = 0; k < nest->output_count; k++) w.states += nx_reduce_buffer_bytes(nest, k);
+    w.buffers = memory + nest->buffers_at;
+    w.states = memory + nest->states_at;
+    w.kept = memory + nest->kept_at;
     w.is_direct = nx_reduce_is_direct(nest);
     w.fault = nx_nest_fault(args, worker);
     return w;
@@ -26,41 +26,20 @@ bool nx_reduce_is_cancelled(const nx_reduce_work *w) {
 }
 
 nx_reduce_task nx_reduce_task_of(const nx_reduce *r, int64_t task) {
-    const int64_t pieces = (r->row_width + r->width - 1) / r->width, piece = task / r->group_count;
+    if (!task) return (nx_reduce_task){.count = nx_min_i64(r->width, r->row_width)}; /* a short run has no other */
+    const int64_t pieces = (r->row_width + r->width - 1) / r->width, piece = task / r->group_tasks;
     const int64_t col = piece % pieces * r->width;
     return (nx_reduce_task){.kept = piece / pieces * r->row_width + col, .count = nx_min_i64(r->width, r->row_width - col),
-                            .group = task % r->group_count};
+                            .group = task % r->group_tasks * r->task_groups};
+}
+
+void nx_reduce_kept_of(const nx_reduce *r, int64_t task, int64_t *ret_first, int64_t *ret_count) {
+    const nx_reduce_task t = nx_reduce_task_of(r, task);
+    *ret_first = t.kept;
+    *ret_count = t.count;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- nodes -- */
-
-nx_tree_nodes nx_nodes_at(const nx_reduce_part *part, nx_tree_nodes first, int64_t count) {
-    return (nx_tree_nodes){first.value + count * nx_value_size(part),
-                           first.extra ? first.extra + count * (int64_t)sizeof(int64_t) : NULL};
-}
-
-nx_tree_nodes nx_group_nodes(const nx_reduce *r, const nx_reduce_part *part, int64_t group, int64_t kept) {
-    return nx_nodes_at(part, (nx_tree_nodes){part->value, part->extra}, group * r->kept.count + kept);
-}
-
-nx_tree_nodes nx_part_nodes(const nx_reduce_work *w, uint32_t part) {
-    char *at = w->states;
-    for (uint32_t p = 0;; p++) {
-        const nx_reduce_part *x = &w->r->parts[p];
-        const size_t bytes = nx_reduce_nodes_bytes(w->r, (size_t)nx_value_size(x));
-        if (p == part) return (nx_tree_nodes){at, x->kernels->has_extra ? at + bytes : NULL};
-        at += bytes + (x->kernels->has_extra ? nx_reduce_nodes_bytes(w->r, sizeof(int64_t)) : 0);
-    }
-}
-
-nx_tree_nodes nx_lane_nodes(const nx_reduce_work *w, uint32_t part) {
-    return nx_nodes_at(&w->r->parts[part], nx_part_nodes(w, part), w->r->group_leaves);
-}
-
-void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, nx_tree_nodes from, int64_t count) {
-    memcpy(to.value, from.value, (size_t)(count * nx_value_size(part)));
-    if (to.extra) memcpy(to.extra, from.extra, (size_t)count * sizeof(int64_t));
-}
 
 void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
                     int64_t right_count) {
@@ -113,6 +92,7 @@ int64_t nx_node_bytes(const nx_reduce_part *part, int64_t kept) {
 
 static int64_t offset_along(const nx_reduce_axes *axes, const int64_t *stride, int64_t index) {
     int64_t offset = 0;
+    if (!index) return 0;
     for (int i = axes->ndim - 1; i > 0; i--) {
         offset += index % axes->extent[i] * stride[axes->axis[i]];
         index /= axes->extent[i];
@@ -134,20 +114,93 @@ char *nx_reduce_buffer(const nx_reduce_work *w, uint32_t operand) {
     return at;
 }
 
+static void place_inputs(const nx_reduce_work *w, int64_t kept, int64_t reduced) {
+    for (uint32_t k = 0; k < w->nest->input_count; k++) {
+        if (w->nest->operands[k].is_used) w->inputs[k] = address(w, k, kept, reduced);
+    }
+}
+
+/* The code that adds elements to nodes, if it is there. */
+static const nx_vm_code *stepping_code(const nx_reduce_work *w) {
+    const nx_vm_code *code = w->r->nodes ? nx_nest_code(w->nest) : w->nest->code;
+    return nx_vm_is_stepping(code) ? code : NULL;
+}
+
+/* A rectangle of elements from these on to nodes, of which `nodes` tells the parts' first ones. */
+static void run_stepping(const nx_reduce_work *w, const nx_vm_code *code, int64_t kept, int64_t reduced,
+                         const int64_t count[2], const nx_tree_nodes *nodes, nx_segment_rows rows) {
+    const int64_t none[2] = {0, 0};
+    char *value[NX_SEGMENT_OPERANDS], *extra[NX_SEGMENT_OPERANDS];
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        value[p] = w->outputs[w->r->parts[p].operand] = nodes[p].value;
+        extra[p] = nodes[p].extra;
+    }
+    place_inputs(w, kept, reduced);
+    const nx_vm_nodes all = {value, extra, rows};
+    nx_vm_args vm = {.code = code, .scratch = w->scratch, .inputs = w->inputs, .outputs = w->outputs, .nodes = &all};
+    nx_nest_compute(w->nest, w->worker, &vm, none, count);
+}
+
+int64_t nx_reduce_step(const nx_reduce_work *w, int64_t kept, int64_t cols, int64_t first, int64_t at, int64_t end) {
+    const nx_reduce *r = w->r;
+    const nx_vm_code *code = w->is_direct ? NULL : stepping_code(w);
+    if (!code) return at;
+    const int64_t rows = r->reduced.ndim ? r->reduced.extent[r->reduced.ndim - 1] : 1;
+    const int64_t count[2] = {nx_min_i64(end - at, rows - at % rows), cols};
+    nx_tree_nodes nodes[NX_SEGMENT_OPERANDS];
+    for (uint32_t p = 0; p < r->part_count; p++) nodes[p] = nx_new_slot(w, p);
+    run_stepping(w, code, kept, at, count, nodes, (nx_segment_rows){.first = at, .done = at - first});
+    return at + count[0];
+}
+
+/* Of arrays the VM looks for places in the leaf with the extremum only. */
+static bool has_places(const nx_reduce *r) {
+    bool has = false;
+    for (uint32_t p = 0; p < r->part_count; p++) has |= r->parts[p].extremum != NULL;
+    return has;
+}
+
+bool nx_reduce_leaves(const nx_reduce_work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
+    const bool is_better_left = count < NX_LANES || (w->is_direct && has_places(w->r));
+    const nx_vm_code *code = is_better_left ? NULL : stepping_code(w);
+    if (!code) return false;
+    const int64_t leaves = count < NX_LEAF_ITEMS ? 1 : count / NX_LEAF_ITEMS, size[2] = {leaves, count / leaves};
+    nx_tree_nodes nodes[NX_SEGMENT_OPERANDS];
+    for (uint32_t p = 0; p < w->r->part_count; p++) nodes[p] = nx_nodes_at(&w->r->parts[p], nx_part_nodes(w, p), leaf);
+    run_stepping(w, code, kept, first, size, nodes, (nx_segment_rows){.first = first, .between = NX_LEAF_ITEMS});
+    return true;
+}
+
+int64_t nx_reduce_short_rows(const nx_reduce_work *w, int64_t kept, int64_t count) {
+    const nx_reduce *r = w->r;
+    const nx_vm_code *code = r->leaf_count == 1 && r->rows_are_kept ? stepping_code(w) : NULL;
+    if (!code) return 0;
+    const int64_t inner = r->kept.extent[r->kept.ndim - 1];
+    const int64_t size[2] = {nx_reduce_most_rows(r, nx_min_i64(inner - kept % inner, count)), r->reduced.count};
+    nx_tree_nodes nodes[NX_SEGMENT_OPERANDS];
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        nodes[p] = r->has_odd_targets ? nx_lane_nodes(w, p) : nx_task_nodes(w, &r->parts[p], 0, kept);
+    }
+    run_stepping(w, code, kept, 0, size, nodes, (nx_segment_rows){.first = 0});
+    for (uint32_t p = 0; r->has_odd_targets && p < r->part_count; p++) {
+        nx_copy_nodes(&r->parts[p], nx_task_nodes(w, &r->parts[p], 0, kept), nodes[p], size[0]);
+    }
+    return size[0];
+}
+
 void nx_reduce_compute(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t rows, int64_t cols, int64_t at) {
     const nx_nest *nest = w->nest;
     const int64_t first[2] = {0, 0}, count[2] = {rows, cols};
-    for (uint32_t k = 0; k < nest->input_count; k++) {
-        if (nest->operands[k].is_used) w->inputs[k] = address(w, k, kept, reduced);
-    }
+    place_inputs(w, kept, reduced);
     for (uint32_t k = 0; k < nest->output_count; k++) {
         if (w->r->folds) w->outputs[k] = nx_lane_nodes(w, k).value;
         else w->outputs[k] = nx_reduce_buffer(w, k) + at * (int64_t)nexpr_dtype_size(nest->operands[nest->input_count + k].dtype);
     }
     nx_vm_fault later, *fault = w->fault->is_set ? &later : w->fault; /* the first one is told */
     later.is_set = false;
-    /* Machine code adds to whole rows of lanes. */
+    /* Machine code adds to whole rows of lanes; if it adds to nodes, it has come just now, and has no results. */
     const nx_vm_code *code = w->r->folds && cols % NX_LANES ? nest->code : nx_nest_code(nest);
+    if (nx_vm_is_stepping(code)) code = nest->code;
     nx_vm_args vm = {.code = code, .scratch = w->scratch, .inputs = w->inputs, .outputs = w->outputs, .fault = fault};
     nx_nest_compute(nest, w->worker, &vm, first, count);
 }

@@ -326,8 +326,24 @@ nexpr_status nexpr_output_share(const nexpr_output *output, uint64_t *ret_number
 
 /* ------------------------------------------------------------------------------------------------ write and commit -- */
 
+const char *nexpr_output_temporary(const nexpr_output *output) {
+    return output && *output->temporary ? output->temporary : NULL;
+}
+
 nexpr_file_format nexpr_output_format(const nexpr_output *output) {
     return output->writer.format->id;
+}
+
+nexpr_output_info nexpr_output_info_init(void) {
+    return (nexpr_output_info){.size = sizeof(nexpr_output_info)};
+}
+
+nexpr_status nexpr_output_describe(const nexpr_output *output, nexpr_output_info *ret_info) {
+    if (!output || !ret_info) return NEXPR_ARGUMENT;
+    const nexpr_output_info info = {.size = ret_info->size, .path = output->is_standard ? "-" : output->writer.stream.path,
+                                    .format = output->writer.format->id, .no_fsync = output->no_fsync};
+    memcpy(ret_info, &info, info.size < sizeof info ? info.size : sizeof info);
+    return NEXPR_OK;
 }
 
 nx_writer *nx_output_writer(nexpr_output *o, nexpr_error *err) {

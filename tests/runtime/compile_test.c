@@ -69,6 +69,91 @@ static void tells_the_shape_of_results(void **state) {
     nexpr_free(&e);
 }
 
+/* "[2,5) float64 (4,1) %1" for the terms, then the values, one a line. */
+typedef struct told_shapes {
+    char terms[32][40], values[32][40];
+} told_shapes;
+
+static void take_shape(void *user, int term, int value, int ndim, const int64_t *shape) {
+    told_shapes *told = user;
+    char *text = term >= 0 ? told->terms[term] : told->values[value];
+    for (int k = 0; k < ndim; k++) text += sprintf(text, "%s%lld", k ? "," : "", (long long)shape[k]);
+}
+
+static void terms_tell_place_dtype_and_shape(void **state) {
+    (void)state;
+    static const char text[] = "m = a[1:] > 2; s = sum(b*(b*c), axis=0); t = a[0:7]; where(m, c*4, 1) + s, a/4, b*c";
+    static const struct { const char *place, *shape; int dtype, input; bool is_value; } wanted[] = {
+        {"a[1:]", "3,1", F64, -1, true}, {"a", "4,1", F64, 0, false}, {"2", "", NEXPR_DTYPE_COUNT, -1, false},
+        {"a[1:] > 2", "3,1", NEXPR_BOOL, -1, true}, {"b*c", "2,5", NEXPR_FLOAT32, -1, true},
+        {"b*(b*c)", "2,5", NEXPR_FLOAT32, -1, true}, {"sum(b*(b*c), axis=0)", "5", NEXPR_FLOAT32, -1, true},
+        {"a[0:7]", "4,1", F64, -1, false}, {"c*4", "5", NEXPR_FLOAT32, -1, true}, {"a/4", "4,1", F64, -1, true},
+        {"where(m, c*4, 1) + s", "3,5", NEXPR_FLOAT32, -1, true},
+    };
+    nexpr *e = compile(text, F64, NEXPR_FLOAT32, NEXPR_FLOAT32);
+    const nexpr_array a = array_of(NULL, F64, 2, DIMS(4, 1), NULL), b = array_of(NULL, NEXPR_FLOAT32, 2, DIMS(2, 5), NULL),
+                      c = array_of(NULL, NEXPR_FLOAT32, 1, DIMS(5), NULL);
+    nexpr_error err = nexpr_error_init();
+    told_shapes told = {0};
+    assert_ok(nexpr_term_shapes(e, (const nexpr_array *const[]){&a, &b, &c}, take_shape, &told, &err), &err);
+    for (int i = 0; i < LENGTH(wanted); i++) {
+        int found = 0, last = -1;
+        for (int k = 0; k < nexpr_term_count(e); k++) {
+            nexpr_term term = nexpr_term_init();
+            assert_int_equal(nexpr_term_describe(e, k, &term), NEXPR_OK);
+            const size_t n = term.end - term.begin;
+            if (n != strlen(wanted[i].place) || memcmp(text + term.begin, wanted[i].place, n)) continue;
+            found++;
+            assert_int_equal(term.dtype, wanted[i].dtype);
+            assert_string_equal(told.terms[k], wanted[i].shape);
+            assert_int_equal(term.input, wanted[i].input);
+            assert_int_equal(term.value >= 0, wanted[i].is_value);
+            assert_true(last < 0 || term.value == last); /* equal terms are one value */
+            last = term.value;
+            if (term.value >= 0) assert_string_equal(told.values[term.value], wanted[i].shape);
+        }
+        if (!found) fail_msg("%s is no term", wanted[i].place);
+    }
+    nexpr_free(&e);
+}
+
+static void values_are_the_lines_of_the_listing(void **state) {
+    (void)state;
+    nexpr *e = compile("sum(a*b) - a", F64, F64, NONE);
+    char text[2048];
+    nexpr_listing(e, text, sizeof text);
+    int lines = 0;
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) lines += strstr(line, " = ") == line + 2;
+    assert_int_equal(nexpr_value_count(e), lines);
+    nexpr_value value = nexpr_value_init();
+    assert_int_equal(nexpr_value_describe(e, 0, &value), NEXPR_OK);
+    assert_true(value.begin == 4 && value.end == 7 && value.dtype == F64 && value.uses == 1 && value.nest == 0);
+    assert_int_equal(nexpr_value_describe(e, lines - 1, &value), NEXPR_OK);
+    assert_true(value.begin == 0 && value.end == 12 && value.nest == 1);
+    assert_int_equal(nexpr_value_describe(e, lines, &value), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_value_describe(e, -1, &value), NEXPR_ARGUMENT);
+    nexpr_free(&e);
+}
+
+static void terms_without_a_shape_are_left_out(void **state) {
+    (void)state;
+    nexpr *e = compile("u = a + b; a", F64, F64, NONE);
+    const nexpr_array a = array_of(NULL, F64, 1, DIMS(4), NULL), b = array_of(NULL, F64, 1, DIMS(5), NULL);
+    nexpr_error err = nexpr_error_init();
+    nexpr_term term = nexpr_term_init();
+    told_shapes told = {0};
+    assert_ok(nexpr_term_shapes(e, (const nexpr_array *const[]){&a, &b}, take_shape, &told, &err), &err);
+    assert_string_equal(told.terms[0], "4");
+    assert_string_equal(told.terms[2], "");
+    assert_ok(nexpr_term_describe(e, 2, &term), &err);
+    assert_true(term.begin == 4 && term.end == 9 && term.value == -1 && term.input == -1);
+    assert_int_equal(nexpr_term_describe(e, nexpr_term_count(e), &term), NEXPR_ARGUMENT);
+    assert_int_equal(nexpr_term_describe(e, -1, &term), NEXPR_ARGUMENT);
+    term.size = 0;
+    assert_int_equal(nexpr_term_describe(e, 0, &term), NEXPR_ARGUMENT);
+    nexpr_free(&e);
+}
+
 /* How often `word` stands in the listing. */
 static int count_in_listing(const nexpr *e, const char *word) {
     char text[4096];
@@ -268,6 +353,9 @@ int main(void) {
         cmocka_unit_test(lists_free_names_in_the_order_of_use),
         cmocka_unit_test(tells_inputs_and_results),
         cmocka_unit_test(tells_the_shape_of_results),
+        cmocka_unit_test(terms_tell_place_dtype_and_shape),
+        cmocka_unit_test(values_are_the_lines_of_the_listing),
+        cmocka_unit_test(terms_without_a_shape_are_left_out),
         cmocka_unit_test(makes_equal_expressions_one),
         cmocka_unit_test(folds_constants_and_identities),
         cmocka_unit_test(operations_by_constants_become_cheaper_ones),

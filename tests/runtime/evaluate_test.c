@@ -100,6 +100,35 @@ static void writes_into_a_given_output_of_another_dtype_layout_and_order(void **
     }
 }
 
+/* One past an aligned address, from where and to where everything goes; under UndefinedBehaviorSanitizer that is seen. */
+static void takes_and_gives_arrays_of_any_alignment(void **state) {
+    static const char *const texts[] = {
+        "sin(a)", "a > 0.5", "a*2 + 1j", "float32(a)*a", "int16(a*9)", "a[::-1]", "a[:9]", "a[a > 0.5]",
+        "where(a > 0.5, a, 1)", "random(a, key=1)", "searchsorted(a[:9], a)", "a.reshape(50, 100).T",
+        "cumsum(a)", "cumprod(float32(a))", "cummax(a*1j)", "cumsum(int8(a*9))", "cumsum(a[a > 0.5])",
+        "cumsum(a.reshape(50, 100), axis=0)", "cumsum(a.reshape(50, 100), axis=1)",
+        "sum(a)", "argmax(a)", "std(float32(a))", "sum(a[:0].reshape(9, 0), axis=1)", "sum(a.reshape(50, 100), axis=0)",
+        "sum(a.reshape(50, 100)*1j, axis=0)", "argmin(a.reshape(50, 100), axis=1)", "max(a.reshape(500, 10), axis=1)",
+        "sum(a.reshape(500, 10) > 0.5, axis=1)", "std(a.reshape(500, 10), axis=1)"};
+    enum { N = 5000, BYTES = 16 * N };
+    static double plain[N];
+    static char odd[BYTES + 1], out[BYTES + 1];
+    (void)state;
+    for (int i = 0; i < N; i++) plain[i] = i * 7919 % 1009 / 1009.0;
+    memcpy(odd + 1, plain, sizeof plain);
+    const nexpr_array a = array_of(plain, F64, 1, DIMS(N), NULL), b = array_of(odd + 1, F64, 1, DIMS(N), NULL);
+    for (int t = 0; t < LENGTH(texts); t++) {
+        nexpr_array expected = evaluate2(texts[t], &a, NULL);
+        nexpr_array r = array_of(out + 1, expected.dtype, expected.ndim, expected.shape, expected.strides);
+        nexpr_error err = nexpr_error_init();
+        int64_t count = 1;
+        for (int k = 0; k < expected.ndim; k++) count *= expected.shape[k];
+        assert_ok(evaluate_into(texts[t], &b, &r, &err), &err);
+        if (memcmp(out + 1, expected.data, (size_t)count * nexpr_dtype_size(r.dtype))) fail_msg("%s", texts[t]);
+        nexpr_array_free(&expected);
+    }
+}
+
 static void refuses_outputs_of_wrong_shape_or_kind(void **state) {
     (void)state;
     double x[3] = {1, 2, 3}, out[4];
@@ -314,6 +343,7 @@ int main(void) {
         cmocka_unit_test(evaluates_scalars_and_empty_arrays),
         cmocka_unit_test(reads_negative_strides_swapped_bytes_and_odd_addresses),
         cmocka_unit_test(writes_into_a_given_output_of_another_dtype_layout_and_order),
+        cmocka_unit_test(takes_and_gives_arrays_of_any_alignment),
         cmocka_unit_test(refuses_outputs_of_wrong_shape_or_kind),
         cmocka_unit_test(refuses_shapes_that_do_not_broadcast),
         cmocka_unit_test(gives_the_answer_of_copied_inputs_for_any_overlap),

@@ -189,6 +189,7 @@ static void reductions_along_any_axis(void **state) {
     check_shapes(texts, LENGTH(texts), 2, DIMS(1003, 31));
     check_shapes(texts, LENGTH(texts), 2, DIMS(70, 1700));
     check_shapes(texts, LENGTH(texts), 2, DIMS(9001, 1));
+    check_shapes(texts, LENGTH(texts), 2, DIMS(5001, 3));
     check_shapes(texts, LENGTH(texts), 2, DIMS(1, 5000));
 }
 
@@ -213,6 +214,7 @@ static void results_that_feed_later_passes(void **state) {
     (void)state;
     check_shapes(texts, LENGTH(texts), 2, DIMS(900, 41));
     check_shapes(texts, LENGTH(texts), 2, DIMS(30, 1500));
+    check_shapes(texts, LENGTH(texts), 2, DIMS(2003, 4));
 }
 
 static void views_that_stay_near_their_rows(void **state) {

@@ -146,6 +146,43 @@ static void repeated_runs_are_compiled(void **state) {
     arrays_free(&x);
 }
 
+/* Of what memory limits no gain is foreseen; but there may be one, and many runs of the VM pay for finding out. */
+static void what_memory_limits_is_compiled_at_last(void **state) {
+    (void)state;
+    if (!has_jit()) skip();
+    seen s = {0};
+    arrays x = arrays_of(1 << 23);
+    nexpr_context *context = context_for(NEXPR_BACKEND_AUTO, 1, &s);
+    nexpr *e = compile("a+b-c", F64, F64, F64);
+    for (int i = 0; i < 200 && !s.compiled; i++) evaluate_into(e, context, &x, x.r);
+    assert_true(s.compiled > 0 && s.vm > 0);
+    nexpr_free(&e);
+    nexpr_context_free(&context);
+    arrays_free(&x);
+}
+
+/* A mask's length is found, and its elements are taken, by copies of the expression: what these gain is not lost. */
+static void what_is_evaluated_in_stages_is_compiled(void **state) {
+    (void)state;
+    if (!has_jit()) skip();
+    seen s = {0};
+    nexpr_error err = nexpr_error_init();
+    arrays x = arrays_of(1 << 20);
+    nexpr_context *context = context_for(NEXPR_BACKEND_AUTO, 1, &s);
+    nexpr *e = compile("(" LONG ")[a > 1.5]", F64, F64, F64);
+    const nexpr_array a = array_of(x.a, F64, 1, &x.n, NULL), b = array_of(x.b, F64, 1, &x.n, NULL),
+                      c = array_of(x.c, F64, 1, &x.n, NULL);
+    for (int i = 0; i < 300 && !s.compiled; i++) {
+        nexpr_array to = nexpr_array_init();
+        assert_ok(nexpr_evaluate(e, context, (const nexpr_array *[]){&a, &b, &c}, (nexpr_array *[]){&to}, NULL, &err), &err);
+        nexpr_array_free(&to);
+    }
+    assert_true(s.compiled > 0 && s.vm > 0);
+    nexpr_free(&e);
+    nexpr_context_free(&context);
+    arrays_free(&x);
+}
+
 static bool is_in_process(const char *name) {
     char line[4400];
     bool found = false;
@@ -387,6 +424,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(backends_are_checked),
         cmocka_unit_test(the_backend_that_is_asked_for_runs),
         cmocka_unit_test(repeated_runs_are_compiled),
+        cmocka_unit_test(what_memory_limits_is_compiled_at_last),
+        cmocka_unit_test(what_is_evaluated_in_stages_is_compiled),
         cmocka_unit_test(what_is_on_disk_is_looked_for_early),
         cmocka_unit_test(a_run_goes_over_in_its_middle),
         cmocka_unit_test(threads_share_kernels),
