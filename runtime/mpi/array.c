@@ -51,6 +51,14 @@ void nx_array_place(nx_call *c, nexpr_mpi_array *a, int64_t before, int64_t afte
     }
 }
 
+void nx_array_rows(const nexpr_mpi_array *a, int rank, int64_t *ret_begin, int64_t *ret_end) {
+    const nx_layout *l = &a->layout;
+    const int64_t begin = nx_layout_begin(l, rank), end = nx_layout_end(l, rank), n = l->first ? l->shape[l->axis] : end;
+    const bool has_copies = l->first && begin < end;
+    *ret_begin = !has_copies ? begin : begin < a->width[0] ? 0 : begin - a->width[0];
+    *ret_end = !has_copies ? end : n - end < a->width[1] ? n : end + a->width[1];
+}
+
 nx_place nx_array_place_of(const nexpr_mpi_array *a) {
     return (nx_place){.layout = &a->layout, .data = a->data, .before = a->before, .after = a->after};
 }

@@ -156,6 +156,10 @@ char *nx_call_allocate(nx_call *c, int64_t bytes, const char *what, nx_memory *r
     return (char *)(((uintptr_t)ret->base + LINE - 1) & ~(uintptr_t)(LINE - 1));
 }
 
+bool nx_memory_holds(const nx_memory *memory, int64_t bytes) {
+    return memory->base && (size_t)bytes <= memory->bytes - LINE;
+}
+
 void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory) {
     if (memory->base) mpi->allocator.release(mpi->allocator.user, memory->base, memory->bytes);
     *memory = (nx_memory){NULL, 0};

@@ -128,14 +128,14 @@ static void intersect(const axes *x, const nx_exchange *e, int from, int to, ran
         if (!l->first) continue;
         range *r = &ret[l->axis == x->first ? 0 : 1];
         r->begin = most(r->begin, l->first[ranks[i]]);
-        r->end = least(r->end, l->first[ranks[i] + 1]);
+        r->end = least(r->end, nx_layout_end(l, ranks[i]));
     }
 }
 
 static nx_box box_in(const axes *x, const nx_place *place, int rank, const range want[2]) {
     const nx_layout *l = place->layout;
     if (!l->first) return make_box(x, want, -1, (range){0, 0});
-    return make_box(x, want, l->axis, (range){l->first[rank] - place->before, l->first[rank + 1] + place->after});
+    return make_box(x, want, l->axis, (range){l->first[rank] - place->before, nx_layout_end(l, rank) + place->after});
 }
 
 /* --------------------------------------------------------------------------------------------------------- rounds -- */

@@ -40,18 +40,16 @@ static void open_member(nx_call *c, const char *path, const char *name, const ne
     }
 }
 
-/* Rows around the slab, as far as there are any. */
+/* With rows around the slab, as far as there are any. */
 static void read_slab(nx_call *c, const reading *r, int64_t before, int64_t after, nexpr_mpi_array *a) {
     const nx_layout *l = &a->layout;
-    int64_t first[NEXPR_MAX_NDIM] = {0}, count[NEXPR_MAX_NDIM];
+    int64_t first[NEXPR_MAX_NDIM] = {0}, count[NEXPR_MAX_NDIM], begin, end;
     if (!nx_call_is_ok(c)) return;
-    if (l->first) {
-        const int64_t begin = l->first[c->mpi->rank], end = l->first[c->mpi->rank + 1], n = l->shape[l->axis];
-        if (before > begin || begin == end) before = begin == end ? 0 : begin;
-        if (after > n - end || begin == end) after = begin == end ? 0 : n - end;
-        first[l->axis] = begin - before;
-    }
-    nx_array_place(c, a, l->first ? before : 0, l->first ? after : 0, NULL);
+    a->width[0] = before;
+    a->width[1] = after;
+    nx_array_rows(a, c->mpi->rank, &begin, &end);
+    if (l->first) first[l->axis] = begin;
+    nx_array_place(c, a, nx_layout_begin(l, c->mpi->rank) - begin, end - nx_layout_end(l, c->mpi->rank), NULL);
     if (!nx_call_is_ok(c)) return;
     memcpy(count, a->wide_shape, sizeof count);
     nexpr_file_read(r->file, r->index, first, count, a->data, &c->error);

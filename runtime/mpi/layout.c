@@ -112,8 +112,12 @@ int64_t nx_layout_begin(const nx_layout *l, int rank) {
     return l->first ? l->first[rank] : 0;
 }
 
+int64_t nx_layout_end(const nx_layout *l, int rank) {
+    return !l->first ? 1 : l->last ? l->last[rank] : l->first[rank + 1];
+}
+
 int64_t nx_layout_count(const nx_layout *l, int rank) {
-    return l->first ? l->first[rank + 1] - l->first[rank] : 1;
+    return nx_layout_end(l, rank) - nx_layout_begin(l, rank);
 }
 
 int64_t nx_layout_slab_bytes(const nx_layout *l, int rank) {

@@ -16,6 +16,8 @@ typedef struct nx_layout {
     int64_t bytes;  /* of the whole array */
     int axis;       /* NEXPR_MPI_REPLICATED, or: */
     int64_t *first; /* of ranks + 1 */
+    const int64_t *last; /* NULL: rank r has the indices from first[r] to first[r + 1]; else to last[r], and ranks may
+                            have the same: only what is wanted, never what an array is */
     nx_memory memory;
 } nx_layout;
 
@@ -34,6 +36,7 @@ int64_t nx_layout_outer(const nx_layout *l);
 int64_t nx_layout_inner(const nx_layout *l);
 /* The indices of a rank; replicated: 0 and 1, as if the whole were one row. */
 int64_t nx_layout_begin(const nx_layout *l, int rank);
+int64_t nx_layout_end(const nx_layout *l, int rank);
 int64_t nx_layout_count(const nx_layout *l, int rank);
 /* Bytes of a rank's slab. */
 int64_t nx_layout_slab_bytes(const nx_layout *l, int rank);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See check.h. */
 #include "tests/mpi/check.h"
+#include "tests/mpi/shim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ static bool run_test(const char *name, void (*test)(void)) {
     int all = failures = 0;
     double begin = MPI_Wtime();
     test();
+    CHECK(!shim_has_threads); /* whatever has threads, MPI is called from one */
     PMPI_Allreduce(&failures, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     if (!rank) printf("%s %s (%.2f s)\n", all ? "FAIL" : "ok  ", name, MPI_Wtime() - begin);
     if (!rank) fflush(stdout);

@@ -39,6 +39,12 @@ bool is_same_everywhere(const nexpr_error *error);
     X(files_are_written_by_slabs)               \
     X(what_one_rank_cannot_read_fails_on_all)   \
     X(what_one_rank_cannot_write_fails_on_all)  \
+    X(programs_have_the_bits_of_one_process)    \
+    X(programs_send_what_the_formula_says)      \
+    X(threads_in_ranks_change_nothing)          \
+    X(jobs_write_the_bytes_of_one_process)      \
+    X(jobs_write_tables)                        \
+    X(what_does_not_fit_is_not_begun)           \
     X(communicators_are_left_as_they_are)       \
     X(wrong_arguments_are_agreed_on)            \
     X(slabs_are_checked)                        \
@@ -48,6 +54,7 @@ bool is_same_everywhere(const nexpr_error *error);
     X(a_rank_without_memory_fails_on_all)       \
     X(every_failing_call_ends_everywhere)       \
     X(calls_that_fail_together_end_everywhere)  \
+    X(only_random_programs)                     \
     X(only_a_lost_rank_ends_the_job)
 
 #define X(name) void name(void);

@@ -2,9 +2,9 @@
 /* Slabs read from files of every kind and order, and written; and what happens when one rank cannot. */
 #include "tests/mpi/check.h"
 #include "tests/mpi/fail_io.h"
+#include "tests/mpi/folder.h"
 #include "tests/mpi/shim.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,37 +13,6 @@
 #include <unistd.h>
 
 enum { MAX_RANKS = 64, MOST_BYTES = 1 << 16 };
-
-static char folder[64];
-
-/* A folder that all ranks know. */
-static void make_folder(void) {
-    snprintf(folder, sizeof folder, "/tmp/nexpr-mpi-XXXXXX");
-    if (!rank) CHECK(mkdtemp(folder));
-    PMPI_Bcast(folder, sizeof folder, MPI_BYTE, 0, MPI_COMM_WORLD);
-}
-
-static const char *path_of(const char *name) {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-/* Removes the folder, and returns how many files it had. */
-static int remove_folder(void) {
-    int count = 0;
-    PMPI_Barrier(MPI_COMM_WORLD);
-    DIR *directory = rank ? NULL : opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        unlink(path_of(entry->d_name));
-        count++;
-    }
-    if (directory) closedir(directory);
-    if (!rank) rmdir(folder);
-    PMPI_Bcast(&count, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    return count;
-}
 
 static size_t read_bytes(const char *name, char *bytes) {
     FILE *in = fopen(path_of(name), "rb");
@@ -132,6 +101,23 @@ static void check_reading(nexpr_mpi *mpi, const kind *k, int ndim, const int64_t
     }
 }
 
+/* What an array has of other ranks' elements would not be those any more. */
+static void check_not_written(nexpr_mpi *mpi, nexpr_mpi_array *a, const char *name, nexpr_dtype dtype) {
+    const nexpr_input input = nexpr_input_init(name, dtype, 1);
+    const nexpr_mpi_array *const inputs[] = {a};
+    nexpr_program *program = NULL;
+    nexpr *expr = NULL;
+    nexpr_mpi_array *result = NULL;
+    EXPECT(NEXPR_OK, nexpr_mpi_array_from_file(mpi, path_of("t.csv"), name, NULL, NULL, 0, 1, &result, &err));
+    EXPECT(NEXPR_OK, nexpr_parse(NULL, name, strlen(name), NULL, &program, &err));
+    EXPECT(NEXPR_OK, nexpr_compile(NULL, program, (const nexpr_input *const[]){&input}, 1, NULL, NULL, &expr, &err));
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_evaluate(mpi, expr, inputs, &result, NULL, &err));
+    CHECK(strstr(err.message, "out of date") && is_same_everywhere(&err));
+    nexpr_mpi_array_free(&result);
+    nexpr_free(&expr);
+    nexpr_program_free(&program);
+}
+
 static void check_column(nexpr_mpi *mpi) {
     nexpr_mpi_array *a = NULL;
     nexpr_array slab = nexpr_array_init();
@@ -148,13 +134,14 @@ static void check_column(nexpr_mpi *mpi) {
     nexpr_mpi_array_local_wide(a, &slab);
     const int64_t *y = slab.data;
     for (int64_t i = 0; i < slab.shape[0]; i++) CHECK(y[i] == 3 * (info.begin - info.before + i));
+    check_not_written(mpi, a, "y", info.dtype);
     nexpr_mpi_array_free(&a);
 }
 
 void files_are_read_by_slabs(void) {
     const int64_t p = ranks, lengths[] = {0, 1, p - 1, p + 1, 29};
     nexpr_mpi *mpi = new_mpi(0);
-    make_folder();
+    make_test_folder();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (int k = 0; k < 5; k++) {
             const int64_t shape[3] = {lengths[k], 3, lengths[(k + 2) % 5]};
@@ -162,7 +149,7 @@ void files_are_read_by_slabs(void) {
         }
     }
     check_column(mpi);
-    CHECK(remove_folder() == 7);
+    CHECK(remove_test_folder() == 7);
     nexpr_mpi_free(&mpi);
 }
 
@@ -175,7 +162,7 @@ static nexpr_mpi_array *generate(nexpr_mpi *mpi, int ndim, const int64_t *shape,
     return a;
 }
 
-static nexpr_status write_array(const nexpr_mpi_array *a, const char *name, bool force, nexpr_error *reterr) {
+static nexpr_status write_distributed(const nexpr_mpi_array *a, const char *name, bool force, nexpr_error *reterr) {
     nexpr_output_options options = nexpr_output_options_init();
     options.force = force;
     return nexpr_mpi_array_write(a, path_of(name), &options, reterr);
@@ -192,7 +179,7 @@ void files_are_written_by_slabs(void) {
     const int64_t p = ranks, lengths[] = {0, 1, p - 1, p + 1, 29};
     int64_t counts[MAX_RANKS];
     nexpr_mpi *mpi = new_mpi(0);
-    make_folder();
+    make_test_folder();
     for (int i = 0; i < 30; i++) {
         const int64_t shape[3] = {lengths[i % 5], lengths[(i + 3) % 5], 2};
         const int ndim = i % 4, axis = ndim ? i % ndim : 0;
@@ -202,12 +189,12 @@ void files_are_written_by_slabs(void) {
             layout.counts = counts;
         }
         nexpr_mpi_array *a = generate(mpi, ndim, shape, &layout);
-        EXPECT(NEXPR_OK, write_array(a, "out.npy", i > 0, &err));
+        EXPECT(NEXPR_OK, write_distributed(a, "out.npy", i > 0, &err));
         if (!rank) save(&kinds[0], ndim, shape);
         if (!rank) CHECK(is_as_from_one("out.npy"));
         nexpr_mpi_array_free(&a);
     }
-    CHECK(remove_folder() == 2);
+    CHECK(remove_test_folder() == 2);
     nexpr_mpi_free(&mpi);
 }
 
@@ -226,7 +213,7 @@ void what_one_rank_cannot_read_fails_on_all(void) {
     nexpr_mpi *mpi = new_mpi(0);
     const int64_t shape[1] = {1000};
     static char bytes[MOST_BYTES];
-    make_folder();
+    make_test_folder();
     if (!rank) {
         save(&kinds[0], 1, shape);
         size_t n = read_bytes("c.npy", bytes);
@@ -250,7 +237,7 @@ void what_one_rank_cannot_read_fails_on_all(void) {
             nexpr_mpi_array_free(&a);
         }
     }
-    remove_folder();
+    remove_test_folder();
     nexpr_mpi_free(&mpi);
 }
 
@@ -259,7 +246,7 @@ void what_one_rank_cannot_write_fails_on_all(void) {
     nexpr_mpi *mpi = new_mpi(0);
     const int64_t old[1] = {7}, shape[1] = {100};
     static char before[MOST_BYTES], after[MOST_BYTES];
-    make_folder();
+    make_test_folder();
     nexpr_mpi_array *a = generate(mpi, 1, shape, NULL);
     for (int bad = 0; bad < ranks; bad++) {
         for (int at = 0, failed = 1; failed; at++) {
@@ -267,7 +254,7 @@ void what_one_rank_cannot_write_fails_on_all(void) {
             size_t n = rank ? 0 : read_bytes("c.npy", before);
             fail_io(rank == bad ? at : -1, ENOSPC);
             err = nexpr_error_init();
-            nexpr_status status = write_array(a, "c.npy", true, &err);
+            nexpr_status status = write_distributed(a, "c.npy", true, &err);
             failed = fail_io_did;
             fail_io(-1, 0);
             PMPI_Bcast(&failed, 1, MPI_INT, bad, MPI_COMM_WORLD);
@@ -278,10 +265,10 @@ void what_one_rank_cannot_write_fails_on_all(void) {
             if (!rank) CHECK(access(path_of(".c.npy.nexpr-tmp"), F_OK));
         }
     }
-    EXPECT(NEXPR_IO, write_array(a, "c.npy", false, &err)); /* it is there */
+    EXPECT(NEXPR_IO, write_distributed(a, "c.npy", false, &err)); /* it is there */
     CHECK(strstr(err.message, "exists already") && is_same_everywhere(&err));
-    EXPECT(NEXPR_ARGUMENT, write_array(a, "x.csv", false, &err));
+    EXPECT(NEXPR_ARGUMENT, write_distributed(a, "x.csv", false, &err));
     nexpr_mpi_array_free(&a);
-    CHECK(remove_folder() == 1);
+    CHECK(remove_test_folder() == 1);
     nexpr_mpi_free(&mpi);
 }

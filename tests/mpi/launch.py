@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-LIMIT = 20
+LIMIT = 60
 OPEN_MPI = {
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_hwloc_base_binding_policy": "none",

@@ -3,11 +3,16 @@
 #include "tests/mpi/shim.h"
 
 #include <mpi.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #pragma GCC visibility push(default)
 
 shim_state shim = {.fail_at = -1};
+bool shim_has_threads;
+static _Atomic bool has_caller;
+static pthread_t caller;
 
 void shim_reset(void) {
     shim = (shim_state){.fail_at = -1};
@@ -15,6 +20,8 @@ void shim_reset(void) {
 
 /* Whether this call is the one. */
 static bool fails(const char *name) {
+    if (!atomic_exchange(&has_caller, true)) caller = pthread_self();
+    if (!pthread_equal(caller, pthread_self())) shim_has_threads = true;
     const bool is_it = shim.calls++ == shim.fail_at;
     if (is_it) snprintf(shim.failed, sizeof shim.failed, "%s", name);
     shim.has_failed |= is_it;

@@ -25,6 +25,8 @@ typedef struct shim_state {
 } shim_state;
 
 extern shim_state shim;
+/* Whether a call was made by another thread than the one that made the first. Stays so. */
+extern bool shim_has_threads;
 
 /* Counts from 0 on again, and fails nothing. */
 void shim_reset(void);
