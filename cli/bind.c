@@ -194,7 +194,9 @@ static int open_input(binder *b, const settings *o, const volatile int *cancel, 
 
 static int bind_file(binder *b, const settings *o, const volatile int *cancel) {
     candidate c;
-    int status = input_read(o->inputs.items[b->out->input_count], &b->out->inputs[b->out->input_count]);
+    const int index = b->out->input_count, copy = o->input_copies ? o->input_copies[index] : -1;
+    int status = input_read(o->inputs.items[index], &b->out->inputs[index]);
+    if (!status && copy >= 0 && !input_use_copy(&b->out->inputs[index], copy)) status = report_run("out of memory");
     if (!status) status = open_input(b, o, cancel, &c);
     b->out->input_count++; /* also on failure: what it holds is freed */
     if (status) return status;
@@ -303,4 +305,37 @@ void bind_free(bindings *b) {
     free(b->items);
     free(b->inputs);
     free(b->files);
+}
+
+/* --------------------------------------------------------------------------------------------------------- shapes -- */
+
+static void read_shape(const binding *b, int64_t *extents, nexpr_array *ret) {
+    nexpr_member member = nexpr_member_init();
+    nexpr_file_member(b->file, b->member, &member);
+    memcpy(extents, member.shape, (size_t)member.ndim * sizeof *extents);
+    *ret = nexpr_array_init();
+    ret->dtype = member.dtype;
+    ret->ndim = member.ndim;
+    ret->shape = extents;
+}
+
+bool bind_read_shapes(const bindings *b, bind_shapes *ret) {
+    const size_t room = (size_t)b->count + 1;
+    int k = 0;
+    *ret = (bind_shapes){calloc(room, sizeof *ret->arrays), calloc(room, sizeof *ret->list),
+                         calloc(room, sizeof *ret->extents)};
+    if (!ret->arrays || !ret->list || !ret->extents) return false;
+    for (int i = 0; i < b->count; i++) {
+        if (!b->items[i].file) continue;
+        read_shape(&b->items[i], ret->extents[k], &ret->arrays[k]);
+        ret->list[k] = &ret->arrays[k];
+        k++;
+    }
+    return true;
+}
+
+void bind_free_shapes(bind_shapes *s) {
+    free(s->arrays);
+    free(s->list);
+    free(s->extents);
 }

@@ -33,4 +33,15 @@ typedef struct bindings {
 int bind_inputs(const settings *o, const source *s, const volatile int *cancel, bindings *ret);
 void bind_free(bindings *b);
 
+/* The inputs of the expression, as nexpr_result_shape wants them: with their shapes, and without data. */
+typedef struct bind_shapes {
+    nexpr_array *arrays;
+    const nexpr_array **list;
+    int64_t (*extents)[NEXPR_MAX_NDIM];
+} bind_shapes;
+
+/* False: out of memory. bind_free_shapes in any case. */
+bool bind_read_shapes(const bindings *b, bind_shapes *ret);
+void bind_free_shapes(bind_shapes *s);
+
 #endif

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t read_number(const nexpr_job *job, int result) {
+static int64_t read_number(const any_job *job, int result) {
     nexpr_array array = nexpr_array_init();
-    nexpr_job_array(job, result, &array);
+    job_array(job, result, &array);
     return *(const int64_t *)array.data;
 }
 
@@ -29,42 +29,11 @@ static void find_index(const nexpr *expr, const nexpr_array *const *inputs, int 
     }
 }
 
-/* The inputs with their shapes, and without data. */
-typedef struct shapes {
-    nexpr_array *arrays;
-    const nexpr_array **list;
-    int64_t (*extents)[NEXPR_MAX_NDIM];
-} shapes;
-
-static bool read_shapes(const nexpr_file_source *const *sources, int count, shapes *ret) {
-    const size_t room = (size_t)count + 1;
-    *ret = (shapes){calloc(room, sizeof *ret->arrays), calloc(room, sizeof *ret->list), calloc(room, sizeof *ret->extents)};
-    if (!ret->arrays || !ret->list || !ret->extents) return false;
-    for (int i = 0; i < count; i++) {
-        nexpr_member member = nexpr_member_init();
-        nexpr_file_member(sources[i]->file, sources[i]->member, &member);
-        memcpy(ret->extents[i], member.shape, (size_t)member.ndim * sizeof **ret->extents);
-        ret->arrays[i] = nexpr_array_init();
-        ret->arrays[i].dtype = member.dtype;
-        ret->arrays[i].ndim = member.ndim;
-        ret->arrays[i].shape = ret->extents[i];
-        ret->list[i] = &ret->arrays[i];
-    }
-    return true;
-}
-
-static void free_shapes(shapes *s) {
-    free(s->arrays);
-    free(s->list);
-    free(s->extents);
-}
-
-int findings_read(const nexpr *expr, const nexpr_job *job, const nexpr_file_source *const *sources, int source_count,
-                  findings *ret) {
+int findings_read(const nexpr *expr, const any_job *job, const bindings *b, findings *ret) {
     const int count = nexpr_check_count(expr);
-    shapes inputs = {0};
+    bind_shapes inputs = {0};
     *ret = (findings){.items = calloc((size_t)count + 1, sizeof *ret->items)};
-    const bool has_memory = ret->items && read_shapes(sources, source_count, &inputs);
+    const bool has_memory = ret->items && bind_read_shapes(b, &inputs);
     for (int i = 0; has_memory && i < count; i++) {
         finding f = {.check = nexpr_check_init()};
         nexpr_check_describe(expr, i, &f.check);
@@ -74,7 +43,7 @@ int findings_read(const nexpr *expr, const nexpr_job *job, const nexpr_file_sour
         find_index(expr, inputs.list, i, &f);
         ret->items[ret->count++] = f;
     }
-    free_shapes(&inputs);
+    bind_free_shapes(&inputs);
     return has_memory ? EXIT_OK : report_run("out of memory");
 }
 

@@ -3,6 +3,8 @@
 #ifndef CLI_CHECK_H
 #define CLI_CHECK_H
 
+#include "cli/bind.h"
+#include "cli/job.h"
 #include "cli/json.h"
 #include "cli/source.h"
 
@@ -22,10 +24,9 @@ typedef struct findings {
     int count;
 } findings;
 
-/* Reads the checks of a job of the expression that was run; sources are those of its inputs. On failure the error is
- * reported and EXIT_RUN returned; findings_free in any case. */
-int findings_read(const nexpr *expr, const nexpr_job *job, const nexpr_file_source *const *sources, int source_count,
-                  findings *ret);
+/* Reads the checks of a job of the expression that was run with these inputs. On failure the error is reported and EXIT_RUN
+ * returned; findings_free in any case. */
+int findings_read(const nexpr *expr, const any_job *job, const bindings *b, findings *ret);
 void findings_free(findings *f);
 /* A line and a place in the text for each. */
 void findings_tell(const findings *f, const source *s);

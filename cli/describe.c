@@ -65,13 +65,6 @@ static const char *path_of(const nexpr_file *file) {
     return info.path;
 }
 
-static const char *literal_of(const source *s, const char *name) {
-    for (int i = 0; i < s->set_count; i++) {
-        if (!strcmp(s->sets[i].name, name)) return s->sets[i].literal;
-    }
-    return "";
-}
-
 static void put_input(const page *p, const description *d, const binding *b) {
     nexpr_member member = nexpr_member_init();
     put_name(p, b->name);
@@ -82,7 +75,7 @@ static void put_input(const page *p, const description *d, const binding *b) {
         fputs("  ", p->out);
         put_place(p->out, path_of(b->file), member.name);
     } else {
-        const char *literal = literal_of(d->source, b->name);
+        const char *literal = source_literal(d->source, b->name);
         report_text(p->out, literal, strlen(literal));
     }
     put_about(p, pack_about(&d->source->pack, b->name));
@@ -92,7 +85,7 @@ static void put_input(const page *p, const description *d, const binding *b) {
 static void put_result(const page *p, const description *d, int index) {
     char text[RESULT_NAME_MAX];
     nexpr_member member = nexpr_member_init();
-    nexpr_job_result(d->job, index, &member);
+    job_result(d->job, index, &member);
     put_name(p, target_result_name(d->expr, index, text));
     fputs("  ", p->out);
     put_type(p->out, &member);
@@ -117,7 +110,7 @@ static const char *size_or(int64_t bytes, const char *unknown, char *text) {
 static const char *unknown_bytes(const description *d) {
     for (int i = 0; i < d->targets->result_count; i++) {
         nexpr_member member = nexpr_member_init();
-        if (!nexpr_job_result(d->job, i, &member) && is_unknown(&member)) return "as much as is selected";
+        if (!job_result(d->job, i, &member) && is_unknown(&member)) return "as much as is selected";
     }
     return "as much text as the values need";
 }
@@ -125,7 +118,7 @@ static const char *unknown_bytes(const description *d) {
 static void put_bytes(FILE *out, const description *d) {
     char read[SIZE_TEXT_MAX], write[SIZE_TEXT_MAX], buffers[SIZE_TEXT_MAX], spool[SIZE_TEXT_MAX];
     nexpr_job_info info = nexpr_job_info_init();
-    nexpr_job_describe(d->job, &info);
+    job_describe(d->job, &info);
     fprintf(out, "reads %s, writes %s", size_or(info.bytes_to_read, "a pipe to its end", read),
             size_or(info.bytes_to_write, unknown_bytes(d), write));
     if (info.passes > 1) fprintf(out, ", in %lld passes", (long long)info.passes);
@@ -174,7 +167,7 @@ void describe_plan(FILE *out, const description *d) {
 void describe_summary(FILE *out, const description *d) {
     char text[SIZE_TEXT_MAX];
     nexpr_job_info info = nexpr_job_info_init();
-    nexpr_job_describe(d->job, &info);
+    job_describe(d->job, &info);
     fputs("nexpr: ", out);
     if (info.bytes_to_read > 0) fprintf(out, "read %s, ", size_text((double)info.bytes_to_read, text));
     fputs("wrote ", out);
@@ -212,7 +205,7 @@ static void json_input(json *j, const description *d, const binding *b) {
         json_string(j, "member", member.name);
         json_type(j, &member);
     } else {
-        json_string(j, "literal", literal_of(d->source, b->name));
+        json_string(j, "literal", source_literal(d->source, b->name));
     }
     json_end(j, '}');
 }
@@ -220,7 +213,7 @@ static void json_input(json *j, const description *d, const binding *b) {
 static void json_result(json *j, const description *d, int index) {
     char text[RESULT_NAME_MAX];
     nexpr_member member = nexpr_member_init();
-    nexpr_job_result(d->job, index, &member);
+    job_result(d->job, index, &member);
     int of = d->targets->of[index];
     const target *t = of < 0 ? NULL : &d->targets->items[of];
     json_begin(j, NULL, '{');
@@ -236,7 +229,7 @@ void describe_json(FILE *out, const description *d) {
     nexpr_job_info info = nexpr_job_info_init();
     const pack *p = &d->source->pack;
     json j = {.out = out};
-    nexpr_job_describe(d->job, &info);
+    job_describe(d->job, &info);
     json_begin(&j, NULL, '{');
     json_bool(&j, "dry_run", d->seconds < 0);
     if (p->title.length) json_text(&j, "title", p->title.begin, p->title.length);

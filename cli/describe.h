@@ -5,6 +5,7 @@
 
 #include "cli/bind.h"
 #include "cli/check.h"
+#include "cli/job.h"
 #include "cli/target.h"
 #include "cli/timing.h"
 
@@ -16,7 +17,7 @@ typedef struct description {
     const bindings *bindings;
     const targets *targets;
     const nexpr *expr;
-    const nexpr_job *job;
+    const any_job *job;
     const findings *findings; /* NULL: nothing was checked */
     double seconds; /* that it took; negative: a dry run */
     const nexpr_profile *profile; /* NULL: nobody asks */

@@ -189,6 +189,15 @@ int input_read(const char *argument, input *ret) {
     return ret->declared ? EXIT_OK : report_run("out of memory");
 }
 
+bool input_use_copy(input *in, int descriptor) {
+    char path[32];
+    if (in->options.format == NEXPR_FILE_AUTO) in->options.format = nexpr_file_format_of_name(in->path);
+    snprintf(path, sizeof path, "/dev/fd/%d", descriptor);
+    free(in->path);
+    in->path = strdup(path);
+    return in->path != NULL;
+}
+
 void input_free(input *in) {
     free(in->path);
     free((char *)in->declared);

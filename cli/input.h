@@ -29,6 +29,9 @@ typedef struct input {
     int64_t shape[NEXPR_MAX_NDIM];
 } input;
 
+/* What is read instead, by every rank of an MPI job, of a pipe: a copy with this descriptor. False: out of memory. */
+bool input_use_copy(input *in, int descriptor);
+
 /* Reads an argument. On failure the error is reported and the exit status returned; input_free in any case. */
 int input_read(const char *argument, input *ret);
 void input_free(input *in);

@@ -45,31 +45,39 @@ static void put_place(FILE *out, const source *s, size_t begin, size_t end) {
 
 /* ---------------------------------------------------------------------------------------------------------- tables -- */
 
-static void put_phases(FILE *out, const nexpr_stats *s) {
-    const struct {
-        const char *name;
-        int64_t ns;
-    } phases[] = {{"parse", s->parse_ns}, {"compile", s->compile_ns}, {"plan", s->plan_ns},     {"machine code", s->code_ns},
-                  {"read", s->read_ns},   {"compute", s->compute_ns}, {"copy", s->copy_ns}, {"write", s->write_ns}};
-    char text[INSIGHT_TIME_MAX];
-    const char *between = "";
-    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
-        if (!phases[i].ns) continue;
-        fprintf(out, "%s%s %s", between, phases[i].name, insight_time((double)phases[i].ns, text));
-        between = ", ";
+int insight_phases(const nexpr_stats *s, insight_phase *ret) {
+    const insight_phase phases[INSIGHT_PHASES] = {
+        {"parse", s->parse_ns}, {"compile", s->compile_ns}, {"plan", s->plan_ns}, {"machine code", s->code_ns},
+        {"read", s->read_ns},   {"compute", s->compute_ns}, {"copy", s->copy_ns}, {"write", s->write_ns}};
+    int count = 0;
+    for (int i = 0; i < INSIGHT_PHASES; i++) {
+        if (phases[i].ns) ret[count++] = phases[i];
     }
-    const bool overlaps = s->read_ns + s->compute_ns + s->write_ns > s->wall_ns;
-    fprintf(out, "; run in %s%s\n", insight_time((double)s->wall_ns, text),
-            overlaps ? ", for reading, computing and writing overlap" : "");
+    return count;
 }
 
-static const char *tier_of(const nexpr_nest_stats *n) {
+bool insight_phases_overlap(const nexpr_stats *s) {
+    return s->read_ns + s->compute_ns + s->write_ns > s->wall_ns;
+}
+
+static void put_phases(FILE *out, const nexpr_stats *s) {
+    insight_phase phases[INSIGHT_PHASES];
+    char text[INSIGHT_TIME_MAX];
+    const int count = insight_phases(s, phases);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%s%s %s", i ? ", " : "", phases[i].name, insight_time((double)phases[i].ns, text));
+    }
+    fprintf(out, "; run in %s%s\n", insight_time((double)s->wall_ns, text),
+            insight_phases_overlap(s) ? ", for reading, computing and writing overlap" : "");
+}
+
+const char *insight_tier(const nexpr_nest_stats *n) {
     return !n->compiled_tasks ? "VM" : n->vm_tasks ? "VM, then machine code" : "machine code";
 }
 
 static void put_nest(FILE *out, const nexpr_nest_stats *n, int index) {
     char wall[INSIGHT_TIME_MAX], busy[INSIGHT_TIME_MAX];
-    fprintf(out, "\nnest %d, %s, %s: %lld element%s in %s", index + 1, n->kind, tier_of(n), (long long)n->elements,
+    fprintf(out, "\nnest %d, %s, %s: %lld element%s in %s", index + 1, n->kind, insight_tier(n), (long long)n->elements,
             n->elements == 1 ? "" : "s", insight_time((double)n->wall_ns, wall));
     if (n->threads > 1) fprintf(out, ", %s in %d threads", insight_time((double)n->busy_ns, busy), n->threads);
     fputs("\n      time   share    elements  ns/element    GB/s  operation\n", out);

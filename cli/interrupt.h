@@ -12,6 +12,8 @@ extern volatile int interrupt_flag;
 
 /* From now on the signals set the flag, those that are ignored excepted. A second one ends the command at once. */
 void interrupt_install(void);
+/* The same for a rank of an MPI job, where somebody sees to it that it ends: launchers send signals twice. */
+void interrupt_install_for_rank(void);
 /* Dies of the signal that set the flag, if there was one. */
 void interrupt_finish(void);
 

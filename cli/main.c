@@ -3,15 +3,20 @@
  * nexpr: the command. Text, names, compile, outputs, job; then tell what would be done, or do it. Each step reports its own
  * errors and gives an exit status, and everything is freed on one path.
  */
+#include "cli/annotate.h"
 #include "cli/bind.h"
+#include "cli/code.h"
 #include "cli/describe.h"
 #include "cli/insight.h"
 #include "cli/interrupt.h"
+#include "cli/job.h"
+#include "cli/launch.h"
 #include "cli/name.h"
 #include "cli/ops.h"
 #include "cli/options.h"
 #include "cli/print.h"
 #include "cli/progress.h"
+#include "cli/ranks.h"
 #include "cli/report.h"
 #include "cli/source.h"
 #include "cli/target.h"
@@ -25,12 +30,13 @@
 
 typedef struct run {
     settings settings;
+    ranks ranks;
     source source;
     bindings bindings;
     nexpr_context *context;
     nexpr *expr;
     targets targets;
-    nexpr_job *job;
+    any_job job;
     findings findings;
     nexpr_file_source *sources; /* in the order of bindings.items, those of --set left out */
     const nexpr_file_source **source_list;
@@ -39,26 +45,34 @@ typedef struct run {
     const nexpr_array **array_list;
     timing timing;
     nexpr_profile *profile; /* NULL: nobody asks */
+    nexpr_output *page;     /* --annotate */
+    code_store code;        /* for it */
     progress progress;
 } run;
 
 /* ------------------------------------------------------------------------------------------------------- compiling -- */
 
-static void print_report(void *user, const char *text) {
-    (void)user;
+static void take_report(void *user, const char *text) {
+    run *r = user;
+    if (r->page) code_keep(&r->code, text);
+    if (!r->settings.explain) return;
     fflush(stdout);
-    fputs(text, stderr);
+    code_print(stderr, text, r->settings.report_detail);
 }
 
 static int make_context(run *r) {
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
-    options.threads = r->settings.threads;
+    options.threads = r->settings.threads ? r->settings.threads : r->ranks.threads;
     options.run_backend = r->settings.backend;
-    options.report = r->settings.explain ? print_report : NULL;
+    options.report = r->settings.explain || r->settings.annotate ? take_report : NULL;
+    options.report_user = r;
     options.report_detail = r->settings.report_detail;
+    if (r->settings.annotate && r->settings.backend != NEXPR_BACKEND_VM) {
+        options.report_detail |= NEXPR_REPORT_IR | NEXPR_REPORT_ASSEMBLY;
+    }
     nexpr_status status = nexpr_context_new(&options, &r->context, &err);
-    const bool measures = r->settings.profile || r->settings.explain;
+    const bool measures = r->settings.profile || r->settings.explain || r->settings.annotate;
     if (!status && measures) status = nexpr_profile_new(r->context, NULL, NULL, &r->profile, &err);
     return status ? report_run("%s", err.message) : EXIT_OK;
 }
@@ -151,8 +165,17 @@ static void report_shapes(const run *r) {
 
 /* Before the data is read: an output that cannot be written is an early error. From here on signals clean up. */
 static int open_targets(run *r) {
-    if (r->settings.outputs.count && !r->settings.dry_run) interrupt_install();
-    return targets_open(&r->settings, r->expr, &interrupt_flag, &r->targets);
+    const bool writes = r->settings.outputs.count || r->settings.annotate;
+    if (writes && !r->settings.dry_run) interrupt_install();
+    int status = targets_open(&r->settings, r->expr, &interrupt_flag, &r->targets);
+    if (status || !r->settings.annotate || !r->settings.is_first) return status;
+    return annotate_open(&r->settings, &r->bindings, &r->targets, &interrupt_flag, &r->page);
+}
+
+static void note_progress(void *user, int64_t done, int64_t total) {
+    run *r = user;
+    ranks_beat(&r->ranks);
+    if (r->settings.is_first) progress_note(&r->progress, done, total);
 }
 
 static int make_job(run *r) {
@@ -160,11 +183,15 @@ static int make_job(run *r) {
     nexpr_error err = nexpr_error_init();
     options.threads = r->settings.threads;
     options.cancel = &interrupt_flag;
-    options.progress = progress_note;
-    options.progress_user = &r->progress;
+    options.progress = note_progress;
+    options.progress_user = r;
     options.max_memory = r->settings.max_memory;
     options.profile = r->settings.time ? NULL : r->profile;
-    nexpr_status status = nexpr_job_new(r->expr, r->context, r->source_list, r->targets.sink_list, &options, &r->job, &err);
+    nexpr_status status = ranks_compute_with(&r->ranks, r->context, &err);
+    if (!status) {
+        status = job_new(r->ranks.host, r->ranks.computing, r->expr, r->context, r->source_list, r->targets.sink_list,
+                         &options, &r->job, &err);
+    }
     if (!status) return EXIT_OK;
     int code = source_report(&r->source, &err);
     if (status == NEXPR_SHAPE) report_shapes(r);
@@ -204,17 +231,17 @@ static int take_time(run *r) {
     return status;
 }
 
-static double bytes_of(const nexpr_job *job) {
+static double bytes_of(const any_job *job) {
     nexpr_job_info info = nexpr_job_info_init();
-    nexpr_job_describe(job, &info);
+    job_describe(job, &info);
     bool is_known = info.bytes_to_read >= 0 && info.bytes_to_write >= 0;
     return is_known ? (double)info.bytes_to_read + (double)info.bytes_to_write : -1;
 }
 
 /* What --check found, before outputs are put in place: with =error they are not. */
 static int check_results(run *r) {
-    if (!r->settings.check) return EXIT_OK;
-    int status = findings_read(r->expr, r->job, r->source_list, r->input_count, &r->findings);
+    if (!r->settings.check || !r->settings.is_first) return EXIT_OK;
+    int status = findings_read(r->expr, &r->job, &r->bindings, &r->findings);
     if (status || !r->settings.check_fails || !r->findings.count) return status;
     findings_tell(&r->findings, &r->source);
     return report_run("--check=error: nothing was written");
@@ -222,12 +249,13 @@ static int check_results(run *r) {
 
 static int run_job(run *r) {
     nexpr_error err = nexpr_error_init();
-    r->progress = progress_begin(r->settings.quiet, bytes_of(r->job));
-    nexpr_status status = nexpr_job_run(r->job, &err);
+    r->progress = progress_begin(r->settings.quiet, bytes_of(&r->job));
+    nexpr_status status = job_run(&r->job, &err);
     progress_end(&r->progress);
-    if (status) return source_report(&r->source, &err);
-    int code = check_results(r);
-    return code ? code : targets_commit(&r->targets);
+    int code = ranks_agree(&r->ranks, status ? source_report(&r->source, &err) : EXIT_OK);
+    if (!code) code = check_results(r);
+    if (!code && r->settings.is_first) code = targets_commit(&r->targets);
+    return ranks_agree(&r->ranks, code);
 }
 
 /* --------------------------------------------------------------------------------------------------------- results -- */
@@ -240,10 +268,10 @@ static void print_heading(const run *r, int index, const nexpr_array *array) {
 }
 
 static void print_results(const run *r) {
-    bool is_terminal = isatty(STDOUT_FILENO);
-    for (int i = 0; i < r->targets.result_count; i++) {
+    const bool is_terminal = r->settings.has_terminal;
+    for (int i = 0; r->settings.is_first && i < r->targets.result_count; i++) {
         nexpr_array array = nexpr_array_init();
-        nexpr_job_array(r->job, i, &array);
+        job_array(&r->job, i, &array);
         if (is_terminal && r->targets.result_count > 1) print_heading(r, i, &array);
         if (!is_terminal && i) putchar('\n');
         if (is_terminal) print_pretty(stdout, &array, r->settings.precision);
@@ -268,12 +296,22 @@ static void tell(const run *r, const description *d) {
 static void tell_insight(run *r) {
     if (r->settings.profile && !r->settings.json) insight_print(stderr, &r->source, r->profile);
     if (!r->settings.explain) return;
-    nexpr_job_free(&r->job);
+    job_free(&r->job);
     insight_print_limits(stderr, &r->source, r->profile, r->context);
 }
 
+/* Last, for it needs what plans tell when they are dropped. */
+static int annotate(run *r) {
+    const annotation a = {.settings = &r->settings, .source = &r->source, .bindings = &r->bindings, .targets = &r->targets,
+                          .expr = r->expr, .context = r->context, .profile = r->profile, .code = &r->code,
+                          .timing = r->settings.time ? &r->timing : NULL};
+    if (!r->page) return EXIT_OK;
+    job_free(&r->job);
+    return annotate_write(r->page, &a);
+}
+
 static int execute(run *r) {
-    description d = {.source = &r->source, .bindings = &r->bindings, .targets = &r->targets, .expr = r->expr, .job = r->job,
+    description d = {.source = &r->source, .bindings = &r->bindings, .targets = &r->targets, .expr = r->expr, .job = &r->job,
                      .findings = r->settings.check ? &r->findings : NULL,
                      .profile = r->settings.profile ? r->profile : NULL, .seconds = -1};
     const bool writes = !r->settings.time || r->targets.count;
@@ -287,11 +325,12 @@ static int execute(run *r) {
         fflush(stdout);
         findings_tell(&r->findings, &r->source);
     }
+    if (!r->settings.is_first) return EXIT_OK;
     if (r->settings.time && !r->settings.json) timing_print(takes_standard_output(r) ? stderr : stdout, &r->timing);
     tell(r, &d);
     fflush(stdout);
     tell_insight(r);
-    return EXIT_OK;
+    return annotate(r);
 }
 
 /* Output that could not be written is an error, but a reader who has seen enough is not told so. */
@@ -312,17 +351,25 @@ static int bind_names(run *r) {
     return status;
 }
 
-static int evaluate_expression(run *r) {
+/* What every rank does for itself. */
+static int prepare(run *r) {
     int status = make_context(r);
     if (!status) status = source_read(&r->settings, r->context, &r->source);
     if (!status) status = bind_names(r);
-    if (!status) status = compile(r);
+    return status ? status : compile(r);
+}
+
+static int evaluate_expression(run *r) {
+    int status = ranks_share_inputs(&r->ranks, &r->settings);
+    if (!status) status = ranks_agree(&r->ranks, prepare(r));
     if (!status && r->settings.bytecode) return print_listing(r);
-    if (!status) status = open_targets(r);
+    if (!status) status = ranks_agree(&r->ranks, open_targets(r));
+    if (!status) status = ranks_guard_targets(&r->ranks, &r->targets, r->page);
     if (!status && r->settings.explain) status = print_ir(r);
     if (!status && r->settings.time) status = take_time(r);
-    if (!status) status = make_job(r);
-    return status ? status : execute(r);
+    if (!status) status = ranks_agree(&r->ranks, make_job(r));
+    if (!status) status = execute(r);
+    return ranks_agree(&r->ranks, status);
 }
 
 static int choose(run *r) {
@@ -335,8 +382,10 @@ static int choose(run *r) {
 
 static void free_run(run *r) {
     findings_free(&r->findings);
-    nexpr_job_free(&r->job);
+    job_free(&r->job);
     targets_free(&r->targets);
+    nexpr_output_free(&r->page);
+    code_free(&r->code);
     free(r->sources);
     free(r->source_list);
     free(r->arrays);
@@ -345,6 +394,7 @@ static void free_run(run *r) {
     bind_free(&r->bindings);
     source_free(&r->source);
     nexpr_profile_free(&r->profile);
+    ranks_stop_computing(&r->ranks);
     nexpr_context_free(&r->context);
     options_free(&r->settings);
 }
@@ -359,9 +409,13 @@ static void reserve_standard_streams(void) {
 int main(int argc, char **argv) {
     reserve_standard_streams();
     run r = {0};
+    const launch from = launch_look();
+    if (from.has_environment) report_keep();
     int status = options_read(argc, argv, &r.settings);
+    status = ranks_begin(&from, &r.settings, status, &r.ranks);
     if (!status) status = choose(&r);
     free_run(&r);
+    ranks_end(&r.ranks);
     interrupt_finish();
     int closed = close_standard_output();
     return status ? status : closed;

@@ -124,6 +124,23 @@ static int read_check(settings *o, const char *text) {
     return *text && strcmp(text, "error") ? report_use("--check stands alone or is --check=error, not '%s'", text) : EXIT_OK;
 }
 
+static int read_mpi(settings *o, const char *text) {
+    static const char *const modes[] = {[MPI_MODE_AUTO] = "auto", [MPI_MODE_ON] = "on", [MPI_MODE_OFF] = "off"};
+    for (int i = 0; i <= MPI_MODE_OFF; i++) {
+        if (strcmp(text, modes[i])) continue;
+        o->mpi = (mpi_mode)i;
+        return EXIT_OK;
+    }
+    return report_use("--mpi is auto, on or off, not '%s'", text);
+}
+
+static int read_seconds(const char *word, const char *text, double *ret) {
+    char *end;
+    *ret = strtod(text, &end);
+    if (end != text && !*end && *ret > 0 && *ret < 1e9) return EXIT_OK;
+    return report_use("--%s needs a number of seconds, such as 60, not '%s'", word, text);
+}
+
 static int read_size(const char *word, const char *text, size_t *ret) {
     return size_read(text, ret) ? EXIT_OK : report_use("--%s needs a size such as 256M or 2G, not '%s'", word, text);
 }
@@ -145,6 +162,8 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_DTYPE: return read_dtype(o, text);
     case OPTION_MAX_MEMORY: return read_size("max-memory", text, &o->max_memory);
     case OPTION_THREADS: return read_number("threads", text, 1, 4096, &o->threads);
+    case OPTION_MPI: return read_mpi(o, text);
+    case OPTION_STALL_TIMEOUT: return read_seconds("stall-timeout", text, &o->stall_timeout);
     case OPTION_BACKEND: return read_backend(o, text);
     case OPTION_FP: return read_fp(o, text);
     case OPTION_CHECK: return read_check(o, text);
@@ -159,6 +178,7 @@ static int apply(settings *o, option_id id, const char *text) {
     case OPTION_PROFILE: o->profile = true; return EXIT_OK;
     case OPTION_IR: return show_code(o, NEXPR_REPORT_IR);
     case OPTION_ASM: return show_code(o, NEXPR_REPORT_ASSEMBLY);
+    case OPTION_ANNOTATE: o->annotate = text; return EXIT_OK;
     case OPTION_VERSION: o->version = true; return EXIT_OK;
     case OPTION_HELP: o->help = true; return EXIT_OK;
     case OPTION_COUNT: break;
@@ -280,8 +300,8 @@ static int check_sense(const settings *o) {
         bool is_nonsense;
         const char *advice;
     } rules[] = {
-        {o->force && prints, "--force replaces output files, but there is no --output"},
-        {o->no_fsync && prints, "--no-fsync is about output files, but there is no --output"},
+        {o->force && prints && !o->annotate, "--force replaces output files, but there is no --output"},
+        {o->no_fsync && prints && !o->annotate, "--no-fsync is about output files, but there is no --output"},
         {o->precision >= 0 && !prints, "--precision is about printing, but results go to --output; files keep every digit"},
         {o->types.count && !o->inputs.count, "--type is about columns of tables, but there is no --input"},
         {o->check && (o->dry_run || o->bytecode), "--check tells what was computed, and nothing is; leave it out"},
@@ -292,6 +312,8 @@ static int check_sense(const settings *o) {
         {o->bytecode && o->json, "--json is about --dry-run and the final summary, and --bytecode has neither"},
         {o->bytecode && (o->time || o->profile), "--bytecode evaluates nothing, so there is no time to tell of"},
         {o->dry_run && (o->time || o->profile), "--dry-run evaluates nothing, so there is no time to tell of"},
+        {o->annotate && (o->bytecode || o->dry_run), "--annotate shows where time went, and nothing is computed; leave it out"},
+        {o->annotate && !strcmp(o->annotate, "-"), "--annotate needs the name of a file; results go to standard output"},
         {o->quiet && o->time, "--quiet leaves nothing of --time; leave out one of them"},
         {o->precision >= 0 && o->time, "--precision is about printing, but --time prints no results"},
         {o->bytecode && !prints, "--bytecode evaluates nothing that could go to --output"},
@@ -324,4 +346,5 @@ void options_free(settings *o) {
     free(o->types.items);
     free(o->sets.items);
     free(o->outputs.items);
+    free(o->input_copies);
 }

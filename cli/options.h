@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+typedef enum mpi_mode { MPI_MODE_AUTO, MPI_MODE_ON, MPI_MODE_OFF } mpi_mode;
+
 /* Arguments of an option that may be repeated: an owned array of borrowed texts. */
 typedef struct option_list {
     const char **items;
@@ -24,12 +26,21 @@ typedef struct settings {
     size_t max_memory; /* 0 if not given */
     nexpr_backend backend;
     bool explain, time, profile;
+    const char *annotate; /* path of the page; NULL if not given */
     unsigned report_detail;
+    mpi_mode mpi;
+    double stall_timeout; /* seconds; 0 if not given */
     int threads;       /* 0 if not given */
     int precision;     /* -1 if not given */
     nexpr_fp_mode fp;
     bool check, check_fails;
     bool force, no_fsync, dry_run, json, quiet, ops, bytecode, version, help;
+
+    /* How the command was started: see ranks_begin. */
+    bool is_first;      /* alone, or the first rank: the one that writes */
+    bool has_terminal;  /* standard output is a terminal */
+    int *input_copies;  /* owned; for each input the descriptor of a copy, -1: none; NULL: no copies */
+    char file_copy[32]; /* the path of a copy of the file */
 } settings;
 
 /*

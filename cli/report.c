@@ -37,6 +37,43 @@ void report_text(FILE *out, const char *text, size_t length) {
     }
 }
 
+/* ----------------------------------------------------------------------------------------------------- keeping -- */
+
+static FILE *kept; /* NULL: everything is printed at once */
+static char *kept_text;
+static size_t kept_length, kept_place;
+
+static FILE *out(void) {
+    return kept ? kept : stderr;
+}
+
+void report_keep(void) {
+    kept_place = 0;
+    if (!kept) kept = open_memstream(&kept_text, &kept_length);
+}
+
+char *report_taken(size_t *ret_length, size_t *ret_place) {
+    if (!kept || fclose(kept)) return NULL;
+    char *text = kept_text;
+    *ret_length = kept_length;
+    *ret_place = kept_place;
+    kept = NULL;
+    kept_text = NULL;
+    report_keep();
+    return text;
+}
+
+void report_release(void) {
+    if (!kept) return;
+    const bool is_whole = !fclose(kept);
+    kept = NULL;
+    if (is_whole) fwrite(kept_text, 1, kept_length, stderr);
+    free(kept_text);
+    kept_text = NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- messages -- */
+
 /* Colours are for people who want them: https://no-color.org. */
 static bool has_colours(void) {
     const char *unwanted = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -45,9 +82,9 @@ static bool has_colours(void) {
 
 static void put_coloured(const char *colour, const char *text, size_t length) {
     bool coloured = has_colours();
-    if (coloured) fprintf(stderr, "\033[%sm", colour);
-    fwrite(text, 1, length, stderr);
-    if (coloured) fputs("\033[0m", stderr);
+    if (coloured) fprintf(out(), "\033[%sm", colour);
+    fwrite(text, 1, length, out());
+    if (coloured) fputs("\033[0m", out());
 }
 
 static void put_message(bool is_error, const char *format, va_list args) {
@@ -55,8 +92,9 @@ static void put_message(bool is_error, const char *format, va_list args) {
     vsnprintf(message, sizeof message, format, args);
     put_coloured("1", "nexpr: ", 7);
     if (is_error) put_coloured("1;31", "error: ", 7);
-    report_text(stderr, message, strlen(message));
-    putc('\n', stderr);
+    if (kept && is_error && !kept_place) kept_place = (size_t)ftell(kept);
+    report_text(out(), message, strlen(message));
+    putc('\n', out());
 }
 
 int report_use(const char *format, ...) {
@@ -86,8 +124,8 @@ void report_hint(const char *format, ...) {
 /* One blank per character, tabs as they are. */
 static void put_blanks(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\t') putc('\t', stderr);
-        else if (!continues_character(text[i])) putc(' ', stderr);
+        if (text[i] == '\t') putc('\t', out());
+        else if (!continues_character(text[i])) putc(' ', out());
     }
 }
 
@@ -97,7 +135,7 @@ static void put_carets(const char *text, size_t length) {
     char carets[BEFORE + AFTER];
     memset(carets, '^', sizeof carets);
     put_coloured("1;32", carets, !count ? 1 : count < sizeof carets ? count : sizeof carets);
-    putc('\n', stderr);
+    putc('\n', out());
 }
 
 /* The part of a line that is shown: [begin, end) of the text. */
@@ -139,10 +177,10 @@ void report_place(const char *label, const char *text, size_t length, size_t beg
     char margin[32] = "  ";
     size_t inner = length && text[length - 1] == '\n' ? length - 1 : length;
     if (line > 1 || memchr(text, '\n', inner)) snprintf(margin, sizeof margin, "%5zu | ", line);
-    if (label) fprintf(stderr, "  in %s:\n", label);
-    fprintf(stderr, "%s%s", margin, w.cut_before ? "..." : "");
-    report_text(stderr, text + w.begin, w.end - w.begin);
-    fprintf(stderr, "%s\n%*s", w.cut_after ? "..." : "", (int)strlen(margin) + (w.cut_before ? 3 : 0), "");
+    if (label) fprintf(out(), "  in %s:\n", label);
+    fprintf(out(), "%s%s", margin, w.cut_before ? "..." : "");
+    report_text(out(), text + w.begin, w.end - w.begin);
+    fprintf(out(), "%s\n%*s", w.cut_after ? "..." : "", (int)strlen(margin) + (w.cut_before ? 3 : 0), "");
     put_blanks(text + w.begin, begin - w.begin);
     put_carets(text + begin, (end < w.end ? end : w.end) - begin);
 }

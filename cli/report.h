@@ -18,6 +18,15 @@ enum {
 /* "nexpr: error: message". Returns EXIT_USE or EXIT_RUN. */
 __attribute__((format(printf, 1, 2))) int report_use(const char *format, ...);
 __attribute__((format(printf, 1, 2))) int report_run(const char *format, ...);
+/*
+ * Ranks of an MPI job keep what they report, until it is known who tells it. report_taken is what has been kept so far, owned
+ * by the caller, and where in it there is room for saying whose it is; NULL without memory, or if nothing was kept.
+ * report_release prints what has been kept, and from then on nothing is.
+ */
+void report_keep(void);
+char *report_taken(size_t *ret_length, size_t *ret_place);
+void report_release(void);
+
 /* "nexpr: message", a line of advice below an error. */
 __attribute__((format(printf, 1, 2))) void report_hint(const char *format, ...);
 

@@ -96,6 +96,13 @@ int source_find_name(const source *s, const char *name) {
 
 /* ----------------------------------------------------------------------------------------------------------- sets -- */
 
+const char *source_literal(const source *s, const char *name) {
+    for (int i = 0; i < s->set_count; i++) {
+        if (!strcmp(s->sets[i].name, name)) return s->sets[i].literal;
+    }
+    return "";
+}
+
 /* The literal has to be one on its own, so that it cannot reach beyond the parentheses that it is put in. */
 static int check_literal(const source *s, const source_set *set) {
     nexpr_error err = nexpr_error_init();

@@ -36,6 +36,8 @@ void source_free(source *s);
 
 /* Index of a name of the user's text, -1 if it has no such name. */
 int source_find_name(const source *s, const char *name);
+/* What --set gave the name, "" if it did not. */
+const char *source_literal(const source *s, const char *name);
 /* Reports an error of parsing, compiling or evaluating the whole text, with its place. Returns the exit status. */
 int source_report(const source *s, const nexpr_error *err);
 /* Points to a place in the whole text: in the user's, or in a --set. */

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *target_result_name(const nexpr *expr, int index, char *text) {
     const char *name = nexpr_result_name(expr, index);
@@ -130,7 +129,7 @@ static int check_all_assigned(const targets *t, const nexpr *expr) {
     return EXIT_OK;
 }
 
-static int check_formats(const targets *t, const nexpr *expr) {
+static int check_formats(const settings *o, const targets *t, const nexpr *expr) {
     for (int i = 0; i < t->count; i++) {
         const target *item = &t->items[i];
         bool is_text = item->format == NEXPR_FILE_CSV || item->format == NEXPR_FILE_TSV;
@@ -142,7 +141,7 @@ static int check_formats(const targets *t, const nexpr *expr) {
             return report_use("%s: a .%s file holds one array, but the expression has %d results; write them to an .npz or .csv "
                               "file, or each to a file of its own: %s", item->path, format, item->result_count, p.text);
         }
-        if (!strcmp(item->path, "-") && !is_text && isatty(STDOUT_FILENO)) {
+        if (!strcmp(item->path, "-") && !is_text && o->has_terminal) {
             return report_use("--output %s: standard output is a terminal; leave --output out to see the results, or write "
                               "--output -:csv", item->argument);
         }
@@ -174,7 +173,7 @@ static int assign(const settings *o, const nexpr *expr, targets *t) {
     }
     int status = rest ? assign_rest(t, rest, &rest_parts) : EXIT_OK;
     if (!status) status = check_all_assigned(t, expr);
-    return status ? status : check_formats(t, expr);
+    return status ? status : check_formats(o, t, expr);
 }
 
 /* -------------------------------------------------------------------------------------------------------- outputs -- */
@@ -199,7 +198,7 @@ int targets_open(const settings *o, const nexpr *expr, const volatile int *cance
     if (!ret->items || !ret->of || !ret->sinks || !ret->sink_list) return report_run("out of memory");
     for (int i = 0; i < results; i++) ret->of[i] = -1;
     int status = assign(o, expr, ret);
-    for (int i = 0; !status && i < ret->count; i++) status = open_output(o, cancel, &ret->items[i]);
+    for (int i = 0; !status && o->is_first && i < ret->count; i++) status = open_output(o, cancel, &ret->items[i]);
     for (int i = 0; !status && i < results; i++) {
         ret->sinks[i] = nexpr_file_sink_init();
         if (ret->of[i] < 0) continue;

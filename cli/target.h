@@ -36,7 +36,7 @@ const char *target_result_name(const nexpr *expr, int index, char *text);
 /* Results of the text, without those of checks, which stay in memory. */
 int target_result_count(const nexpr *expr);
 
-/* Decides and opens the outputs, or, for a dry run, checks that they could be. On failure the error is reported and the exit
+/* Decides and, on the first rank, opens the outputs, or, for a dry run, checks that they could be. On failure the error is reported and the exit
  * status returned; targets_free in any case: it removes what was not committed. */
 int targets_open(const settings *o, const nexpr *expr, const volatile int *cancel, targets *ret);
 /* Puts all outputs in place. */

@@ -116,6 +116,8 @@ class Options(InFolder):
                                  (('1', '--force=1'), '--force takes no value'), (('1', '--dtype', 'float'), 'no dtype'),
                                  (('1', '--threads', '0'), 'from 1 to'), (('1', '--threads=two'), "not 'two'"),
                                  (('1', '--fp', 'fast'), 'strict or contract'), (('1', '--precision', '-1'), 'from 0 to'),
+                                 (('1', '--mpi', 'perhaps'), 'auto, on or off'),
+                                 (('1', '--stall-timeout', '0'), 'a number of seconds'),
                                  (('1', '-f', 'x'), '--file'), (('-f', 'x', '-f', 'y'), 'given twice'),
                                  (('1', '--fp', 'strict', '--fp=contract'), 'given twice'), (('1', '--max-memory', '0'), 'a size such'),
                                  (('1', '--max-memory=12Q'), "not '12Q'"), (('1', '--max-memory', '99999999T'), 'a size'),
@@ -133,7 +135,7 @@ class Options(InFolder):
         self.assertRegex(run('-V').stdout, r'^nexpr \d+\.\d+\.\d+\n$')
         text = run('--help').stdout
         for option in ('--input', '--type', '--set', '--file', '--output', '--force', '--no-fsync', '--dtype', '--max-memory',
-                       '--threads', '--fp', '--precision', '--dry-run', '--json', '--quiet', '--ops', '--bytecode',
+                       '--threads', '--mpi', '--stall-timeout', '--fp', '--precision', '--dry-run', '--json', '--quiet', '--ops', '--bytecode',
                        '--version', '--help'):
             self.assertIn(option, text)
         self.assertLessEqual(max(map(len, text.splitlines())), 100)

@@ -5,6 +5,7 @@
  *   FAIL_AT=N       call number N fails ...
  *   FAIL_ERRNO=E    ... with this errno
  *   FAIL_FOREVER=1  and so do all behind it that do the same
+ *   FAIL_CALL=NAME  only calls whose names begin so are counted, and fail
  *   FAIL_EINTR=1    every other call that signals may interrupt is interrupted
  *   FAIL_SHORT=1    reads and writes do half of what they are asked for
  *   FAIL_COUNT=F    the number of calls, and the name of the one that failed, are written to the file F at the end
@@ -31,6 +32,7 @@
 static int calls, interruptible, fail_at, fail_errno;
 static bool forever, interrupts, shortens;
 static const char *volatile failed = "";
+static const char *only = "";
 
 static int number_from(const char *name) {
     const char *text = getenv(name);
@@ -41,6 +43,7 @@ __attribute__((constructor)) static void begin(void) {
     fail_at = number_from("FAIL_AT");
     fail_errno = number_from("FAIL_ERRNO");
     forever = number_from("FAIL_FOREVER");
+    if (getenv("FAIL_CALL")) only = getenv("FAIL_CALL");
     interrupts = number_from("FAIL_EINTR");
     shortens = number_from("FAIL_SHORT");
 }
@@ -56,6 +59,7 @@ __attribute__((destructor)) static void end(void) {
 
 /* Whether this call fails; errno is then set. */
 static bool fails(const char *name) {
+    if (strncmp(name, only, strlen(only))) return false;
     int n = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
     bool again = forever && *failed && !strcmp(failed, name);
     if (n != fail_at && !again) return false;
