@@ -8,9 +8,9 @@ SMOKE_ROWS = "linear wave options sum few distances sin_64 cumsum_32 chain_2 inp
 THREAD_ROWS = "linear wave options sum".split()
 THREADS_ITEMS = {"full": 1 << 24, "quick": 1 << 22}
 KINDS = ["chain", "inputs", "table", "op"]  # in the order in which they are measured: the last ones may run out of time
-# Single functions, of which there are hundreds, end where larger arrays only wait for memory; below 10,000 elements threads
-# are not worth their waking in any peer.
-OP_SIZES, OP_THREADS_FROM = 1 << 20, 10_000
+# Of the full mode, for the hundreds of single functions: a size in a core's caches and one beyond, where threads are worth
+# while.
+OP_SIZES, OP_THREADS_FROM = (1 << 16, 1 << 20), 1 << 20
 FIXED = {"chain": 1 << 20, "inputs": 1 << 18}  # charts against something else than n
 
 
@@ -27,8 +27,8 @@ def sizes_of(row, sizes, options, threads):
         return fixed if threads == 1 else []
     if options.sizes:
         return sizes
-    if row["kind"] == "op":
-        return [n for n in sizes if (1 if threads == 1 else OP_THREADS_FROM) <= n <= OP_SIZES]
+    if row["kind"] == "op" and options.mode == "full":
+        return [n for n in OP_SIZES if threads == 1 or n >= OP_THREADS_FROM]
     return sizes
 
 
