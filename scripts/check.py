@@ -15,10 +15,14 @@ FUZZ_SECONDS = 30
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0",
+    "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:atexit_sleep_ms=20", # which is 1000, and there are hundreds of children
+    # What random tests try under sanitizers; all of it is tried by the release build.
+    "NEXPR_TEST_POINTS": "2900", # one round of 3,000 in math_complex
+    "NEXPR_TEST_PROGRAMS": "500",
 }
-# Tests with several threads, by name: their programs.
-THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads", "tier")},
+# Tests with several threads, by name: their programs; with `tier` comes the plug-in, which the others then find too.
+THREAD_TESTS = {**{name: f"tests/runtime/{name}_test" for name in ("buffers", "evaluate", "fork", "plan", "threads")},
+                "tier": "tier_tests",
                 **{f"io {name}": f"tests/io/io_{name}_test" for name in ("csv", "job")},
                 **{f"jit_{name}": "jit_tests" for name in ("arena", "disk", "jit", "process")}}
 

@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-EXPECTED = ["nexpr.h", "libnexpr.so", "nexpr.pc", "nexpr", "nexpr.1", "_nexpr", "nexpr.fish"]
+HEADERS = ["nexpr.h", "nexpr_parts.h"]  # of libnexpr
+EXPECTED = [*HEADERS, "libnexpr.so", "nexpr.pc", "nexpr", "nexpr.1", "_nexpr", "nexpr.fish"]
 
 
 def capture(*command, **environment):
@@ -75,9 +76,9 @@ def check_symbols(installed):
 
 
 def check_header(installed):
-    """Every function of the header is in the library, and the library has no others."""
-    header = installed.files["nexpr.h"].read_text(encoding="utf-8")
-    declared = set(re.findall(r"^NEXPR_API\s[^;(]*?\b(nexpr_\w+)\s*\(", header, re.MULTILINE))
+    """Every function of the headers is in the library, and the library has no others."""
+    text = "\n".join(installed.files[name].read_text(encoding="utf-8") for name in HEADERS)
+    declared = set(re.findall(r"^NEXPR_API\s[^;(]*?\b(nexpr_\w+)\s*\(", text, re.MULTILINE))
     exported = set(exported_by(installed.files["libnexpr.so"]))
     assert declared == exported, f"differ: {sorted(declared ^ exported)}"
 

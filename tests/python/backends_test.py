@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Machine code has the bits of the VM: every operation and cast on every dtype, in every layout, and random programs, on each
-instruction set that the JIT knows. NaN bits are compared too. What is compiled has to have run as machine code.
+"""Machine code has the bits of the VM: every operation, cast and reduction on every dtype, in every layout, and random
+programs, on each instruction set that the JIT knows. NaN bits are compared too. What is compiled has to have run as machine
+code.
 
 Usage: backends_test.py LIBRARY [--count PROGRAMS] [--seed SEED] [--isa ISA]
 """
 
 import argparse
+import itertools
 import os
 import re
 import subprocess
@@ -20,6 +22,12 @@ import programs
 
 ISAS = ("avx512", "avx2")
 SHORT = 300  # elements of an array: more than a tail and less than a second
+
+# What stands for each row of engine/reducers.def, and what reduces some at once. The operand has to be computed.
+REDUCTIONS = ["{}({{}}{{}})".format(name) for name in "sum prod min max nanmin nanmax any all argmin argmax var".split()]
+TOGETHER = ["min({}{}), argmax({}{})", "mean({}{}), std({}{})"]
+OPERAND = "maximum(a, b)"
+LONG = "minimum(" * 25 + "a" + " + 1.5*b, maximum(a, -b) + 2.5*a)" * 25  # more than leaves of rows are made of
 
 
 def arrangements(arrays):
@@ -44,12 +52,14 @@ class Backends:
         self.vm = library.context(2, run_backend=nexpr.VM)
         self.jit = library.context(2, run_backend=nexpr.JIT, report=self.note)
         self.tasks = [0, 0]
+        self.reduces = False  # whether machine code did it since this was cleared
         self.refused = set()
 
     def note(self, text):
         for vm, compiled in re.findall(r"ran: (\d+) tasks? on the VM, (\d+) as machine code", text):
             self.tasks[0] += int(vm)
             self.tasks[1] += int(compiled)
+        self.reduces |= ", reduced; " in text
         self.refused.update(re.findall(r"refused: (.*)", text))
 
     def differ(self, expr, arrays, **how):
@@ -67,6 +77,62 @@ def check_operations(library, table, backends):
             count += 1
             if backends.differ(expr, arranged):
                 wrong.append(f"{name}, {layout}")
+    return count, wrong
+
+
+def matrices(arrays):
+    """(name, arrays, axes that are reduced) of matrices that lie differently."""
+    a, b = ([x.reshape(300, 130) for x in arrays] if len(arrays) > 1 else arrays * 2)
+    for axis in 0, 1, None:
+        yield "plain", [a, b], axis
+    yield "small", [a[:5, :9], b[:5, :9]], 0
+    yield "few columns", [x.reshape(-1, 3) for x in (a, b)], 0
+    yield "strided", [x.repeat(2, axis=1)[:, ::2] for x in (a, b)], 0
+    yield "backwards", [a[::-1], b[:, ::-1]], 0
+    yield "swapped", [x.astype(x.dtype.newbyteorder()) for x in (a, b)], 0
+    yield "transposed", [np.asfortranarray(a), b], 0
+    yield "row and column", [a[:1], b[:, :1]], 0
+    yield "two axes", [x.reshape(3, 100, 130)[:, ::-1] for x in (a, b)], (0, 1)
+    yield "long rows", [x.reshape(3, 13000) for x in (a, b)], 1
+    yield "few behind a leaf", [x.reshape(-1)[:2 * 4096 + 5] for x in (a, b)], 0
+    yield "strided rows", [x.repeat(2, axis=1)[:, ::2] for x in (a, b)], 1
+    yield "middle axis", [x.reshape(3, 100, 130) for x in (a, b)], 1
+
+
+def reduced_by_itself(layout, dtype):
+    """Whether machine code can do it without the VM's reducer: down rows that are no shorter than a vector, those of what is
+    transposed being 32 elements long; and along rows of as many elements as there are lanes."""
+    return layout not in ("small", "few columns") and (layout != "transposed" or np.dtype(dtype).itemsize > 1)
+
+
+def reductions(dtype):
+    """(text, layout, arrays) of what is reduced, of one dtype."""
+    arrays = [np.ascontiguousarray(a[:300 * 130]) for a in identity_test.inputs_of(dtype, 2)]
+    for layout, pair, axis in matrices(arrays):
+        suffix = "" if axis is None else f", axis={axis}"
+        for text in REDUCTIONS + TOGETHER:
+            yield text.format(*[OPERAND, suffix] * 2), layout, pair
+        if dtype == "float64":
+            yield f"sum({LONG}{suffix})", layout, pair
+
+
+def check_reductions(library, backends):
+    count, wrong = 0, []
+    for dtype in layouts.DTYPES:
+        for text, layout, pair in reductions(dtype):
+            try:
+                expr = library.compile(text, {"a": dtype, "b": dtype})
+                backends.reduces = False
+                differs = backends.differ(expr, pair)
+            except nexpr.Error as error:  # places of two axes, variances of complex numbers
+                if not re.search("axis|argm|complex", str(error)):
+                    raise
+                continue
+            count += 1
+            if differs:
+                wrong.append(f"{text} of {dtype}, {layout}")
+            if reduced_by_itself(layout, dtype) and LONG not in text and not backends.reduces:
+                wrong.append(f"{text} of {dtype}, {layout}: not reduced by machine code")
     return count, wrong
 
 
@@ -88,11 +154,14 @@ def check(path, arguments):
     table = programs.Table(library.ops())
     backends = Backends(library)
     count, wrong = check_operations(library, table, backends)
+    more, problems = check_reductions(library, backends)
+    count, wrong = count + more, wrong + problems
     more, problems = check_programs(library, table, backends, arguments.seed, arguments.count)
-    wrong += problems + [f"refused: {reason}" for reason in sorted(backends.refused)]
+    count, wrong = count + more, wrong + problems
+    wrong += [f"refused: {reason}" for reason in sorted(backends.refused)]
     if backends.tasks[1] < backends.tasks[0]:
         wrong.append(f"only {backends.tasks[1]} tasks ran as machine code, and {backends.tasks[0]} on the VM")
-    return count + more, wrong
+    return count, wrong
 
 
 def check_elsewhere(isa):

@@ -3,10 +3,11 @@
 """The fixed tree: reductions and running functions have the same bits for any threads, blocks and layouts, sums stay within
 their stated bound of math.fsum, and results may lie upon what they are computed from.
 
-Usage: tree_test.py LIBRARY
+Usage: tree_test.py [--jit] LIBRARY
 """
 import itertools
 import math
+import os
 import sys
 
 import numpy as np
@@ -127,6 +128,33 @@ def check_folds(tally, library, contexts):
                 tally.check(found.tobytes() == expected.tobytes(), name, text, axis, shape, threads, block)
 
 
+def check_few(tally, library, contexts):
+    """Few elements are combined where they are read, as those of a row by itself are by the tree."""
+    rng = np.random.default_rng(11)
+    forms = ("{}(x{})", "{}(x*x - y{})", "{}((x - y)[..., ::-1]{})")
+    for n, dtype in itertools.product(range(1, 6), ("float64", "float32", "int16", "complex128", ">f8")):
+        x, y = (rng.standard_normal((2, 40, n)) * 100).astype(dtype)
+        if dtype == "float64":
+            x[rng.random(x.shape) < .1] = np.nan
+            x[rng.random(x.shape) < .1] = -0.0
+        for form, name in itertools.product(forms, ("sum", "prod", "min", "max", "any", "all", "mean", "argmin")):
+            text = form.format(name, ", axis=-1")
+            rows = [library.evaluate(text, {"x": x[i:i + 1], "y": y[i:i + 1]})[0] for i in range(len(x))]
+            for threads in (1, 3):
+                found = library.evaluate(text, {"x": x, "y": y}, context=contexts[threads])[0]
+                tally.check(found.tobytes() == np.concatenate(rows).tobytes(), text, n, dtype, threads)
+    x = rng.standard_normal((30, 2, 1, 2))
+    for text, expected in [("sum(x, axis=(1, 3))", x.sum((1, 3))),
+                           ("max(x, axis=(-1, 1), keepdims=True).T", x.max((-1, 1), keepdims=True).T),
+                           ("s = sum(x, axis=-1); s + s[:, ::-1]", x.sum(-1) + x.sum(-1)[:, ::-1]),
+                           ("x/sum(x, axis=-1, keepdims=True)", x / x.sum(-1, keepdims=True)),
+                           ("cumsum(sum(x, axis=-1), axis=0)", x.sum(-1).cumsum(0)),
+                           ("sum(max(x, axis=-1), axis=1)", x.max(-1).sum(1)),
+                           ("min(x, axis=-1)[max(x, axis=-1) > 0]", x.min(-1)[x.max(-1) > 0])]:
+        found = library.evaluate(text, {"x": x})[0]
+        tally.check(found.shape == expected.shape and np.allclose(found, expected, rtol=1e-14), text)
+
+
 def check_overlap(tally, library):
     """Outputs upon inputs: as if the inputs were copied first."""
     rng = np.random.default_rng(7)
@@ -135,7 +163,9 @@ def check_overlap(tally, library):
              ("cumsum(x, axis=0)", lambda x: x, lambda x: x.cumsum(0)), ("cumsum(x, axis=1)", lambda x: x, lambda x: x.cumsum(1)),
              ("x - mean(x, axis=0)", lambda x: x, lambda x: x - x.mean(0)), ("x[::-1] + sum(x)", lambda x: x, lambda x: x[::-1] + x.sum()),
              ("x[x > 0]", lambda x: x.reshape(-1)[7:7 + np.count_nonzero(x > 0)], lambda x: x[x > 0]),
-             ("cumsum(x)[::2]", lambda x: x.reshape(-1)[1::2], lambda x: x.cumsum()[::2])]
+             ("cumsum(x)[::2]", lambda x: x.reshape(-1)[1::2], lambda x: x.cumsum()[::2]),
+             ("sum(x[:, :3], axis=1)", lambda x: x[:, 1], lambda x: x[:, :3].sum(1)),
+             ("max(x[::-1, 2:5], axis=1)", lambda x: x[:, 3], lambda x: x[::-1, 2:5].max(1))]
     for text, place, compute in cases:
         x = a.copy()
         expected = compute(a)
@@ -170,7 +200,9 @@ def check_masks(tally, library, contexts):
 
 
 def main():
-    library = nexpr.Library(sys.argv[1])
+    if "--jit" in sys.argv:
+        os.environ.update(NEXPR_BACKEND="jit", XDG_CACHE_HOME=os.devnull)
+    library = nexpr.Library(sys.argv[-1])
     contexts = {threads: library.context(threads=threads) for threads in (*THREADS, 5)}
     tally = Tally()
     check_bits(tally, library, contexts)
@@ -178,6 +210,7 @@ def main():
     check_sums(tally, library)
     check_places(tally, library, contexts)
     check_folds(tally, library, contexts)
+    check_few(tally, library, contexts)
     check_overlap(tally, library)
     check_masks(tally, library, contexts)
     print(f"{tally.passed} passed, {tally.failed} failed")
