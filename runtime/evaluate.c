@@ -18,31 +18,40 @@ void nexpr_array_free(nexpr_array *array) {
     array->shape = array->strides = NULL;
 }
 
+/* A new array like this one. */
+static nexpr_status allocate_like(nexpr_context *context, const nexpr_array *like, nexpr_array *ret, nexpr_error *err) {
+    const size_t axes = (size_t)like->ndim * sizeof(int64_t);
+    size_t bytes = nexpr_dtype_size(like->dtype);
+    for (int i = 0; i < like->ndim; i++) bytes *= (size_t)like->shape[i];
+    void *data = nx_buffer_take(context->buffers, bytes, 2 * axes + sizeof(int64_t));
+    if (!data) return nx_fail_memory(err);
+    int64_t *extent = nx_buffer_header(data), *strides = extent + like->ndim;
+    memcpy(extent, like->shape, axes);
+    memcpy(strides, like->strides, axes);
+    *ret = (nexpr_array){.size = sizeof *ret, .data = data, .dtype = like->dtype, .ndim = like->ndim, .shape = extent,
+                         .strides = strides, .owner = data};
+    return NEXPR_OK;
+}
+
 /* A new array for result `index`, its axes in the order of the inputs'. */
 static nexpr_status allocate_output(const nexpr *e, nexpr_context *context, const nexpr_array *const *inputs, uint32_t index,
                                     nexpr_array *ret, nexpr_error *err) {
     nx_shape shape;
-    int64_t order[NEXPR_MAX_NDIM];
-    NX_TRY(nx_find_new_result(e, context->memory.use, inputs, index, &shape, order, err));
-    nexpr_dtype dtype = nexpr_result_dtype(e, (int)index);
-    size_t item = nexpr_dtype_size(dtype), axes = (size_t)shape.ndim * sizeof(int64_t);
-    void *data = nx_buffer_take(context->buffers, (size_t)shape.count * item, 2 * axes + sizeof(int64_t));
-    if (!data) return nx_fail_memory(err);
-    int64_t *extent = nx_buffer_header(data), *strides = extent + shape.ndim;
-    memcpy(extent, shape.extent, axes);
-    memcpy(strides, order, axes);
-    *ret = (nexpr_array){.size = sizeof *ret, .data = data, .dtype = dtype, .ndim = shape.ndim, .shape = extent,
-                         .strides = strides, .owner = data};
-    return NEXPR_OK;
+    int64_t strides[NEXPR_MAX_NDIM];
+    NX_TRY(nx_find_new_result(e, context->memory.use, inputs, index, &shape, strides, err));
+    const nexpr_array like = {.dtype = nexpr_result_dtype(e, (int)index), .ndim = shape.ndim, .shape = shape.extent,
+                              .strides = strides};
+    return allocate_like(context, &like, ret, err);
 }
 
 /* The call's operands with new arrays in place of the outputs that have no data yet. */
 typedef struct call {
     const nexpr *expr;
     nexpr_context *context;
+    nexpr_plan *plan;             /* that was kept, or is made when the outputs are there */
     uint32_t input_count, output_count;
     nexpr_array *made;            /* by output; owner not NULL if it was allocated here */
-    const nexpr_array **outputs;
+    const nexpr_array **outputs;  /* NULL: not allocated yet */
     const void **input_data;
     void **output_data;
 } call;
@@ -59,32 +68,44 @@ static void divide_memory(call *c, void *memory) {
     c->input_data = (const void **)(c->output_data + c->output_count);
 }
 
-static nexpr_status prepare_outputs(call *c, const nexpr_array *const *inputs, nexpr_array *const *outputs,
-                                    nexpr_error *err) {
-    for (uint32_t i = 0; i < c->output_count; i++) c->made[i] = (nexpr_array){0};
+static nexpr_status list_outputs(call *c, nexpr_array *const *outputs, nexpr_error *err) {
     for (uint32_t i = 0; i < c->output_count; i++) {
         if (!outputs || !outputs[i] || outputs[i]->size < sizeof **outputs) {
             return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "output %u is NULL or has no valid size field", i);
         }
-        c->outputs[i] = outputs[i];
-        bool is_given = outputs[i]->data || (outputs[i]->shape && outputs[i]->ndim);
-        if (!is_given) {
-            NX_TRY(allocate_output(c->expr, c->context, inputs, i, &c->made[i], err));
-            c->outputs[i] = &c->made[i];
+        const bool is_given = outputs[i]->data || (outputs[i]->shape && outputs[i]->ndim);
+        c->outputs[i] = is_given ? outputs[i] : NULL;
+        c->made[i] = (nexpr_array){0};
+    }
+    return NEXPR_OK;
+}
+
+static nexpr_status allocate_outputs(call *c, const nexpr_array *const *inputs, nexpr_error *err) {
+    for (uint32_t i = 0; i < c->output_count; i++) {
+        if (!c->outputs[i]) {
+            nexpr_array *made = &c->made[i];
+            NX_TRY(c->plan ? allocate_like(c->context, &c->plan->outputs[i].array, made, err)
+                           : allocate_output(c->expr, c->context, inputs, i, made, err));
+            c->outputs[i] = made;
         }
         c->output_data[i] = c->outputs[i]->data;
     }
     return NEXPR_OK;
 }
 
+static nexpr_status make_plan(call *c, const nexpr_array *const *inputs, const nexpr_run_options *run, nexpr_error *err) {
+    NX_TRY(nexpr_plan_new(c->expr, c->context, inputs, c->outputs, run, &c->plan, err));
+    for (uint32_t i = 0; i < c->output_count; i++) c->plan->outputs[i].is_new = c->made[i].owner;
+    return NEXPR_OK;
+}
+
 static nexpr_status run_call(call *c, const nexpr_array *const *inputs, const nexpr_run_options *run, nexpr_error *err) {
     const uint8_t *used = nx_expr_used(c->expr, c->expr->ir.result_count);
-    nexpr_plan *plan = nx_idle_take(c->context, c->expr, inputs, c->outputs, run);
-    if (!plan) NX_TRY(nexpr_plan_new(c->expr, c->context, inputs, c->outputs, run, &plan, err));
+    c->plan = nx_idle_take(c->context, c->expr, inputs, c->outputs, run);
+    NX_TRY(allocate_outputs(c, inputs, err));
+    if (!c->plan) NX_TRY(make_plan(c, inputs, run, err));
     for (uint32_t i = 0; i < c->input_count; i++) c->input_data[i] = used[i] ? inputs[i]->data : NULL;
-    nexpr_status status = nexpr_plan_run(plan, c->input_data, c->output_data, err);
-    nx_idle_give(c->context, &plan);
-    return status;
+    return nexpr_plan_run(c->plan, c->input_data, c->output_data, err);
 }
 
 static void finish_outputs(call *c, nexpr_array *const *outputs, nexpr_status status) {
@@ -105,9 +126,12 @@ static nexpr_status evaluate(const nexpr *expr, nexpr_context *context, const ne
     void *memory = bytes <= FEW ? few : nx_allocate(allocator, bytes, 1);
     if (!memory) return nx_fail_memory(err);
     divide_memory(&c, memory);
-    nexpr_status status = prepare_outputs(&c, inputs, outputs, err);
-    if (!status) status = run_call(&c, inputs, run, err);
-    finish_outputs(&c, outputs, status);
+    nexpr_status status = list_outputs(&c, outputs, err);
+    if (!status) {
+        status = run_call(&c, inputs, run, err);
+        nx_idle_give(context, &c.plan);
+        finish_outputs(&c, outputs, status);
+    }
     if (memory != few) nx_release(allocator, memory, bytes, 1);
     return status;
 }

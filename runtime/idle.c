@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A plan with more memory than this is not kept. */
-enum { MOST_BYTES = 256 << 10 };
+enum { MOST_BYTES = 512 << 10 };
 
 /* Where plans of an expression are: there, or in the place beside it, so that two threads may evaluate the same. */
 static size_t place_of(const nexpr *expr) {
@@ -35,7 +35,10 @@ static bool fits(const nexpr_plan *plan, const nexpr *expr, const nexpr_array *c
         if (x->is_used && (nx_check_array(inputs[i], false, (int)i, NULL) || !is_like(inputs[i], &x->array))) return false;
     }
     for (uint32_t i = 0; i < plan->output_count; i++) {
-        if (nx_check_array(outputs[i], true, (int)i, NULL) || !is_like(outputs[i], &plan->outputs[i].array)) return false;
+        const nx_plan_operand *x = &plan->outputs[i];
+        if (!outputs[i] ? !x->is_new : nx_check_array(outputs[i], true, (int)i, NULL) || !is_like(outputs[i], &x->array)) {
+            return false;
+        }
     }
     return true;
 }
@@ -54,12 +57,12 @@ nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_
     return NULL;
 }
 
-/* What passes keep may be large, reports are made when plans are freed, and an expression must not outlive its allocator. */
+/* Reports are made when plans are freed, and an expression must not outlive its allocator, nor a copy of one its lengths. */
 static bool may_be_kept(const nexpr_context *context, const nexpr_plan *plan) {
     const nexpr_allocator *own = plan->expr->memory.use, *ours = context->memory.use;
-    if (plan->expr->is_scheduled || context->report.call || plan->run.profile) return false;
+    if (plan->expr->has_lengths || context->report.call || plan->run.profile) return false;
     if (own && (!ours || own->user != ours->user || own->release != ours->release)) return false;
-    return (size_t)plan->worker_count * plan->worker_bytes <= MOST_BYTES;
+    return (size_t)plan->worker_count * plan->worker_bytes + plan->temporary_bytes <= MOST_BYTES;
 }
 
 void nx_idle_give(nexpr_context *context, nexpr_plan **ret_plan) {

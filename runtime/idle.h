@@ -9,8 +9,8 @@
 
 #include "runtime/plan.h"
 
-/* The plan for this evaluation, if there is one: the caller's until it is given back. NULL also for arrays or options that
- * nexpr_plan_new would find fault with. */
+/* The plan for this evaluation, if there is one: the caller's until it is given back. An output may be NULL: a new one, that
+ * the plan has the layout of. NULL also for arrays or options that nexpr_plan_new would find fault with. */
 nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_array *const *inputs,
                          const nexpr_array *const *outputs, const nexpr_run_options *run);
 /* Keeps the plan, or frees it. */

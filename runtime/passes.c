@@ -260,8 +260,10 @@ static nexpr_status take_temporaries(nexpr_plan *plan, const nx_schedule *schedu
     for (uint32_t i = 0; i < schedule->temporary_count; i++) {
         const nx_temporary *t = &schedule->temporaries[i];
         if (is_kept(plan, i)) continue;
-        plan->temporaries[i] = nx_buffer_take(plan->context->buffers, (size_t)t->count * nexpr_dtype_size(t->dtype), 0);
+        const size_t bytes = (size_t)t->count * nexpr_dtype_size(t->dtype);
+        plan->temporaries[i] = nx_buffer_take(plan->context->buffers, bytes, 0);
         if (!plan->temporaries[i]) return nx_fail_memory(err);
+        plan->temporary_bytes += bytes;
     }
     return NEXPR_OK;
 }

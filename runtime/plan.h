@@ -9,6 +9,7 @@
 typedef struct nx_plan_operand {
     nexpr_array array;
     bool is_used;
+    bool is_new; /* of an output: laid out as new ones are, by nexpr_evaluate */
     intptr_t low, high; /* extent in bytes relative to data; equal if empty */
     int8_t like_output; /* of an input, whether it lies as the only output does: 1, -1; 0: not known (runtime/direct.h) */
 } nx_plan_operand;
@@ -28,6 +29,7 @@ struct nexpr_plan {
     char **nest_outputs;
     char **temporaries;       /* what passes hand to later ones; numbered behind the inputs, and behind the outputs */
     uint32_t temporary_count;
+    size_t temporary_bytes;
     const void **all_inputs;  /* with temporaries, NULL without */
     void **all_outputs;
     char **places;            /* of all nests' operands, with temporaries: for runtime/direct.h */

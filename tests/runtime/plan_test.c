@@ -185,8 +185,7 @@ static void evaluate_one(nexpr_context *context, const nexpr *e, const evaluatio
     }
 }
 
-static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
-    (void)state;
+static void plans_are_kept_where_they_fit(const char *text) {
     static const evaluation table[] = {
         {10, 1, 1, 0, false, 0}, {11, 1, 1, 0, false, 0}, {10, 2, 1, 0, false, 0}, {10, -1, 1, 0, false, 0},
         {10, 1, 2, 0, false, 0}, {10, 1, 1, 1, false, 0}, {10, 1, 1, 0, true, 0}, {10, 1, 1, 0, false, NEXPR_SHAPE},
@@ -197,7 +196,7 @@ static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     nexpr_context *context;
-    nexpr *e = compile("2 * a - b", F64, F64, NONE);
+    nexpr *e = compile(text, F64, F64, NONE);
     options.allocator = &allocator;
     options.run_backend = NEXPR_BACKEND_VM;
     assert_ok(nexpr_context_new(&options, &context, &err), &err);
@@ -210,6 +209,70 @@ static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
     for (int i = 0; i < 10; i++) evaluate_one(context, e, &table[0]);
     assert_int_equal(count.calls, calls);
     nexpr_free(&e); /* plans may keep it */
+    nexpr_context_free(&context);
+    assert_int_equal(count.live, 0);
+}
+
+static void plans_of_evaluations_are_kept_where_they_fit(void **state) {
+    (void)state;
+    plans_are_kept_where_they_fit("2 * a - b");
+    plans_are_kept_where_they_fit("2 * a - b + min(b)"); /* which is 0 */
+}
+
+/* One evaluation of a[::-1] + sum(a) of a matrix in C or Fortran order, to a new array or one in the other order. */
+static void evaluate_matrix(nexpr_context *context, const nexpr *e, int64_t rows, bool is_fortran, bool is_new) {
+    enum { COLUMNS = 3, MOST = 8 };
+    double a[MOST * COLUMNS], r[MOST * COLUMNS], total = 0;
+    nexpr_error err = nexpr_error_init();
+    const int64_t shape[] = {rows, COLUMNS}, orders[2][2] = {{8 * COLUMNS, 8}, {8, 8 * rows}};
+    const int64_t *strides = orders[is_fortran];
+    for (int i = 0; i < rows * COLUMNS; i++) total += a[i] = i * i;
+    const nexpr_array x = array_of(a, F64, 2, shape, strides);
+    nexpr_array to = is_new ? nexpr_array_init() : array_of(r, F64, 2, shape, orders[!is_fortran]);
+    assert_ok(nexpr_evaluate(e, context, (const nexpr_array *[]){&x}, (nexpr_array *[]){&to}, NULL, &err), &err);
+    assert_int_equal(to.ndim, 2);
+    assert_memory_equal(to.shape, shape, sizeof shape);
+    assert_memory_equal(to.strides, orders[is_new ? is_fortran : !is_fortran], sizeof shape);
+    for (int64_t i = 0; i < rows * COLUMNS; i++) {
+        const int64_t row = i / COLUMNS, column = i % COLUMNS;
+        const char *from = (const char *)a + (rows - 1 - row) * strides[0] + column * strides[1];
+        const char *at = (const char *)to.data + row * to.strides[0] + column * to.strides[1];
+        assert_true(*(const double *)(const void *)at == *(const double *)(const void *)from + total);
+    }
+    nexpr_array_free(&to);
+}
+
+static void new_outputs_lie_like_the_inputs_whatever_is_kept(void **state) {
+    (void)state;
+    enum { KINDS = 8 };
+    nexpr *e = compile("a[::-1] + sum(a)", F64, NONE, NONE);
+    for (int i = 0; i < KINDS * KINDS; i++) {
+        const int both[] = {i % KINDS, i / KINDS, i % KINDS};
+        for (int k = 0; k < 3; k++) evaluate_matrix(NULL, e, 4 + (both[k] >> 2), both[k] & 1, both[k] & 2);
+    }
+    nexpr_free(&e);
+}
+
+/* What passes hand to later ones is not kept where there is much of it. */
+static void plans_with_much_memory_are_not_kept(void **state) {
+    (void)state;
+    enum { ITEMS = 1 << 18, MOST_BYTES = 1 << 20 };
+    static double a[ITEMS];
+    counting count = {0};
+    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_context_options options = nexpr_context_options_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_context *context;
+    nexpr *e = compile("sum(cumsum(a)[::2])", F64, NONE, NONE);
+    const nexpr_array x = array_of(a, F64, 1, DIMS(ITEMS), NULL);
+    double r;
+    nexpr_array to = array_of(&r, F64, 0, NULL, NULL);
+    options.allocator = &allocator;
+    options.cached_bytes = SIZE_MAX;
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    assert_ok(nexpr_evaluate(e, context, (const nexpr_array *[]){&x}, (nexpr_array *[]){&to}, NULL, &err), &err);
+    assert_true(count.live < MOST_BYTES);
+    nexpr_free(&e);
     nexpr_context_free(&context);
     assert_int_equal(count.live, 0);
 }
@@ -597,6 +660,8 @@ int main(void) {
         cmocka_unit_test(addresses_may_change_from_run_to_run),
         cmocka_unit_test(a_prepared_run_allocates_nothing),
         cmocka_unit_test(plans_of_evaluations_are_kept_where_they_fit),
+        cmocka_unit_test(new_outputs_lie_like_the_inputs_whatever_is_kept),
+        cmocka_unit_test(plans_with_much_memory_are_not_kept),
         cmocka_unit_test(plans_of_expressions_are_told_apart),
         cmocka_unit_test(plans_keep_no_expression_of_another_allocator),
         cmocka_unit_test(any_block_size_and_thread_count_gives_the_same_bits),
