@@ -76,7 +76,8 @@ static bool has_fresh_output(const bench_row *row) {
 static void make_context(measurement *m) {
     nexpr_error err = nexpr_error_init();
     nexpr_context_options options = nexpr_context_options_init();
-    options.cached_bytes = m->row->layout == LAYOUT_FRESH_CACHED ? (size_t)1 << 30 : SIZE_MAX;
+    if (m->row->layout == LAYOUT_FRESH_CACHED) options.cached_bytes = (size_t)1 << 30;
+    else if (!has_unknown_length(m->row)) options.cached_bytes = SIZE_MAX;
     if (nexpr_context_new(&options, &m->context, &err)) die(m->row->text, err.message);
 }
 

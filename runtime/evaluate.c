@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Evaluations in one call: outputs allocated, a plan made, run and dropped; and from text, through the cache. */
 #include "parser/parse.h"
+#include "runtime/counted.h"
 #include "runtime/fpenv.h"
 #include "runtime/idle.h"
 #include "runtime/lengths.h"
@@ -68,13 +69,16 @@ static void divide_memory(call *c, void *memory) {
     c->input_data = (const void **)(c->output_data + c->output_count);
 }
 
+static bool is_given(const nexpr_array *output) {
+    return output->data || (output->shape && output->ndim);
+}
+
 static nexpr_status list_outputs(call *c, nexpr_array *const *outputs, nexpr_error *err) {
     for (uint32_t i = 0; i < c->output_count; i++) {
         if (!outputs || !outputs[i] || outputs[i]->size < sizeof **outputs) {
             return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "output %u is NULL or has no valid size field", i);
         }
-        const bool is_given = outputs[i]->data || (outputs[i]->shape && outputs[i]->ndim);
-        c->outputs[i] = is_given ? outputs[i] : NULL;
+        c->outputs[i] = is_given(outputs[i]) ? outputs[i] : NULL;
         c->made[i] = (nexpr_array){0};
     }
     return NEXPR_OK;
@@ -148,10 +152,42 @@ static nexpr_status evaluate_in_stages(const nexpr *expr, nexpr_context *context
     return status;
 }
 
+static nexpr_status run_counted(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_array *output, nexpr_error *err) {
+    int64_t count;
+    NX_TRY(nx_counted_count(plan, inputs, &count, err));
+    nexpr_array like = plan->outputs[0].array, made;
+    like.shape = &count;
+    NX_TRY(allocate_like(plan->context, &like, &made, err));
+    const nexpr_status status = nx_counted_fill(plan, made.data, err);
+    if (status) nexpr_array_free(&made);
+    else *output = made;
+    return status;
+}
+
+/* The extent of the one result is found in between. */
+static nexpr_status evaluate_counted(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
+                                     nexpr_array *output, const nexpr_run_options *run, nexpr_error *err) {
+    nexpr_plan *plan = nx_idle_take(context, expr, inputs, (const nexpr_array *const[]){NULL}, run);
+    if (!plan) NX_TRY(nx_counted_new(expr, context, inputs, run, &plan, err));
+    const nexpr_status status = run_counted(plan, inputs, output, err);
+    nx_idle_give(context, &plan);
+    return status;
+}
+
+static bool may_count(const nexpr *expr, const nexpr_context *context, nexpr_array *const *outputs,
+                      const nexpr_run_options *run) {
+    nexpr_run_options options;
+    if (!expr->is_counted || context->report.call || nx_plan_read_options(run, &options, NULL)) return false;
+    return !options.profile && !options.progress && outputs && outputs[0] && outputs[0]->size >= sizeof **outputs &&
+           !is_given(outputs[0]);
+}
+
 nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                             nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_error *err) {
     NX_TRY(nx_context_get(context, &context, err));
-    return (expr->has_lengths ? evaluate_in_stages : evaluate)(expr, context, inputs, outputs, run, err);
+    if (!expr->has_lengths) return evaluate(expr, context, inputs, outputs, run, err);
+    if (may_count(expr, context, outputs, run)) return evaluate_counted(expr, context, inputs, outputs[0], run, err);
+    return evaluate_in_stages(expr, context, inputs, outputs, run, err);
 }
 
 /* --------------------------------------------------------------------------------------------------- from text -- */

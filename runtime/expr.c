@@ -121,9 +121,13 @@ static void mark_needed(const nx_ir *ir, nx_ref root, uint8_t *needed) {
     }
 }
 
-static void note_kind(nexpr *e, nx_node_kind kind) {
+/* A node that a result needs. */
+static void note_node(nexpr *e, nx_ref i) {
+    const nx_node_kind kind = (nx_node_kind)e->ir.nodes[i].kind;
     e->is_scheduled |= kind >= NX_NODE_VIEW;
-    e->has_lengths |= kind == NX_NODE_COMPRESS;
+    if (kind != NX_NODE_COMPRESS) return;
+    e->is_counted = !e->has_lengths && e->ir.result_count == 1 && e->ir.results[0].node == i;
+    e->has_lengths = true;
 }
 
 /* What the results need: which inputs each of them depends on, and all together in a last row. */
@@ -136,7 +140,7 @@ static nexpr_status find_used(nexpr *e, nexpr_error *err) {
     for (uint32_t r = 0; r < ir->result_count; r++) {
         mark_needed(ir, ir->results[r].node, needed);
         for (nx_ref i = 0; i < ir->node_count; i++) {
-            if (needed[i]) note_kind(e, (nx_node_kind)ir->nodes[i].kind);
+            if (needed[i]) note_node(e, i);
             if (!needed[i] || ir->nodes[i].kind != NX_NODE_INPUT) continue;
             e->is_used[(size_t)r * ir->input_count + ir->nodes[i].index] = 1;
             any[ir->nodes[i].index] = 1;

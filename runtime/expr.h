@@ -25,6 +25,7 @@ struct nexpr {
     nx_ir ir;
     bool is_scheduled;       /* not elementwise, so that passes over the arrays are known only when shapes are (engine/schedule.h) */
     bool has_lengths;        /* some extents depend on the data (runtime/lengths.h) */
+    bool is_counted;         /* of these only that of the one result, which is what compresses (runtime/counted.h) */
     const int64_t *lengths;  /* of a copy for one evaluation: these extents, by node */
     nexpr *whole;            /* of such a copy: what it is one of; else NULL */
     size_t max_nodes;        /* of all passes */

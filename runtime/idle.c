@@ -60,7 +60,7 @@ nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_
 /* Reports are made when plans are freed, and an expression must not outlive its allocator, nor a copy of one its lengths. */
 static bool may_be_kept(const nexpr_context *context, const nexpr_plan *plan) {
     const nexpr_allocator *own = plan->expr->memory.use, *ours = context->memory.use;
-    if (plan->expr->has_lengths || context->report.call || plan->run.profile) return false;
+    if ((plan->expr->has_lengths && !plan->is_counted) || context->report.call || plan->run.profile) return false;
     if (own && (!ours || own->user != ours->user || own->release != ours->release)) return false;
     return (size_t)plan->worker_count * plan->worker_bytes + plan->temporary_bytes <= MOST_BYTES;
 }

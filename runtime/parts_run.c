@@ -225,7 +225,7 @@ static nexpr_status run_stretch(nx_parts *parts, stretch st, nx_pass_piece piece
     if (!status) status = fill_plan(parts, &pass, piece, plan, err);
     if (!status) {
         set_addresses(parts, st.views, targets, plan);
-        status = nx_plan_run_nests(plan, plan->all_inputs, plan->all_outputs, err);
+        status = nx_plan_run_nests(plan, 0, plan->nest_count, plan->all_inputs, plan->all_outputs, err);
     }
     if (!status && ret_count) *ret_count = plan->nests[0].reduce->stay_count;
     nexpr_plan_free(&plan);

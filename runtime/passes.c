@@ -200,14 +200,15 @@ static nexpr_status start_counting_nest(nexpr_plan *plan, const nx_pass *pass, n
     return NEXPR_OK;
 }
 
-/* Two nests, if threads share the work: the first one counts what comes before each group of leaves. */
+/* Two nests, if threads share the work or the count is asked for: the first one counts what comes before each group of
+ * leaves. */
 static nexpr_status make_compressing_nests(nexpr_plan *plan, const nx_pass *pass, bool counts, nexpr_error *err) {
     const bool may_share = nx_plan_threads(plan) > 1;
     nx_nest *nest;
     NX_TRY(start_counting_nest(plan, pass, &nest, err));
     nx_reduce *prefix = nest->reduce;
     NX_TRY(nx_reduce_arrange(nest, pass, may_share, &plan->arena, err));
-    if (prefix->group_count > 1 || counts) NX_TRY(nx_plan_add_nest(plan, err));
+    if (prefix->group_count > 1 || counts || plan->is_counted) NX_TRY(nx_plan_add_nest(plan, err));
     if (counts) return NEXPR_OK;
     NX_TRY(start_compressing_nest(plan, pass, &nest, err));
     nest->reduce->prefix = prefix->group_count > 1 ? prefix : NULL;

@@ -53,7 +53,7 @@ static nexpr_status copy_array(nexpr_plan *plan, const nexpr_array *array, nx_pl
     return NEXPR_OK;
 }
 
-static nexpr_status copy_inputs(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
+nexpr_status nx_plan_set_inputs(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err) {
     const nexpr *e = plan->expr;
     const uint8_t *used = nx_expr_used(e, e->ir.result_count);
     for (uint32_t i = 0; i < plan->input_count; i++) {
@@ -248,7 +248,7 @@ static nexpr_status make_plan(nexpr_plan *plan, const nexpr_array *const *inputs
     const nexpr *e = plan->expr;
     nx_shape *shapes = take(plan, plan->output_count, sizeof *shapes);
     if (!shapes) return nx_fail_memory(err);
-    NX_TRY(copy_inputs(plan, inputs, err));
+    NX_TRY(nx_plan_set_inputs(plan, inputs, err));
     if (!outputs) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "the outputs are NULL");
     if (e->has_lengths && !e->lengths) {
         return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "an extent depends on the data: use nexpr_evaluate instead of a plan");
@@ -284,18 +284,24 @@ nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexp
     return status;
 }
 
+nexpr_status nx_plan_read_options(const nexpr_run_options *run, nexpr_run_options *ret, nexpr_error *err) {
+    *ret = nexpr_run_options_init();
+    NX_TRY(NX_READ_STRUCT(ret, run, err));
+    if (ret->threads < 0 || ret->block_items < 0) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "threads and block_items must not be negative");
+    }
+    if ((unsigned)ret->backend > NEXPR_BACKEND_JIT) {
+        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "%d is no backend", (int)ret->backend);
+    }
+    return NEXPR_OK;
+}
+
 nexpr_status nexpr_plan_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                             const nexpr_array *const *outputs, const nexpr_run_options *run, nexpr_plan **ret_plan,
                             nexpr_error *err) {
-    nexpr_run_options options = nexpr_run_options_init();
+    nexpr_run_options options;
     NX_TRY(nx_context_get(context, &context, err));
-    NX_TRY(NX_READ_STRUCT(&options, run, err));
-    if (options.threads < 0 || options.block_items < 0) {
-        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "threads and block_items must not be negative");
-    }
-    if ((unsigned)options.backend > NEXPR_BACKEND_JIT) {
-        return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "%d is no backend", (int)options.backend);
-    }
+    NX_TRY(nx_plan_read_options(run, &options, err));
     nexpr_plan *plan = NULL;
     nx_laps laps = nx_laps_begin(options.profile);
     NX_TRY(nx_plan_start(expr, context, &options, &plan, err));
@@ -361,12 +367,17 @@ static nexpr_status check_outputs_apart(const nexpr_plan *plan, void *const *out
     return NEXPR_OK;
 }
 
-static nexpr_status check_data(const nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+nexpr_status nx_plan_check_inputs(const nexpr_plan *plan, const void *const *in, nexpr_error *err) {
     for (uint32_t i = 0; i < plan->input_count; i++) {
         const nx_plan_operand *x = &plan->inputs[i];
         if (!x->is_used || x->low == x->high || (in && in[i])) continue;
         return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "the data of '%s' is NULL", plan->expr->ir.inputs[i].name);
     }
+    return NEXPR_OK;
+}
+
+static nexpr_status check_data(const nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
+    NX_TRY(nx_plan_check_inputs(plan, in, err));
     for (uint32_t i = 0; i < plan->output_count; i++) {
         if (plan->outputs[i].low == plan->outputs[i].high || (out && out[i])) continue;
         return nx_fail_operand(err, NEXPR_ARGUMENT, (int)i, "the data of output %u is NULL", i);
@@ -556,13 +567,14 @@ static nexpr_status prepare_nest(nexpr_plan *plan, nx_nest *nest, const void *co
     return NEXPR_OK;
 }
 
-static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
-                            nexpr_error *err) {
+/* Nests from `first` on. */
+static nexpr_status run_range(nexpr_plan *plan, uint32_t first, uint32_t end, const void *const *in, void *const *out,
+                              const bool *spooled, nexpr_error *err) {
     int64_t done = 0;
     nexpr_status status = NEXPR_OK;
     nx_laps laps = nx_laps_begin(plan->run.profile);
     plan->has_run = true;
-    for (uint32_t i = 0; i < plan->nest_count && !status; i++) {
+    for (uint32_t i = first; i < end && !status; i++) {
         nx_nest *nest = &plan->nests[i];
         const bool has_tail = nest->has_tail;
         status = prepare_nest(plan, nest, in, out, spooled, &laps, err);
@@ -578,8 +590,9 @@ static nexpr_status run_all(nexpr_plan *plan, const void *const *in, void *const
     return status;
 }
 
-nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err) {
-    return run_all(plan, in, out, NULL, err);
+nexpr_status nx_plan_run_nests(nexpr_plan *plan, uint32_t first, uint32_t end, const void *const *in, void *const *out,
+                               nexpr_error *err) {
+    return run_range(plan, first, end, in, out, NULL, err);
 }
 
 static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *const *out, const bool *spooled,
@@ -589,7 +602,7 @@ static nexpr_status run_nests(nexpr_plan *plan, const void *const *in, void *con
         in = plan->all_inputs;
         out = plan->all_outputs;
     }
-    NX_TRY(run_all(plan, in, out, spooled, err));
+    NX_TRY(run_range(plan, 0, plan->nest_count, in, out, spooled, err));
     if (plan->run.progress && plan->total) plan->run.progress(plan->run.progress_user, plan->total, plan->total);
     return NEXPR_OK;
 }

@@ -41,18 +41,26 @@ struct nexpr_plan {
     int64_t total; /* elements of all nests */
     uint32_t pass; /* of slabs */
     bool has_run;
-    bool is_direct; /* runtime/direct.h */
+    bool is_direct;  /* runtime/direct.h */
+    bool is_counted; /* runtime/counted.h */
 };
 
 /* A plan without operands and nests, and what comes when it has them; between the two the caller is to blame for it. */
 nexpr_status nx_plan_start(const nexpr *expr, nexpr_context *context, const nexpr_run_options *run, nexpr_plan **ret,
                            nexpr_error *err);
 nexpr_status nx_plan_finish(nexpr_plan *plan, nexpr_error *err);
+/* The operands of the inputs that are used. Errors: those of nexpr_plan_new about inputs. */
+nexpr_status nx_plan_set_inputs(nexpr_plan *plan, const nexpr_array *const *inputs, nexpr_error *err);
+/* Options with what is not given, or what is wrong with them. */
+nexpr_status nx_plan_read_options(const nexpr_run_options *run, nexpr_run_options *ret, nexpr_error *err);
+/* That inputs with elements have data. */
+nexpr_status nx_plan_check_inputs(const nexpr_plan *plan, const void *const *in, nexpr_error *err);
 /* Of a plan with passes: all_inputs and all_outputs become these addresses, spools in place of outputs (NULL: of none), with
  * the temporaries behind them. */
 void nx_plan_fill_tables(nexpr_plan *plan, const void *const *in, char *const *out, const bool *spooled);
-/* Runs the nests on these addresses, in which temporaries stand behind the inputs, and behind the outputs. */
-nexpr_status nx_plan_run_nests(nexpr_plan *plan, const void *const *in, void *const *out, nexpr_error *err);
+/* Runs nests [first, end) on these addresses, in which temporaries stand behind the inputs, and behind the outputs. */
+nexpr_status nx_plan_run_nests(nexpr_plan *plan, uint32_t first, uint32_t end, const void *const *in, void *const *out,
+                               nexpr_error *err);
 /* Threads that a run may use. */
 int nx_plan_threads(const nexpr_plan *plan);
 /* Room for a nest's operands, whose strides are zero. */

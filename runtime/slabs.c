@@ -272,7 +272,7 @@ static nexpr_status run_slab(nexpr_slabs *s, nx_slab_pass *p, int64_t first, int
     NX_TRY(find_plan(s, p, count, err));
     set_addresses(s, p, in, out);
     move_to(s, p, first);
-    return nx_plan_run_nests(p->plan, p->plan->all_inputs, p->plan->all_outputs, err);
+    return nx_plan_run_nests(p->plan, 0, p->plan->nest_count, p->plan->all_inputs, p->plan->all_outputs, err);
 }
 
 nexpr_status nexpr_slabs_run(nexpr_slabs *s, int pass, int64_t first_row, int64_t count, const void *const *input_data,
