@@ -19,6 +19,7 @@ LAYOUTS = ("flat strided swapped row column transposed transposed_plain unaligne
            "total column_totals row_totals matrix inner large_square points shorter few most gather").split()
 ONE_DIMENSION = {"flat", "strided", "swapped", "unaligned", "fresh", "fresh_reused", "fresh_cached", "pair"}
 FRESH = {"fresh", "fresh_reused", "fresh_cached", "few", "most"}
+CACHED = {"fresh_cached", "few", "most"}  # whose results lie in memory that was freed before, as in the other peers
 CHAIN_LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200]
 INPUT_COUNTS = [1, 2, 4, 8, 16, 32, 64]
 CHAIN_ITEMS, INPUTS_ITEMS = 1 << 20, 1 << 18
@@ -62,6 +63,10 @@ class Row:
     @property
     def is_fresh(self):
         return self.layout in FRESH
+
+    @property
+    def is_cached(self):
+        return self.layout in CACHED
 
 
 class CRow(ctypes.Structure):

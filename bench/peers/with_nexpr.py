@@ -22,7 +22,7 @@ class Plan(Call):
         self.given, targets = (nexpr.pointers(nexpr.Array, x) for x in self.records)
         self.options, record = nexpr.RunOptions(threads=threads, backend=backend), nexpr.ErrorRecord()
         self.plan, self.data, self.is_fresh = c_void_p(), data, row.is_fresh
-        self.context = tools.cached_context if row.layout == "fresh_cached" else tools.context
+        self.context = tools.cached_context if row.is_cached else tools.context
         if self.is_fresh:
             return
         library.check(library.c.nexpr_plan_new(self.expr.handle, self.context, self.given, targets, byref(self.options),
