@@ -4,6 +4,7 @@
  * what comes, sums go through one Allreduce, and what changes its axis goes through one Alltoallv, with buffers that are
  * there. Inner loops are those of expr_loops.c and reduce_rows.c; compiled with -O3 -march=native -ffp-contract=off.
  */
+#include "bench/lanes.h"
 #include "bench/mpi_bench.h"
 
 #include <math.h>
@@ -37,31 +38,14 @@ VERSION(polynomial) {
 
 /* ----------------------------------------------------------------------------------------------------------- sums -- */
 
-typedef double eight __attribute__((vector_size(64), aligned(8)));
-#define EIGHT(x, i) (*(const eight *)((x) + (i)))
-
-#define SUM(n, eights, single)                                                                 \
-    eight l0 = {0}, l1 = l0, l2 = l0, l3 = l0;                                                 \
-    int64_t i = 0;                                                                             \
-    for (; i + 32 <= (n); i += 32) {                                                           \
-        l0 += eights(i);                                                                       \
-        l1 += eights(i + 8);                                                                   \
-        l2 += eights(i + 16);                                                                  \
-        l3 += eights(i + 24);                                                                  \
-    }                                                                                          \
-    const eight all = (l0 + l2) + (l1 + l3);                                                   \
-    double total = ((all[0] + all[4]) + (all[2] + all[6])) + ((all[1] + all[5]) + (all[3] + all[7])); \
-    for (; i < (n); i++) total += (single);                                                    \
-    return total
-
 static double sum_of(int64_t n, const double *a) {
-#define ELEMENTS(i) EIGHT(a, i)
-    SUM(n, ELEMENTS, a[i]);
+#define ELEMENTS(i) BENCH_LANES_AT(a, i)
+    BENCH_RETURN_SUM(n, ELEMENTS, a[i]);
 }
 
 static double squares_of(int64_t n, const double *a, double mean) {
-#define SQUARES(i) ((EIGHT(a, i) - mean) * (EIGHT(a, i) - mean))
-    SUM(n, SQUARES, (a[i] - mean) * (a[i] - mean));
+#define SQUARES(i) ((BENCH_LANES_AT(a, i) - mean) * (BENCH_LANES_AT(a, i) - mean))
+    BENCH_RETURN_SUM(n, SQUARES, (a[i] - mean) * (a[i] - mean));
 }
 
 static double sum_of_ranks(const mpi_task *t, double own) {

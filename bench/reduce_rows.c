@@ -5,6 +5,7 @@
  * the pieces of a loop are shared out.
  */
 #include "bench/expr_reference.h"
+#include "bench/lanes.h"
 
 #include <math.h>
 #include <omp.h>
@@ -27,43 +28,27 @@ static size_t least(size_t x, size_t y) {
 
 /* ----------------------------------------------------------------------------------------------------------- sums -- */
 
-/* The sum over i < n of `element`, of vectors of eight, and of `single`, for those that are left. */
-typedef double eight __attribute__((vector_size(64), aligned(8)));
-#define EIGHT(x, i) (*(const eight *)((x) + (i)))
-
 #if CAT(IS_, BENCH_BUILD, )
-#define SUM(n, eights, single)                              \
-    double total = 0;                                       \
-    for (size_t i = 0; i < (n); i++) total += (single);     \
+#define SUM(n, vectors, single)                         \
+    double total = 0;                                   \
+    for (size_t i = 0; i < (n); i++) total += (single); \
     return total
 #else
-#define SUM(n, eights, single)                                                                 \
-    eight l0 = {0}, l1 = l0, l2 = l0, l3 = l0;                                                 \
-    size_t i = 0;                                                                              \
-    for (; i + 32 <= (n); i += 32) {                                                           \
-        l0 += eights(i);                                                                       \
-        l1 += eights(i + 8);                                                                   \
-        l2 += eights(i + 16);                                                                  \
-        l3 += eights(i + 24);                                                                  \
-    }                                                                                          \
-    const eight all = (l0 + l2) + (l1 + l3);                                                   \
-    double total = ((all[0] + all[4]) + (all[2] + all[6])) + ((all[1] + all[5]) + (all[3] + all[7])); \
-    for (; i < (n); i++) total += (single);                                                    \
-    return total
+#define SUM(n, vectors, single) BENCH_RETURN_SUM(n, vectors, single)
 #endif
 
 static double sum_of(size_t n, const double *a) {
-#define ELEMENTS(i) EIGHT(a, i)
+#define ELEMENTS(i) BENCH_LANES_AT(a, i)
     SUM(n, ELEMENTS, a[i]);
 }
 
 static double dot_of(size_t n, const double *a, const double *b) {
-#define PRODUCTS(i) (EIGHT(a, i) * EIGHT(b, i))
+#define PRODUCTS(i) (BENCH_LANES_AT(a, i) * BENCH_LANES_AT(b, i))
     SUM(n, PRODUCTS, a[i] * b[i]);
 }
 
 static double squares_of(size_t n, const double *a, double mean) {
-#define SQUARES(i) ((EIGHT(a, i) - mean) * (EIGHT(a, i) - mean))
+#define SQUARES(i) ((BENCH_LANES_AT(a, i) - mean) * (BENCH_LANES_AT(a, i) - mean))
     SUM(n, SQUARES, (a[i] - mean) * (a[i] - mean));
 }
 
