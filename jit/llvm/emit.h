@@ -47,6 +47,7 @@ typedef struct emitter {
     memory *memory;       /* outputs, then inputs */
     value *values;        /* inputs, then computed ones; those of the first vector of an iteration, of the second, ... */
     uint8_t *is_uniform;  /* by value: a scope; not 0 if it is not of an element */
+    bool pairs_stay_in_halves; /* memory.c: the order of lanes is another */
     bool rows_are_vectors; /* the vectors of an iteration are of several rows, each of one */
 } emitter;
 

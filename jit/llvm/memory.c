@@ -63,7 +63,21 @@ static bool is_reduced(nx_access access) {
     return access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES;
 }
 
+/* Where all that lies in memory is complex and end to end, lanes may have any order, the same for all. AVX2 has the fewest
+ * instructions for that in which no element leaves its half of a register. */
+static bool may_stay_in_halves(const emitter *e) {
+    bool all = e->isa == NX_ISA_AVX2 && e->lanes >= 4;
+    for (unsigned k = 0; k < operand_count(e); k++) {
+        const nx_segment_operand *x = &nx_segment_outputs(e->segment)[k];
+        const bool is_uniform = x->access == NX_ACCESS_SCALAR || x->access == NX_ACCESS_KNOWN || x->access == NX_ACCESS_ROW;
+        const bool is_block = x->access == NX_ACCESS_BLOCK || x->access == NX_ACCESS_STREAM;
+        all &= is_uniform || (is_block && is_complex(x->dtype));
+    }
+    return all;
+}
+
 void open_operands(emitter *e, vec at, vec stride) {
+    e->pairs_stay_in_halves = may_stay_in_halves(e);
     for (unsigned k = 0; k < operand_count(e); k++) {
         memory *m = &e->memory[k];
         *m = (memory){.operand = &nx_segment_outputs(e->segment)[k]};
@@ -107,16 +121,23 @@ void open_tile_rows(emitter *e, memory *m, const vec *row, unsigned rows) {
 
 /* ---- elements and parts ---- */
 
+/* Which element a lane has: the halves of the first and of the second vector with pairs, in turn. */
+static unsigned element_of(const emitter *e, unsigned lane) {
+    if (!e->pairs_stay_in_halves) return lane;
+    const unsigned quarter = e->lanes / 4, half = lane / quarter;
+    return (half % 2 * 2 + half / 2) * quarter + lane % quarter;
+}
+
 static vec every_other(emitter *e, vec raw, unsigned first) {
     vec lane[64];
-    for (unsigned i = 0; i < e->lanes; i++) lane[i] = LLVMConstInt(int_type(e, 32), 2 * i + first, false);
+    for (unsigned i = 0; i < e->lanes; i++) lane[i] = LLVMConstInt(int_type(e, 32), 2 * element_of(e, i) + first, false);
     return LLVMBuildShuffleVector(e->builder, raw, LLVMGetPoison(LLVMTypeOf(raw)), LLVMConstVector(lane, e->lanes), "");
 }
 
 static vec interleaved(emitter *e, value v) {
     vec lane[64];
     for (unsigned i = 0; i < 2 * e->lanes; i++) {
-        lane[i] = LLVMConstInt(int_type(e, 32), i / 2 + (i % 2 ? e->lanes : 0), false);
+        lane[2 * element_of(e, i / 2) + i % 2] = LLVMConstInt(int_type(e, 32), i / 2 + (i % 2 ? e->lanes : 0), false);
     }
     return LLVMBuildShuffleVector(e->builder, v.part[0], v.part[1], LLVMConstVector(lane, 2 * e->lanes), "");
 }
