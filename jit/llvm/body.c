@@ -20,6 +20,10 @@ static bool has_access(const nx_segment *s, nx_access access) {
     return false;
 }
 
+static unsigned register_bytes(nx_isa isa) {
+    return isa == NX_ISA_AVX512 ? 64 : 32;
+}
+
 unsigned lanes_for(const nx_segment *s, nx_isa isa) {
     unsigned widest = 1;
     for (int i = 0; i < s->value_count; i++) {
@@ -27,7 +31,7 @@ unsigned lanes_for(const nx_segment *s, nx_isa isa) {
         widest = wider(wider(widest, v->dtype), v->loop);
     }
     for (int k = 0; k < s->output_count; k++) widest = wider(widest, nx_segment_outputs(s)[k].dtype);
-    const unsigned lanes = (isa == NX_ISA_AVX512 ? 64 : 32) / widest;
+    const unsigned lanes = register_bytes(isa) / widest;
     const bool has_lanes = has_access(s, NX_ACCESS_LANES) || has_access(s, NX_ACCESS_LEAVES);
     return lanes > NX_LANES && has_lanes ? NX_LANES : lanes;
 }
@@ -98,28 +102,29 @@ static unsigned longest_chain(const emitter *e) {
     return longest;
 }
 
-/* Whether several vectors of an iteration would hinder loads: one by one, or of more arrays than the processor foresees
- * unless it sees each line in turn. */
-static bool has_slow_loads(const emitter *e) {
-    enum { MOST_STREAMS = 16 };
+/* How many vectors of an iteration loads can stand, at most: not several, if it is one element after the other; of more
+ * arrays than the processor foresees, those of a line, so that it sees each line once, and in turn. */
+static unsigned most_loads(const emitter *e) {
+    enum { MOST_STREAMS = 16, LINE_BYTES = 64 };
     int streams = 0;
     for (int k = 0; k < e->segment->input_count; k++) {
         const nx_segment_operand *in = &nx_segment_inputs(e->segment)[k];
-        if (in->access == NX_ACCESS_STRIDED && !in->detail) return true;
+        if (in->access == NX_ACCESS_STRIDED && !in->detail) return 1;
         streams += in->access == NX_ACCESS_BLOCK;
     }
-    return streams > MOST_STREAMS;
+    return streams <= MOST_STREAMS ? MAX_UNROLL : LINE_BYTES / register_bytes(e->isa);
 }
 
 /* Chains of operations side by side keep the processor busy, as long as there are registers for all. Of short ones it finds
  * the next iteration's by itself; of long ones it has those of the iteration only. */
 static unsigned unroll_for(const emitter *e, unsigned work) {
-    enum { FEW = 8, SOME = 32, MANY = 96 };
-    const unsigned registers = e->isa == NX_ISA_AVX512 ? 24 : 12, live = most_live(e);
-    if (has_slow_loads(e)) return 1;
+    enum { FEW = 8, SOME = 32 };
+    const bool is_wide = e->isa == NX_ISA_AVX512;
+    const unsigned registers = is_wide ? 24 : 12, many = is_wide ? 96 : 48, live = most_live(e), most = most_loads(e);
+    if (most < MAX_UNROLL) return most;
     if (work <= FEW || (work <= SOME && 4 * live <= registers)) return 4;
-    if (work <= SOME || (work <= MANY && 2 * live <= registers)) return 2;
-    if (work <= MANY || 2 * live > registers || 2 * longest_chain(e) < work) return 1;
+    if (work <= SOME || (work <= many && 2 * live <= registers)) return 2;
+    if (work <= many || 2 * live > registers || 2 * longest_chain(e) < work) return 1;
     return 4 * live <= registers ? 4 : 2;
 }
 
