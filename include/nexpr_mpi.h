@@ -66,6 +66,7 @@ typedef struct nexpr_mpi_options {
                                          each of two buffers; 0: 8 MiB; at most 1 GiB; for tests as little as 1 */
     nexpr_mpi_lost *lost;             /* may be NULL */
     void *lost_user;
+    size_t cached_bytes;              /* freed slabs and buffers kept for reuse; 0: 64 MiB; SIZE_MAX: keep none */
 } nexpr_mpi_options;
 
 NEXPR_API nexpr_mpi_options nexpr_mpi_options_init(void);

@@ -162,22 +162,17 @@ static record *insert(nx_buffers *buffers, record *r) {
     return dropped;
 }
 
-/* Without the lock (a child forked at a bad moment) the blocks are left where they are. */
-static void empty_cache(nx_buffers *buffers) {
-    record *all = NULL;
+/* Leaves the newest `bytes` at most. Without the lock (a child forked at a bad moment) blocks are left where they are. */
+static void shrink_cache(nx_buffers *buffers, size_t bytes) {
     if (!try_lock(buffers)) return;
-    while (buffers->count) {
-        record *r = remove_at(buffers, buffers->count - 1);
-        r->next = all;
-        all = r;
-    }
+    record *dropped = make_room(buffers, 0, bytes);
     unlock(buffers);
-    release_list(all);
+    release_list(dropped);
 }
 
 static void drop_reference(nx_buffers *buffers) {
     if (atomic_fetch_sub_explicit(&buffers->references, 1, memory_order_acq_rel) != 1) return;
-    empty_cache(buffers);
+    shrink_cache(buffers, 0);
     nexpr_allocator copy = buffers->copy;
     nx_release(buffers->allocator ? &copy : NULL, buffers, 1, sizeof *buffers);
 }
@@ -201,9 +196,13 @@ void nx_buffers_unref(nx_buffers **buffers) {
     nx_buffers *b = *buffers;
     *buffers = NULL;
     if (!b) return;
-    atomic_store_explicit(&b->allowed, 0, memory_order_relaxed);
-    empty_cache(b);
+    nx_buffers_allow(b, 0);
     drop_reference(b);
+}
+
+void nx_buffers_allow(nx_buffers *buffers, size_t cached_bytes) {
+    atomic_store_explicit(&buffers->allowed, cached_bytes, memory_order_relaxed);
+    shrink_cache(buffers, cached_bytes);
 }
 
 size_t nx_buffers_cached(nx_buffers *buffers) {

@@ -2,6 +2,7 @@
 /* Rounds of pieces: see exchange.h. */
 #include "runtime/mpi/exchange.h"
 
+#include <limits.h>
 #include <string.h>
 
 static int64_t least(int64_t a, int64_t b) {
@@ -185,15 +186,26 @@ static bool is_kept(const nexpr_mpi *mpi, const nx_exchange *x, int rank) {
     return rank == mpi->rank && x->pattern != NX_REPLICATE;
 }
 
+/* Whether all that other ranks get, or give, lies in one run each, where MPI can find it. */
+static bool is_in_place(const nexpr_mpi *mpi, const nx_exchange *x, const nx_box *boxes) {
+    for (int r = 0; r < mpi->ranks; r++) {
+        const nx_box *b = &boxes[r];
+        if (!is_kept(mpi, x, r) && b->bytes && (b->ndim || b->start + b->bytes > INT_MAX)) return false;
+    }
+    return true;
+}
+
 static void take_buffers(nx_call *c, nx_exchange *e) {
     int64_t out = 0, in = 0;
+    e->sends_in_place = is_in_place(c->mpi, e, e->send);
+    e->receives_in_place = is_in_place(c->mpi, e, e->receive);
     for (int r = 0; r < c->mpi->ranks; r++) {
         if (is_kept(c->mpi, e, r)) continue;
         if (e->pattern != NX_REPLICATE || !r) out += least(e->quota, e->send[r].bytes);
         in += least(e->quota, e->receive[r].bytes);
     }
-    e->outgoing = nx_call_allocate(c, out, "pieces to send", &e->outgoing_memory);
-    e->incoming = nx_call_allocate(c, in, "pieces to receive", &e->incoming_memory);
+    if (!e->sends_in_place) e->outgoing = nx_call_allocate(c, out, "pieces to send", &e->outgoing_memory);
+    if (!e->receives_in_place) e->incoming = nx_call_allocate(c, in, "pieces to receive", &e->incoming_memory);
 }
 
 void nx_exchange_prepare(nx_call *c, nx_pattern pattern, int root, nx_place from, nx_place to, nx_exchange *ret) {
@@ -217,13 +229,18 @@ static int64_t part_of(const nx_exchange *x, const nx_box *b, int64_t round) {
     return most(0, least(x->quota, b->bytes - round * x->quota));
 }
 
+/* Where the next bytes of a box that lies in one run are. */
+static int place_of(const nx_box *b, int count, int64_t at) {
+    return count ? (int)(b->start + at) : 0;
+}
+
 /* Packs what this rank sends in a round: to all the same, if it is replicated. What it keeps was copied. */
 static void pack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     int *counts = x->counts, *places = counts + mpi->ranks;
     for (int r = 0, at = 0; r < mpi->ranks; r++) {
         counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->send[r], round);
-        places[r] = x->pattern == NX_REPLICATE ? 0 : at;
-        if (x->pattern == NX_REPLICATE && r) continue;
+        places[r] = x->sends_in_place ? place_of(&x->send[r], counts[r], round * x->quota) : x->pattern == NX_REPLICATE ? 0 : at;
+        if (x->sends_in_place || (x->pattern == NX_REPLICATE && r)) continue;
         nx_box_pack(&x->send[r], x->from.data, round * x->quota, counts[r], x->outgoing + at);
         at += counts[r];
     }
@@ -233,14 +250,14 @@ static void expect_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
     for (int r = 0, at = 0; r < mpi->ranks; r++) {
         counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->receive[r], round);
-        places[r] = at;
+        places[r] = x->receives_in_place ? place_of(&x->receive[r], counts[r], round * x->quota) : at;
         at += counts[r];
     }
 }
 
 static void unpack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     const int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
-    for (int r = 0; r < mpi->ranks; r++) {
+    for (int r = 0; r < mpi->ranks && !x->receives_in_place; r++) {
         nx_box_unpack(&x->receive[r], x->to.data, round * x->quota, counts[r], x->incoming + places[r]);
     }
 }
@@ -249,7 +266,7 @@ static void send_round(nx_call *c, nx_exchange *x) {
     const int ranks = c->mpi->ranks, root = x->root, me = c->mpi->rank;
     const int *out = x->counts, *out_at = out + ranks, *in = out_at + ranks, *in_at = in + ranks;
     MPI_Comm comm = c->mpi->comm;
-    char *from = x->outgoing, *to = x->incoming;
+    char *from = x->sends_in_place ? x->from.data : x->outgoing, *to = x->receives_in_place ? x->to.data : x->incoming;
     switch (x->pattern) {
     case NX_LOCAL:
         break;

@@ -45,7 +45,8 @@ typedef struct nx_exchange {
     int64_t quota, rounds;          /* bytes of a box in one round */
     nx_box *send, *receive;         /* for each rank */
     int *counts;                    /* four for each rank: counts and displacements of sends and of receives */
-    char *outgoing, *incoming;
+    char *outgoing, *incoming;      /* NULL: */
+    bool sends_in_place, receives_in_place; /* from and to the places themselves */
     nx_memory boxes_memory, counts_memory, outgoing_memory, incoming_memory;
     bool is_direct;
 } nx_exchange;
