@@ -212,13 +212,24 @@ size_t nx_buffers_cached(nx_buffers *buffers) {
     return cached;
 }
 
+static record *new_block(nx_buffers *buffers, size_t capacity) {
+    return capacity >= HUGE_PAGE && !buffers->allocator ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
+}
+
+/* What is kept may be just the memory that is missing. */
+static record *new_block_instead(nx_buffers *buffers, size_t capacity) {
+    if (!nx_buffers_cached(buffers)) return NULL;
+    shrink_cache(buffers, 0);
+    return new_block(buffers, capacity);
+}
+
 void *nx_buffer_take(nx_buffers *buffers, size_t bytes, size_t header_bytes) {
     if (bytes > PTRDIFF_MAX / 2 || header_bytes > PTRDIFF_MAX / 2) return NULL;
     size_t header_offset = round_up(bytes, HEADER_ALIGNMENT);
     size_t capacity = header_offset + header_bytes;
-    bool map = capacity >= HUGE_PAGE && !buffers->allocator;
     record *r = find_cached(buffers, capacity);
-    if (!r) r = map ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
+    if (!r) r = new_block(buffers, capacity);
+    if (!r) r = new_block_instead(buffers, capacity);
     if (!r) return NULL;
     r->header_offset = header_offset;
     atomic_fetch_add_explicit(&buffers->references, 1, memory_order_relaxed);

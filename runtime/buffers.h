@@ -22,7 +22,7 @@ void nx_buffers_allow(nx_buffers *buffers, size_t cached_bytes);
 size_t nx_buffers_cached(nx_buffers *buffers);
 
 /* `bytes` bytes aligned to 64, not zeroed, and `header_bytes` more aligned to 16 for the caller to use (shape, strides).
- * NULL if memory is out. Thread-safe. */
+ * NULL if memory is out, also without what is in the cache. Thread-safe. */
 void *nx_buffer_take(nx_buffers *buffers, size_t bytes, size_t header_bytes);
 /* The header of a buffer, given what nx_buffer_take returned. */
 void *nx_buffer_header(void *data);

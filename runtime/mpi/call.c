@@ -154,8 +154,7 @@ bool nx_memory_holds(const nx_memory *memory, int64_t bytes) {
     return memory->base && (size_t)bytes <= memory->bytes;
 }
 
-void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory) {
-    (void)mpi;
+void nx_memory_free(nx_memory *memory) {
     nx_buffer_give(memory->base);
     *memory = (nx_memory){NULL, 0};
 }

@@ -87,7 +87,7 @@ typedef struct nx_memory {
 char *nx_call_allocate(nx_call *c, int64_t bytes, const char *what, nx_memory *ret);
 /* Whether what was allocated so has room for so many bytes. */
 bool nx_memory_holds(const nx_memory *memory, int64_t bytes);
-void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory);
+void nx_memory_free(nx_memory *memory);
 /* Broadcasts bytes in pieces. */
 void nx_call_bcast(nx_call *c, void *data, int64_t bytes, int root);
 

@@ -91,8 +91,8 @@ void nx_layout_hash(nx_call *c, const nx_layout *l) {
     if (l->first) nx_call_hash(c, l->first, ((size_t)c->mpi->ranks + 1) * sizeof *l->first);
 }
 
-void nx_layout_free(const nexpr_mpi *mpi, nx_layout *l) {
-    nx_mpi_release(mpi, &l->memory);
+void nx_layout_free(nx_layout *l) {
+    nx_memory_free(&l->memory);
     l->first = NULL;
 }
 

@@ -187,7 +187,7 @@ static nexpr_status set_up(nx_call *c, MPI_Comm comm, const nexpr_mpi_options *o
     }
     if (m->owns_context) nexpr_context_free(&m->context);
     close_communicator(m);
-    nx_mpi_release(m, &memory);
+    nx_memory_free(&memory);
     nx_buffers_unref(&m->buffers);
     return c->error.status;
 }
