@@ -230,7 +230,7 @@ static int64_t part_of(const nx_exchange *x, const nx_box *b, int64_t round) {
     return most(0, least(x->quota, b->bytes - round * x->quota));
 }
 
-/* What goes to, or comes from, each rank in a round: counts, and, behind them, where it is. To replicate, all get the same. */
+/* What goes to, or comes from, each rank in a round: counts, and, behind them, places. To replicate, all get the same. */
 static void lay_out(const nexpr_mpi *mpi, const nx_exchange *x, const nx_box *boxes, bool in_place, int64_t round,
                     int *counts) {
     const bool is_same = x->pattern == NX_REPLICATE && boxes == x->send;

@@ -2,8 +2,8 @@
 /*
  * Moving elements from one layout to another. Between two ranks goes a box: the indices that one of them has and the other
  * is to have. Boxes go in pieces, so that buffers and counts stay small: in every round each pair of ranks exchanges the
- * next bytes of its box, in C order. All ranks compute the same number of rounds from the two maps. A rank whose boxes lie in
- * one run each sends them from where they are, or receives them where they are to be.
+ * next bytes of its box, in C order. All ranks compute the same number of rounds from the two maps. A rank whose boxes lie
+ * in one run each sends them from where they are, or receives them where they are to be.
  *
  * Where slabs are contiguous stretches of the whole (no axis in front of the one that is split), gather, scatter and
  * replication need no buffers: a round is then a window of the whole array.
