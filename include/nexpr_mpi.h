@@ -59,13 +59,16 @@ typedef void nexpr_mpi_lost(void *user, const nexpr_error *err);
 typedef struct nexpr_mpi_options {
     size_t size;
     nexpr_context *context;           /* that evaluates; borrowed for the life of the object. NULL: one of its own */
-    const nexpr_allocator *allocator; /* of slabs and buffers, and of the context of its own; copied; NULL: malloc */
+    const nexpr_allocator *allocator; /* of slabs and buffers, and of the context of its own; copied; NULL: malloc,
+                                         and mmap for large ones */
     int threads;                      /* of the context of its own; 0: NEXPR_NUM_THREADS, else the rank's share of the CPUs
                                          of its node: where the affinities of ranks overlap, CPUs are divided */
     int64_t piece_bytes;              /* at most so many bytes in one message, or on one rank in one collective call, and in
                                          each of two buffers; 0: 8 MiB; at most 1 GiB; for tests as little as 1 */
     nexpr_mpi_lost *lost;             /* may be NULL */
     void *lost_user;
+    size_t cached_bytes;              /* freed slabs and buffers kept for reuse, but for the time of a job, on each rank; 0:
+                                         64 MiB; SIZE_MAX: keep none */
 } nexpr_mpi_options;
 
 NEXPR_API nexpr_mpi_options nexpr_mpi_options_init(void);
@@ -195,7 +198,7 @@ NEXPR_API nexpr_status nexpr_mpi_array_from_file(nexpr_mpi *mpi, const char *pat
 
 /*
  * Collective. A new array with the same elements in another layout; NEXPR_MPI_REPLICATED included. Between two layouts of
- * which neither is replicated, every rank sends what is not its own once, through two buffers of piece_bytes (a little more
+ * which neither is replicated, every rank sends what is not its own once, through at most two buffers of piece_bytes (more
  * where there are more ranks than elements in them). Errors: SHAPE (a layout that does not fit), ARGUMENT, MEMORY.
  */
 NEXPR_API nexpr_status nexpr_mpi_array_redistribute(const nexpr_mpi_array *array, const nexpr_mpi_layout *layout,

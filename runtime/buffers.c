@@ -162,22 +162,17 @@ static record *insert(nx_buffers *buffers, record *r) {
     return dropped;
 }
 
-/* Without the lock (a child forked at a bad moment) the blocks are left where they are. */
-static void empty_cache(nx_buffers *buffers) {
-    record *all = NULL;
+/* Leaves the newest `bytes` at most. Without the lock (a child forked at a bad moment) blocks are left where they are. */
+static void shrink_cache(nx_buffers *buffers, size_t bytes) {
     if (!try_lock(buffers)) return;
-    while (buffers->count) {
-        record *r = remove_at(buffers, buffers->count - 1);
-        r->next = all;
-        all = r;
-    }
+    record *dropped = make_room(buffers, 0, bytes);
     unlock(buffers);
-    release_list(all);
+    release_list(dropped);
 }
 
 static void drop_reference(nx_buffers *buffers) {
     if (atomic_fetch_sub_explicit(&buffers->references, 1, memory_order_acq_rel) != 1) return;
-    empty_cache(buffers);
+    shrink_cache(buffers, 0);
     nexpr_allocator copy = buffers->copy;
     nx_release(buffers->allocator ? &copy : NULL, buffers, 1, sizeof *buffers);
 }
@@ -201,9 +196,13 @@ void nx_buffers_unref(nx_buffers **buffers) {
     nx_buffers *b = *buffers;
     *buffers = NULL;
     if (!b) return;
-    atomic_store_explicit(&b->allowed, 0, memory_order_relaxed);
-    empty_cache(b);
+    nx_buffers_allow(b, 0);
     drop_reference(b);
+}
+
+void nx_buffers_allow(nx_buffers *buffers, size_t cached_bytes) {
+    atomic_store_explicit(&buffers->allowed, cached_bytes, memory_order_relaxed);
+    shrink_cache(buffers, cached_bytes);
 }
 
 size_t nx_buffers_cached(nx_buffers *buffers) {
@@ -213,13 +212,24 @@ size_t nx_buffers_cached(nx_buffers *buffers) {
     return cached;
 }
 
+static record *new_block(nx_buffers *buffers, size_t capacity) {
+    return capacity >= HUGE_PAGE && !buffers->allocator ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
+}
+
+/* What is kept may be just the memory that is missing. */
+static record *new_block_instead(nx_buffers *buffers, size_t capacity) {
+    if (!nx_buffers_cached(buffers)) return NULL;
+    shrink_cache(buffers, 0);
+    return new_block(buffers, capacity);
+}
+
 void *nx_buffer_take(nx_buffers *buffers, size_t bytes, size_t header_bytes) {
     if (bytes > PTRDIFF_MAX / 2 || header_bytes > PTRDIFF_MAX / 2) return NULL;
     size_t header_offset = round_up(bytes, HEADER_ALIGNMENT);
     size_t capacity = header_offset + header_bytes;
-    bool map = capacity >= HUGE_PAGE && !buffers->allocator;
     record *r = find_cached(buffers, capacity);
-    if (!r) r = map ? map_block(buffers, capacity) : allocate_block(buffers, capacity);
+    if (!r) r = new_block(buffers, capacity);
+    if (!r) r = new_block_instead(buffers, capacity);
     if (!r) return NULL;
     r->header_offset = header_offset;
     atomic_fetch_add_explicit(&buffers->references, 1, memory_order_relaxed);

@@ -16,11 +16,13 @@ nx_buffers *nx_buffers_new(const nexpr_allocator *allocator, size_t cached_bytes
 /* Gives up the reference of nx_buffers_new and empties the cache; no buffer may be taken any more. What the buffers still
  * in use need lives until the last of them is given back. */
 void nx_buffers_unref(nx_buffers **buffers);
+/* From now on the cache holds at most so many bytes. */
+void nx_buffers_allow(nx_buffers *buffers, size_t cached_bytes);
 /* Bytes in the cache. */
 size_t nx_buffers_cached(nx_buffers *buffers);
 
 /* `bytes` bytes aligned to 64, not zeroed, and `header_bytes` more aligned to 16 for the caller to use (shape, strides).
- * NULL if memory is out. Thread-safe. */
+ * NULL if memory is out, also without what is in the cache. Thread-safe. */
 void *nx_buffer_take(nx_buffers *buffers, size_t bytes, size_t header_bytes);
 /* The header of a buffer, given what nx_buffer_take returned. */
 void *nx_buffer_header(void *data);

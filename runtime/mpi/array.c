@@ -23,12 +23,11 @@ nexpr_mpi_array *nx_array_new(nx_call *c) {
 void nexpr_mpi_array_free(nexpr_mpi_array **array) {
     nexpr_mpi_array *a = array ? *array : NULL;
     if (!a) return;
-    nexpr_mpi *mpi = a->mpi;
-    nx_mpi_release(mpi, &a->memory);
+    nx_memory_free(&a->memory);
     if (a->taken.owner) nexpr_array_free(&a->taken);
-    nx_layout_free(mpi, &a->layout);
+    nx_layout_free(&a->layout);
     nx_memory own = a->own_memory;
-    nx_mpi_release(mpi, &own);
+    nx_memory_free(&own);
     *array = NULL;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 64, UNKNOWN = -1 };
+enum { UNKNOWN = -1 };
 
 /* --------------------------------------------------------------------------------------------------------- errors -- */
 
@@ -143,25 +143,19 @@ nexpr_status nx_call_agree(nx_call *c) {
 /* --------------------------------------------------------------------------------------------------------- memory -- */
 
 char *nx_call_allocate(nx_call *c, int64_t bytes, const char *what, nx_memory *ret) {
-    const nexpr_allocator *a = &c->mpi->allocator;
     *ret = (nx_memory){NULL, 0};
     if (!nx_call_is_ok(c)) return NULL;
-    ret->bytes = bytes < INT64_MAX - LINE ? (size_t)bytes + LINE : SIZE_MAX;
-    ret->base = ret->bytes == SIZE_MAX ? NULL : a->allocate(a->user, ret->bytes);
-    if (!ret->base) {
-        nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory: %lld bytes for %s", c->name, (long long)bytes, what);
-        *ret = (nx_memory){NULL, 0};
-        return NULL;
-    }
-    return (char *)(((uintptr_t)ret->base + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    *ret = (nx_memory){nx_buffer_take(c->mpi->buffers, (size_t)bytes, 0), (size_t)bytes};
+    if (!ret->base) nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory: %lld bytes for %s", c->name, (long long)bytes, what);
+    return ret->base;
 }
 
 bool nx_memory_holds(const nx_memory *memory, int64_t bytes) {
-    return memory->base && (size_t)bytes <= memory->bytes - LINE;
+    return memory->base && (size_t)bytes <= memory->bytes;
 }
 
-void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory) {
-    if (memory->base) mpi->allocator.release(mpi->allocator.user, memory->base, memory->bytes);
+void nx_memory_free(nx_memory *memory) {
+    nx_buffer_give(memory->base);
     *memory = (nx_memory){NULL, 0};
 }
 

@@ -18,6 +18,8 @@
 
 #include "nexpr_mpi.h"
 
+#include "runtime/buffers.h"
+
 /* What ranks agree on. The hashes are of the arguments that have to be the same everywhere: the least h and the least ~h. */
 typedef struct nx_record {
     int32_t rank; /* of the error; INT32_MAX: there is none */
@@ -36,7 +38,9 @@ struct nexpr_mpi {
     int64_t piece;
     nexpr_context *context;
     bool owns_context;
-    nexpr_allocator allocator;
+    nexpr_allocator allocator; /* the caller's; without functions: there is none */
+    nx_buffers *buffers;
+    size_t cached;             /* bytes of them that are kept for later calls */
     nexpr_mpi_lost *lost;
     void *lost_user;
     nexpr_error broken; /* the first failure of MPI on this rank */
@@ -73,7 +77,7 @@ void nx_call_hash(nx_call *c, const void *data, size_t bytes);
 __attribute__((format(printf, 3, 4))) nexpr_status nx_mpi_fail(nexpr_error *err, nexpr_status status, const char *format,
                                                                 ...);
 
-/* Memory of the object's allocator; zero bytes are none. */
+/* A buffer of the object's. */
 typedef struct nx_memory {
     void *base;
     size_t bytes;
@@ -81,9 +85,9 @@ typedef struct nx_memory {
 
 /* Bytes on a cache line, from *ret; NULL and MEMORY is raised if there are none. `what` is for the message. */
 char *nx_call_allocate(nx_call *c, int64_t bytes, const char *what, nx_memory *ret);
-/* Whether what was allocated so has room for so many bytes: some of its own go to the beginning of a line. */
+/* Whether what was allocated so has room for so many bytes. */
 bool nx_memory_holds(const nx_memory *memory, int64_t bytes);
-void nx_mpi_release(const nexpr_mpi *mpi, nx_memory *memory);
+void nx_memory_free(nx_memory *memory);
 /* Broadcasts bytes in pieces. */
 void nx_call_bcast(nx_call *c, void *data, int64_t bytes, int root);
 

@@ -99,7 +99,7 @@ static void plan(evaluation *e, const nexpr_run_options *run) {
     if (nx_call_is_ok(c)) {
         nexpr_parts_new(e->expr, c->mpi->context, d.array_list, d.cut_list, c->mpi->ranks, run, &parts, &c->error);
     }
-    nx_mpi_release(c->mpi, &d.memory);
+    nx_memory_free(&d.memory);
     nx_program_prepare(c, parts, e->input_count, e->result_count, &e->program);
     for (int i = 0; i < e->input_count && nx_call_is_ok(c); i++) e->program.operands[i].array = e->inputs[i];
 }
@@ -193,8 +193,8 @@ nexpr_status nexpr_mpi_evaluate(nexpr_mpi *mpi, const nexpr *expr, const nexpr_m
     plan(&e, run);
     offer_results(&e);
     const bool is_done = evaluate(&e);
-    for (int i = 0; e.exchanges && i < e.result_count; i++) nx_exchange_free(mpi, &e.exchanges[i]);
-    nx_mpi_release(mpi, &e.exchange_memory);
+    for (int i = 0; e.exchanges && i < e.result_count; i++) nx_exchange_free(&e.exchanges[i]);
+    nx_memory_free(&e.exchange_memory);
     nx_program_free(&e.program);
     return is_done ? NEXPR_OK : e.call.error.status;
 }

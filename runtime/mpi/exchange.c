@@ -2,6 +2,7 @@
 /* Rounds of pieces: see exchange.h. */
 #include "runtime/mpi/exchange.h"
 
+#include <limits.h>
 #include <string.h>
 
 static int64_t least(int64_t a, int64_t b) {
@@ -185,6 +186,15 @@ static bool is_kept(const nexpr_mpi *mpi, const nx_exchange *x, int rank) {
     return rank == mpi->rank && x->pattern != NX_REPLICATE;
 }
 
+/* Whether all that other ranks get, or give, lies in one run each, where MPI can find it. */
+static bool is_in_place(const nexpr_mpi *mpi, const nx_exchange *x, const nx_box *boxes) {
+    for (int r = 0; r < mpi->ranks; r++) {
+        const nx_box *b = &boxes[r];
+        if (!is_kept(mpi, x, r) && b->bytes && (b->ndim || b->start + b->bytes > INT_MAX)) return false;
+    }
+    return true;
+}
+
 static void take_buffers(nx_call *c, nx_exchange *e) {
     int64_t out = 0, in = 0;
     for (int r = 0; r < c->mpi->ranks; r++) {
@@ -192,8 +202,8 @@ static void take_buffers(nx_call *c, nx_exchange *e) {
         if (e->pattern != NX_REPLICATE || !r) out += least(e->quota, e->send[r].bytes);
         in += least(e->quota, e->receive[r].bytes);
     }
-    e->outgoing = nx_call_allocate(c, out, "pieces to send", &e->outgoing_memory);
-    e->incoming = nx_call_allocate(c, in, "pieces to receive", &e->incoming_memory);
+    if (!e->sends_in_place) e->outgoing = nx_call_allocate(c, out, "pieces to send", &e->outgoing_memory);
+    if (!e->receives_in_place) e->incoming = nx_call_allocate(c, in, "pieces to receive", &e->incoming_memory);
 }
 
 void nx_exchange_prepare(nx_call *c, nx_pattern pattern, int root, nx_place from, nx_place to, nx_exchange *ret) {
@@ -202,14 +212,17 @@ void nx_exchange_prepare(nx_call *c, nx_pattern pattern, int root, nx_place from
     const bool same_axis = !to.layout->first || from.layout->axis == to.layout->axis;
     ret->is_direct = pattern > NX_SPREAD && same_axis && nx_layout_outer(from.layout) == 1;
     find_boxes(c, ret);
-    if (nx_call_is_ok(c) && !ret->is_direct && pattern != NX_LOCAL) take_buffers(c, ret);
+    if (!nx_call_is_ok(c) || ret->is_direct || pattern == NX_LOCAL) return;
+    ret->sends_in_place = is_in_place(c->mpi, ret, ret->send);
+    ret->receives_in_place = is_in_place(c->mpi, ret, ret->receive);
+    take_buffers(c, ret);
 }
 
-void nx_exchange_free(const nexpr_mpi *mpi, nx_exchange *x) {
-    nx_mpi_release(mpi, &x->boxes_memory);
-    nx_mpi_release(mpi, &x->counts_memory);
-    nx_mpi_release(mpi, &x->outgoing_memory);
-    nx_mpi_release(mpi, &x->incoming_memory);
+void nx_exchange_free(nx_exchange *x) {
+    nx_memory_free(&x->boxes_memory);
+    nx_memory_free(&x->counts_memory);
+    nx_memory_free(&x->outgoing_memory);
+    nx_memory_free(&x->incoming_memory);
 }
 
 /* Bytes of a box that go in a round. */
@@ -217,30 +230,30 @@ static int64_t part_of(const nx_exchange *x, const nx_box *b, int64_t round) {
     return most(0, least(x->quota, b->bytes - round * x->quota));
 }
 
-/* Packs what this rank sends in a round: to all the same, if it is replicated. What it keeps was copied. */
-static void pack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
-    int *counts = x->counts, *places = counts + mpi->ranks;
-    for (int r = 0, at = 0; r < mpi->ranks; r++) {
-        counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->send[r], round);
-        places[r] = x->pattern == NX_REPLICATE ? 0 : at;
-        if (x->pattern == NX_REPLICATE && r) continue;
-        nx_box_pack(&x->send[r], x->from.data, round * x->quota, counts[r], x->outgoing + at);
-        at += counts[r];
+/* What goes to, or comes from, each rank in a round: counts, and, behind them, places. To replicate, all get the same. */
+static void lay_out(const nexpr_mpi *mpi, const nx_exchange *x, const nx_box *boxes, bool in_place, int64_t round,
+                    int *counts) {
+    const bool is_same = x->pattern == NX_REPLICATE && boxes == x->send;
+    int *places = counts + mpi->ranks, at = 0;
+    for (int r = 0; r < mpi->ranks; r++) {
+        counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &boxes[r], round);
+        places[r] = in_place && counts[r] ? (int)(boxes[r].start + round * x->quota) : at;
+        if (!is_same) at += counts[r];
     }
 }
 
-static void expect_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
-    int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
-    for (int r = 0, at = 0; r < mpi->ranks; r++) {
-        counts[r] = is_kept(mpi, x, r) ? 0 : (int)part_of(x, &x->receive[r], round);
-        places[r] = at;
-        at += counts[r];
+/* Packs what this rank sends in a round, once if it is the same. What it keeps was copied. */
+static void pack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
+    const int *counts = x->counts, *places = counts + mpi->ranks;
+    lay_out(mpi, x, x->send, x->sends_in_place, round, x->counts);
+    for (int r = 0; r < (x->pattern == NX_REPLICATE ? 1 : mpi->ranks) && !x->sends_in_place; r++) {
+        nx_box_pack(&x->send[r], x->from.data, round * x->quota, counts[r], x->outgoing + places[r]);
     }
 }
 
 static void unpack_round(const nexpr_mpi *mpi, nx_exchange *x, int64_t round) {
     const int *counts = x->counts + 2 * mpi->ranks, *places = counts + mpi->ranks;
-    for (int r = 0; r < mpi->ranks; r++) {
+    for (int r = 0; r < mpi->ranks && !x->receives_in_place; r++) {
         nx_box_unpack(&x->receive[r], x->to.data, round * x->quota, counts[r], x->incoming + places[r]);
     }
 }
@@ -249,7 +262,8 @@ static void send_round(nx_call *c, nx_exchange *x) {
     const int ranks = c->mpi->ranks, root = x->root, me = c->mpi->rank;
     const int *out = x->counts, *out_at = out + ranks, *in = out_at + ranks, *in_at = in + ranks;
     MPI_Comm comm = c->mpi->comm;
-    char *from = x->outgoing, *to = x->incoming;
+    char *from = x->sends_in_place ? x->from.data : x->outgoing;
+    char *to = x->receives_in_place ? x->to.data : x->incoming;
     switch (x->pattern) {
     case NX_LOCAL:
         break;
@@ -265,6 +279,7 @@ static void send_round(nx_call *c, nx_exchange *x) {
         nx_call_check(c, MPI_Scatterv(from, out, out_at, MPI_BYTE, to, in[root], MPI_BYTE, root, comm), "MPI_Scatterv");
         break;
     case NX_REPLICATE:
+        if (from) from += out_at[me];
         nx_call_check(c, MPI_Allgatherv(from, out[me], MPI_BYTE, to, in, in_at, MPI_BYTE, comm), "MPI_Allgatherv");
         break;
     }
@@ -314,7 +329,7 @@ void nx_exchange_run(nx_call *c, nx_exchange *x) {
     if (!x->is_direct && is_kept(c->mpi, x, me)) copy_box(&x->send[me], x->from.data, &x->receive[me], x->to.data);
     for (int64_t round = 0; !x->is_direct && round < x->rounds; round++) {
         pack_round(c->mpi, x, round);
-        expect_round(c->mpi, x, round);
+        lay_out(c->mpi, x, x->receive, x->receives_in_place, round, x->counts + 2 * c->mpi->ranks);
         send_round(c, x);
         unpack_round(c->mpi, x, round);
     }

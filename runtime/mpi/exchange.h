@@ -2,7 +2,8 @@
 /*
  * Moving elements from one layout to another. Between two ranks goes a box: the indices that one of them has and the other
  * is to have. Boxes go in pieces, so that buffers and counts stay small: in every round each pair of ranks exchanges the
- * next bytes of its box, in C order. All ranks compute the same number of rounds from the two maps.
+ * next bytes of its box, in C order. All ranks compute the same number of rounds from the two maps. A rank whose boxes lie
+ * in one run each sends them from where they are, or receives them where they are to be.
  *
  * Where slabs are contiguous stretches of the whole (no axis in front of the one that is split), gather, scatter and
  * replication need no buffers: a round is then a window of the whole array.
@@ -46,6 +47,7 @@ typedef struct nx_exchange {
     nx_box *send, *receive;         /* for each rank */
     int *counts;                    /* four for each rank: counts and displacements of sends and of receives */
     char *outgoing, *incoming;
+    bool sends_in_place, receives_in_place; /* without these buffers: all boxes lie in one run each */
     nx_memory boxes_memory, counts_memory, outgoing_memory, incoming_memory;
     bool is_direct;
 } nx_exchange;
@@ -54,6 +56,6 @@ typedef struct nx_exchange {
 void nx_exchange_prepare(nx_call *c, nx_pattern pattern, int root, nx_place from, nx_place to, nx_exchange *ret);
 /* Moves; all ranks were prepared. */
 void nx_exchange_run(nx_call *c, nx_exchange *x);
-void nx_exchange_free(const nexpr_mpi *mpi, nx_exchange *x);
+void nx_exchange_free(nx_exchange *x);
 
 #endif

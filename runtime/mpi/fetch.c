@@ -181,17 +181,16 @@ void nx_fetch_prepare(nx_pass_run *p) {
 }
 
 void nx_fetch_free(nx_pass_run *p) {
-    const nexpr_mpi *mpi = p->call->mpi;
     for (int k = 0; k < p->info.need_count; k++) {
         nx_fetch *f = &p->fetches[k];
         nx_rows_free(&f->rows);
-        nx_exchange_free(mpi, &f->exchange);
-        nx_layout_free(mpi, &f->target);
-        nx_mpi_release(mpi, &f->want_memory);
-        nx_mpi_release(mpi, &f->box_memory);
-        for (int slot = 0; slot < NX_SLOTS; slot++) nx_mpi_release(mpi, &f->portions[slot].memory);
+        nx_exchange_free(&f->exchange);
+        nx_layout_free(&f->target);
+        nx_memory_free(&f->want_memory);
+        nx_memory_free(&f->box_memory);
+        for (int slot = 0; slot < NX_SLOTS; slot++) nx_memory_free(&f->portions[slot].memory);
     }
-    nx_mpi_release(mpi, &p->inside_memory);
+    nx_memory_free(&p->inside_memory);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- fetching -- */
@@ -262,7 +261,7 @@ static void place_portion(nx_pass_run *p, int k, const nx_chunk *chunk) {
         bytes *= to->count[f->axis] = to->view.end - to->view.begin;
     }
     if (!nx_memory_holds(&to->memory, bytes)) {
-        nx_mpi_release(p->call->mpi, &to->memory);
+        nx_memory_free(&to->memory);
         to->buffer = nx_call_allocate(p->call, bytes, "what is read of a file", &to->memory);
     }
     to->view.data = to->buffer;

@@ -76,7 +76,7 @@ static void settle(nx_program *program) {
     if (!counts) return;
     for (int r = 0; r < ranks; r++) counts[r] = a.shape[0] / ranks + (r < a.shape[0] % ranks);
     nexpr_parts_settle(program->forecast, counts, &c->error);
-    nx_mpi_release(c->mpi, &memory);
+    nx_memory_free(&memory);
 }
 
 /* What is in memory while a pass runs; and, in *held, what stays behind it. */
@@ -130,7 +130,7 @@ void nx_program_forecast(nx_program *program) {
         note_targets(program, was_kept);
         drop(program, was_kept, &held);
     }
-    nx_mpi_release(c->mpi, &memory);
+    nx_memory_free(&memory);
     if (most > program->max_memory) {
         nx_call_raise(c, NEXPR_MEMORY, "what passes hand on, and what they get of other ranks, takes %lld bytes on each rank, "
                       "but at most %lld are allowed (max-memory): more ranks need less each", (long long)most,

@@ -106,11 +106,10 @@ nexpr_status nexpr_mpi_halo_rows(const nexpr_mpi_halo *halo, nexpr_array *ret_be
 void nexpr_mpi_halo_free(nexpr_mpi_halo **halo) {
     nexpr_mpi_halo *h = halo ? *halo : NULL;
     if (!h) return;
-    const nexpr_mpi *mpi = h->mpi;
     nx_rows_end(&h->call, &h->rows);
     nx_rows_free(&h->rows);
-    nx_mpi_release(mpi, &h->want_memory);
+    nx_memory_free(&h->want_memory);
     nx_memory own = h->own_memory;
-    nx_mpi_release(mpi, &own);
+    nx_memory_free(&own);
     *halo = NULL;
 }

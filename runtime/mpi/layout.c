@@ -27,7 +27,7 @@ void nx_layout_describe(nx_call *c, nexpr_dtype dtype, int ndim, const int64_t *
     }
     NX_CALL_HASH(c, dtype);
     NX_CALL_HASH(c, ndim);
-    nx_call_hash(c, ret->shape, sizeof ret->shape);
+    nx_call_hash(c, ret->shape, (size_t)ret->ndim * sizeof *ret->shape);
 }
 
 static bool allocate_map(nx_call *c, nx_layout *l) {
@@ -87,12 +87,12 @@ void nx_layout_hash(nx_call *c, const nx_layout *l) {
     NX_CALL_HASH(c, l->dtype);
     NX_CALL_HASH(c, l->ndim);
     NX_CALL_HASH(c, l->axis);
-    nx_call_hash(c, l->shape, sizeof l->shape);
+    nx_call_hash(c, l->shape, (size_t)l->ndim * sizeof *l->shape);
     if (l->first) nx_call_hash(c, l->first, ((size_t)c->mpi->ranks + 1) * sizeof *l->first);
 }
 
-void nx_layout_free(const nexpr_mpi *mpi, nx_layout *l) {
-    nx_mpi_release(mpi, &l->memory);
+void nx_layout_free(nx_layout *l) {
+    nx_memory_free(&l->memory);
     l->first = NULL;
 }
 

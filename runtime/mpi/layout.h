@@ -29,7 +29,7 @@ void nx_layout_distribute(nx_call *c, const nexpr_mpi_layout *layout, nx_layout 
 void nx_layout_concentrate(nx_call *c, int rank, nx_layout *l);
 /* Says that an array with this layout is an argument: arrays are told apart by what they are. */
 void nx_layout_hash(nx_call *c, const nx_layout *l);
-void nx_layout_free(const nexpr_mpi *mpi, nx_layout *l);
+void nx_layout_free(nx_layout *l);
 
 /* Sizes of axes before `axis`, multiplied; and bytes of all behind. Replicated: 1, and all the bytes. */
 int64_t nx_layout_outer(const nx_layout *l);

@@ -74,8 +74,8 @@ static nexpr_status from_root(distribution *d, int root, const nexpr_array *arra
     const bool goes_on = nx_call_goes_on(c);
     if (goes_on) distribute(d, root, array);
     nexpr_status status = goes_on ? nx_array_finish(c, d->array, ret_array) : nx_array_give_up(c, d->array);
-    nx_exchange_free(c->mpi, &d->exchange);
-    nx_layout_free(c->mpi, &d->source);
+    nx_exchange_free(&d->exchange);
+    nx_layout_free(&d->source);
     return status;
 }
 
@@ -131,8 +131,8 @@ static nexpr_status gather(nx_call *c, const nexpr_mpi_array *array, int root, c
     } else {
         status = c->error.status;
     }
-    nx_exchange_free(c->mpi, &x);
-    nx_layout_free(c->mpi, &target);
+    nx_exchange_free(&x);
+    nx_layout_free(&target);
     return status;
 }
 
@@ -168,6 +168,6 @@ nexpr_status nexpr_mpi_array_redistribute(const nexpr_mpi_array *array, const ne
     } else {
         status = nx_array_give_up(&c, a);
     }
-    nx_exchange_free(c.mpi, &x);
+    nx_exchange_free(&x);
     return status;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_PIECE = 8 << 20, MAX_PIECE = 1 << 30, NO_RANK = INT32_MAX };
+enum { DEFAULT_PIECE = 8 << 20, DEFAULT_CACHED = 64 << 20, MAX_PIECE = 1 << 30, NO_RANK = INT32_MAX };
 
 nexpr_mpi_options nexpr_mpi_options_init(void) {
     return (nexpr_mpi_options){.size = sizeof(nexpr_mpi_options)};
@@ -26,15 +26,9 @@ nexpr_mpi_layout nexpr_mpi_layout_init(int axis) {
     return (nexpr_mpi_layout){.size = sizeof(nexpr_mpi_layout), .axis = axis};
 }
 
-static void *allocate_malloc(void *user, size_t bytes) {
-    (void)user;
-    return malloc(bytes);
-}
-
-static void release_malloc(void *user, void *memory, size_t bytes) {
-    (void)user;
-    (void)bytes;
-    free(memory);
+/* NULL: malloc. */
+static const nexpr_allocator *allocator_of(const nexpr_mpi *m) {
+    return m->allocator.allocate ? &m->allocator : NULL;
 }
 
 /* --------------------------------------------------------------------------------------------------- communicator -- */
@@ -126,8 +120,10 @@ static void take_options(nx_call *c, const nexpr_mpi_options *given) {
     nexpr_mpi_options all = nexpr_mpi_options_init();
     nexpr_mpi *m = c->mpi;
     if (given) memcpy(&all, given, given->size < sizeof all ? given->size : sizeof all);
-    m->allocator = (nexpr_allocator){.size = sizeof m->allocator, .allocate = allocate_malloc, .release = release_malloc};
     if (all.allocator) m->allocator = *all.allocator;
+    m->cached = all.cached_bytes == SIZE_MAX ? 0 : all.cached_bytes ? all.cached_bytes : DEFAULT_CACHED;
+    m->buffers = nx_buffers_new(allocator_of(m), m->cached);
+    if (!m->buffers) nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory", c->name);
     m->piece = all.piece_bytes ? all.piece_bytes : DEFAULT_PIECE;
     m->threads = all.threads;
     m->context = all.context;
@@ -147,7 +143,7 @@ static void take_options(nx_call *c, const nexpr_mpi_options *given) {
 static void make_context(nx_call *c) {
     nexpr_mpi *m = c->mpi;
     nexpr_context_options options = nexpr_context_options_init();
-    options.allocator = &m->allocator;
+    options.allocator = allocator_of(m);
     options.threads = m->threads;
     if (m->context || !nx_call_is_ok(c)) return;
     m->owns_context = !nexpr_context_new(&options, &m->context, &c->error);
@@ -175,12 +171,11 @@ static nexpr_status check_mpi(MPI_Comm comm, bool *ret_main_thread_only, nexpr_e
 static nexpr_status set_up(nx_call *c, MPI_Comm comm, const nexpr_mpi_options *options, nexpr_mpi **ret_mpi) {
     nexpr_mpi *m = c->mpi;
     take_options(c, options);
-    const nexpr_allocator a = m->allocator;
+    nx_memory memory = {NULL, 0};
     nexpr_mpi *heap = NULL;
     bool goes_on = open_communicator(c, comm);
     if (goes_on) {
-        heap = a.allocate(a.user, sizeof *heap);
-        if (!heap) nx_call_raise(c, NEXPR_MEMORY, "%s: out of memory", c->name);
+        heap = (nexpr_mpi *)nx_call_allocate(c, sizeof *heap, "an object", &memory);
         measure_node(c);
         make_context(c);
         goes_on = nx_call_goes_on(c);
@@ -192,7 +187,8 @@ static nexpr_status set_up(nx_call *c, MPI_Comm comm, const nexpr_mpi_options *o
     }
     if (m->owns_context) nexpr_context_free(&m->context);
     close_communicator(m);
-    if (heap) a.release(a.user, heap, sizeof *heap);
+    nx_memory_free(&memory);
+    nx_buffers_unref(&m->buffers);
     return c->error.status;
 }
 
@@ -212,7 +208,8 @@ void nexpr_mpi_free(nexpr_mpi **mpi) {
     if (!m) return;
     close_communicator(m);
     if (m->owns_context) nexpr_context_free(&m->context);
-    m->allocator.release(m->allocator.user, m, sizeof *m);
+    nx_buffers_unref(&m->buffers);
+    nx_buffer_give(m);
     *mpi = NULL;
 }
 

@@ -214,13 +214,12 @@ static void prepare(nx_pass_run *p) {
 }
 
 static void free_pass(nx_pass_run *p) {
-    const nexpr_mpi *mpi = p->call->mpi;
     nx_fetch_free(p);
-    for (int k = 0; k < p->info.target_count * NX_SLOTS; k++) nx_mpi_release(mpi, &p->products[k].memory);
-    nx_exchange_free(mpi, &p->node_exchange);
-    nx_layout_free(mpi, &p->node_layout);
-    nx_mpi_release(mpi, &p->node_memory);
-    nx_mpi_release(mpi, &p->list_memory);
+    for (int k = 0; k < p->info.target_count * NX_SLOTS; k++) nx_memory_free(&p->products[k].memory);
+    nx_exchange_free(&p->node_exchange);
+    nx_layout_free(&p->node_layout);
+    nx_memory_free(&p->node_memory);
+    nx_memory_free(&p->list_memory);
 }
 
 /* Frees arrays that no later pass reads. */

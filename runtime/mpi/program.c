@@ -23,7 +23,7 @@ static void take_operands(nx_program *program) {
     if (!operands) return;
     memset(operands, 0, (size_t)count * sizeof *operands);
     if (kept) memcpy(operands, program->operands, (size_t)kept * sizeof *operands);
-    nx_mpi_release(c->mpi, &program->operand_memory);
+    nx_memory_free(&program->operand_memory);
     program->operand_memory = memory;
     program->operands = operands;
     program->operand_count = count;
@@ -46,8 +46,8 @@ void nx_program_free(nx_program *program) {
     }
     nexpr_parts_free(&program->parts);
     nexpr_parts_free(&program->forecast);
-    nx_mpi_release(program->call->mpi, &program->operand_memory);
-    nx_mpi_release(program->call->mpi, &program->wanted_memory);
+    nx_memory_free(&program->operand_memory);
+    nx_memory_free(&program->wanted_memory);
 }
 
 nexpr_mpi_array *nx_program_take_result(nx_program *program, int index) {

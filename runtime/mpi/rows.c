@@ -106,11 +106,11 @@ void nx_rows_prepare(nx_call *c, const nexpr_mpi_array *array, const nx_want *wa
 
 void nx_rows_free(nx_rows *r) {
     if (!r->mpi) return;
-    nx_mpi_release(r->mpi, &r->list_memory);
-    nx_mpi_release(r->mpi, &r->request_memory);
-    nx_mpi_release(r->mpi, &r->status_memory);
-    nx_mpi_release(r->mpi, &r->packed_memory);
-    for (int want = 0; want < NX_WANTS; want++) nx_mpi_release(r->mpi, &r->data_memory[want]);
+    nx_memory_free(&r->list_memory);
+    nx_memory_free(&r->request_memory);
+    nx_memory_free(&r->status_memory);
+    nx_memory_free(&r->packed_memory);
+    for (int want = 0; want < NX_WANTS; want++) nx_memory_free(&r->data_memory[want]);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- moving -- */

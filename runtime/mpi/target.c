@@ -145,7 +145,7 @@ void nx_target_place(nx_pass_run *p, const nx_chunk *chunk) {
         }
         const int64_t bytes = bytes_of_rows(l, product->rows[1] - product->rows[0]);
         if (!nx_memory_holds(&product->memory, bytes)) {
-            nx_mpi_release(c->mpi, &product->memory);
+            nx_memory_free(&product->memory);
             product->buffer = nx_call_allocate(c, bytes, "a stretch of a result", &product->memory);
         }
         p->targets[k] = product->buffer;

@@ -41,6 +41,7 @@ bool is_same_everywhere(const nexpr_error *error);
     X(what_one_rank_cannot_write_fails_on_all)  \
     X(programs_have_the_bits_of_one_process)    \
     X(programs_send_what_the_formula_says)      \
+    X(buffers_are_kept_between_calls)           \
     X(threads_in_ranks_change_nothing)          \
     X(jobs_write_the_bytes_of_one_process)      \
     X(jobs_write_tables)                        \

@@ -4,6 +4,7 @@
 #include "tests/mpi/results.h"
 #include "tests/support/elements.h"
 #include "tests/mpi/shim.h"
+#include "tests/support/failing_allocator.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -214,6 +215,50 @@ void programs_send_what_the_formula_says(void) {
     CHECK(s.exchanges <= 1 && s.sent <= 2 * (log2_of(leaves) + 1) * 8 + LEAF * 8);
     CHECK(s.messages <= 2);
     nexpr_mpi_free(&mpi);
+    free_values();
+}
+
+/* Bytes that an evaluation leaves behind when its result is freed. */
+static long bytes_left_by(nexpr_mpi *mpi, const nexpr *expr, nexpr_mpi_array *const *inputs,
+                          const failing_allocator *counting) {
+    const long before = counting->live_bytes;
+    nexpr_mpi_array *result = NULL;
+    EXPECT(NEXPR_OK, nexpr_mpi_evaluate(mpi, expr, (const nexpr_mpi_array *const *)inputs, &result, NULL, &err));
+    nexpr_mpi_array_free(&result);
+    return counting->live_bytes - before;
+}
+
+/* The slab of a result, and what came of other ranks. */
+static void check_kept(nexpr_context *context, const nexpr *expr, size_t cached_bytes) {
+    enum { SIDE = 512 };
+    const int64_t shape[] = {SIDE, SIDE}, slab = SIDE * SIDE * 8 / ranks;
+    failing_allocator counting;
+    nexpr_mpi_options options = nexpr_mpi_options_init();
+    nexpr_mpi *mpi = NULL;
+    nexpr_mpi_array *inputs[INPUTS];
+    options.context = context;
+    options.cached_bytes = cached_bytes;
+    options.allocator = failing_allocator_init(&counting, -1);
+    EXPECT(NEXPR_OK, nexpr_mpi_new(MPI_COMM_WORLD, &options, &mpi, &err));
+    for (int i = 0; i < INPUTS; i++) inputs[i] = distribute(mpi, i, 2, shape, 0, 0);
+    const long kept = bytes_left_by(mpi, expr, inputs, &counting);
+    CHECK(cached_bytes == SIZE_MAX ? !kept : kept >= slab && kept <= (long)cached_bytes);
+    for (int i = 0; i < 3; i++) bytes_left_by(mpi, expr, inputs, &counting); /* until there are blocks of all sizes */
+    CHECK(!bytes_left_by(mpi, expr, inputs, &counting));
+    for (int i = 0; i < INPUTS; i++) nexpr_mpi_array_free(&inputs[i]);
+    nexpr_mpi_free(&mpi);
+    CHECK(!counting.live_blocks && !counting.live_bytes);
+}
+
+void buffers_are_kept_between_calls(void) {
+    make_values();
+    nexpr_context *context = NULL;
+    nexpr *expr = compile("a.T + b", 2);
+    EXPECT(NEXPR_OK, nexpr_context_new(NULL, &context, &err));
+    check_kept(context, expr, (size_t)64 << 20);
+    check_kept(context, expr, SIZE_MAX);
+    nexpr_free(&expr);
+    nexpr_context_free(&context);
     free_values();
 }
 

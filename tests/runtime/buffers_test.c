@@ -17,11 +17,13 @@ enum { KIB = 1 << 10, MIB = 1 << 20 };
 typedef struct counting {
     atomic_int left, live;
     atomic_size_t bytes;
+    size_t most; /* 0: any number of them */
 } counting;
 
 static void *counted_allocate(void *user, size_t bytes) {
     counting *c = user;
     if (atomic_fetch_sub(&c->left, 1) <= 0) return NULL;
+    if (c->most && atomic_load(&c->bytes) + bytes > c->most) return NULL;
     char *memory = malloc(bytes + 128);
     if (!memory) return NULL;
     char *odd = (char *)(((uintptr_t)memory + 64) / 64 * 64 + 16);
@@ -163,6 +165,37 @@ static void small_buffers_and_a_cache_of_nothing_are_not_kept(void **state) {
     assert_int_equal(c.live, 0);
 }
 
+static void what_is_kept_goes_where_less_is_allowed(void **state) {
+    (void)state;
+    counting c = {0};
+    nx_buffers *buffers = make(&c, MIB);
+    void *first = take(buffers, 100 * KIB), *second = take(buffers, 200 * KIB);
+    nx_buffer_give(first);
+    nx_buffer_give(second);
+    nx_buffers_allow(buffers, 250 * KIB);
+    assert_ptr_equal(take(buffers, 200 * KIB), second); /* the newest stayed */
+    nx_buffers_allow(buffers, 0);
+    nx_buffer_give(second);
+    assert_int_equal(nx_buffers_cached(buffers), 0);
+    nx_buffers_allow(buffers, MIB);
+    nx_buffer_give(take(buffers, 100 * KIB));
+    assert_true(nx_buffers_cached(buffers) >= 100 * KIB);
+    nx_buffers_unref(&buffers);
+    assert_int_equal(c.live, 0);
+}
+
+static void what_is_kept_goes_where_memory_is_out(void **state) {
+    (void)state;
+    counting c = {.most = 300 * KIB};
+    nx_buffers *buffers = make(&c, MIB);
+    nx_buffer_give(take(buffers, 200 * KIB));
+    nx_buffer_give(take(buffers, 250 * KIB));
+    assert_null(nx_buffer_take(buffers, 350 * KIB, 0));
+    assert_int_equal(nx_buffers_cached(buffers), 0);
+    nx_buffers_unref(&buffers);
+    assert_int_equal(c.live, 0);
+}
+
 static void buffers_outlive_their_context(void **state) {
     (void)state;
     counting c = {0};
@@ -249,6 +282,8 @@ int main(void) {
         cmocka_unit_test(the_cache_never_holds_more_than_it_may),
         cmocka_unit_test(the_cache_never_holds_more_than_a_few_buffers),
         cmocka_unit_test(small_buffers_and_a_cache_of_nothing_are_not_kept),
+        cmocka_unit_test(what_is_kept_goes_where_less_is_allowed),
+        cmocka_unit_test(what_is_kept_goes_where_memory_is_out),
         cmocka_unit_test(buffers_outlive_their_context),
         cmocka_unit_test(memory_that_is_out_gives_null),
         cmocka_unit_test(many_threads_take_and_give),
