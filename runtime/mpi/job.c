@@ -482,16 +482,20 @@ static bool run_between_ranks(running *run) {
     return nx_call_goes_on(c);
 }
 
+static nexpr_status run_job(running *run) {
+    prepare(run);
+    run->job->is_done = run_between_ranks(run);
+    nx_program_free(&run->program);
+    nx_memory_free(&run->memory);
+    return run->job->is_done ? NEXPR_OK : run->call.error.status;
+}
+
 nexpr_status nexpr_mpi_job_run(nexpr_mpi_job *job, nexpr_error *err) {
     running run = {.job = job};
-    const nexpr_status status = nx_call_begin(&run.call, job ? job->mpi : NULL, "nexpr_mpi_job_run", err);
+    nexpr_status status = nx_call_begin(&run.call, job ? job->mpi : NULL, "nexpr_mpi_job_run", err);
     if (status) return status;
-    if (job->is_alone) return nexpr_job_run(job->description, err);
     nx_buffers_allow(job->mpi->buffers, 0); /* what is kept would come on top of max_memory */
-    prepare(&run);
-    job->is_done = run_between_ranks(&run);
-    nx_program_free(&run.program);
-    nx_memory_free(&run.memory);
+    status = job->is_alone ? nexpr_job_run(job->description, err) : run_job(&run);
     nx_buffers_allow(job->mpi->buffers, job->mpi->cached);
-    return job->is_done ? NEXPR_OK : run.call.error.status;
+    return status;
 }
