@@ -248,6 +248,14 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
 
 /* ----------------------------------------------------------------------------------------------------------- tasks -- */
 
+/* The results of a task that has all elements of what it keeps. */
+static void end_task(const work *w, nx_reduce_task t) {
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        if (part->value_is_target) nx_end_nodes(part, nx_task_nodes(w, part, 0, t.kept), t.count);
+    }
+}
+
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
     work w = nx_reduce_work_of(args, worker);
     const nx_reduce_task t = nx_reduce_task_of(w.r, task);
@@ -255,6 +263,7 @@ void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
     if (w.r->slab) nx_reduce_slab_run(&w, t);
     else if (w.r->by_rows) reduce_columns(&w, t);
     else reduce_rows(&w, t.kept, t.count, t.group);
+    end_task(&w, t);
 }
 
 static bool is_odd_target(const nx_reduce_part *part) {
@@ -300,6 +309,7 @@ void nx_reduce_end(nx_nest *nest, void *const *targets) {
         if (!r->reduced.count) start_nodes(part, all, r->kept.count);
         if (part->value_is_target || part->extra_is_target) continue; /* of one group */
         combine(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
+        nx_end_nodes(part, all, r->kept.count);
         memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
     }
 }

@@ -20,6 +20,7 @@ typedef struct nx_reduce_part {
     const nx_reduce_kernels *extremum; /* argmin and argmax: of what their index is the place; else NULL */
     nx_reducer reducer;
     nexpr_dtype loop;
+    bool adds_zero;       /* +0.0 to each result */
     uint32_t operand;     /* output of the nest */
     uint32_t target;      /* in the plan's table of outputs and temporaries */
     char *value, *extra;  /* nodes of the groups: [group][kept element]; of one group, what is the result is the target */

@@ -46,6 +46,17 @@ void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left
     part->kernels->merge((size_t)cols, left.value, left.extra, right.value, right.extra, left_count, right_count);
 }
 
+void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count) {
+    if (!part->adds_zero) return;
+    const int64_t bytes = count * nx_value_size(part);
+    for (int64_t at = 0; at < bytes; at += (int64_t)sizeof(double)) { /* complex numbers are two */
+        double x;
+        memcpy(&x, all.value + at, sizeof x);
+        x += 0.0;
+        memcpy(all.value + at, &x, sizeof x);
+    }
+}
+
 nx_tree_nodes nx_slot(const nx_reduce_work *w, uint32_t part, int j) {
     return nx_nodes_at(&w->r->parts[part], nx_part_nodes(w, part), j * w->r->node_cols);
 }

@@ -98,6 +98,9 @@ static inline void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, n
     if (to.extra) memcpy(to.extra, from.extra, (size_t)count * sizeof(int64_t));
 }
 
+/* Makes results of the nodes of all elements, of `count` kept ones. */
+void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count);
+
 /* Of `cols` kept elements: the left nodes with the right ones, of so many elements each, in place of the left ones. */
 void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
                     int64_t right_count);
