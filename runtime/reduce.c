@@ -43,7 +43,7 @@ static void note_settled(const work *w, uint32_t p, nodes node) {
 }
 
 static void note_leaves(const work *w, int64_t leaf, int64_t leaves) {
-    for (uint32_t p = 0; p < w->r->part_count; p++) {
+    for (uint32_t p = 0; p < w->r->part_count && w->r->stops_early; p++) {
         const nx_reduce_part *part = &w->r->parts[p];
         for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, nx_part_nodes(w, p), leaf + i));
     }
@@ -256,7 +256,23 @@ static void end_task(const work *w, nx_reduce_task t) {
     }
 }
 
+/* The commonest of short runs: one leaf where it lies, unless machine code does better. */
+static bool run_leaf(const nx_nest_args *args) {
+    const nx_nest *nest = args->nest;
+    const nx_reduce *r = nest->reduce;
+    const bool may_step = r->nodes && !r->has_places && nx_vm_is_stepping(nx_nest_code(nest));
+    if (!r->is_leaf || may_step || r->has_odd_targets || !nx_reduce_is_direct(nest)) return false;
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes to = {part->value, part->extra};
+        part->kernels->leaf(1, (size_t)r->reduced.count, args->inputs[r->direct[part->operand]], 0, to.value, to.extra);
+        nx_end_nodes(part, to, 1);
+    }
+    return true;
+}
+
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
+    if (run_leaf(args)) return;
     work w = nx_reduce_work_of(args, worker);
     const nx_reduce_task t = nx_reduce_task_of(w.r, task);
     w.first_kept = t.kept;

@@ -135,7 +135,7 @@ void nx_reduce_row(const nx_reduce_part *part, const char *x, int64_t first, int
 /* The leaves of `count` elements of a row, whole ones or the last one, into the part's nodes from `leaf` on, if machine code
  * makes leaves. */
 bool nx_reduce_leaves(const nx_reduce_work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf);
-/* The nodes of some of `count` rows that are leaves, likewise: how many. */
+/* The nodes of some of `count` rows that are leaves, or of the only one, likewise: how many. */
 int64_t nx_reduce_short_rows(const nx_reduce_work *w, int64_t kept, int64_t count);
 /* Computes `count` reduced elements of one kept one, end to end, likewise. */
 void nx_reduce_fill(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t count);
