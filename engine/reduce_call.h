@@ -34,7 +34,8 @@ nexpr_dtype nx_ordered_dtype(nexpr_dtype dtype);
 nexpr_status nx_reduce(const nx_reduce_call *r, nx_reducer reducer, nx_operand x, bool may_be_empty, nx_operand *ret);
 /* The sum of x, of an accumulator's dtype, where the mask is true; -0 if there is only -0. */
 nexpr_status nx_reduce_sum(const nx_reduce_call *r, nx_operand x, nx_operand *ret);
-/* A sum that is +0 rather than -0, as NumPy has it: the reducer's lanes start from -0, NumPy's sums from +0. */
+/* A sum that is +0 rather than -0, as NumPy has it: the reducer's lanes start from -0, NumPy's sums from +0.
+ * It is an addition of +0.0, which the scheduler makes the end of the reduction. */
 nexpr_status nx_avoid_negative_zero(const nx_compose *x, nx_operand *sum);
 /* How many elements become one, where the mask is true; float64. */
 nexpr_status nx_reduce_count(const nx_reduce_call *r, nx_operand *ret);

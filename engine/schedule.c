@@ -312,8 +312,9 @@ static nexpr_status make_reduction_pass(nx_scheduler *s, uint32_t first) {
         const nx_node *node = &s->ir->nodes[barrier->node];
         barrier->is_done = true;
         pass.reductions[pass.reduction_count++] =
-            (nx_reduction){(nx_reducer)node->op, (nexpr_dtype)node->loop, find_root(roots, &root_count, barrier->root),
-                           barrier->target, node->span};
+            (nx_reduction){.reducer = (nx_reducer)node->op, .loop = (nexpr_dtype)node->loop,
+                           .operand = find_root(roots, &root_count, barrier->root),
+                           .adds_zero = s->state[barrier->node].end != 0, .target = barrier->target, .span = node->span};
     }
     if (kind == NX_NODE_COMPRESS) roots[root_count++] = s->ir->nodes[leader->node].arg[1];
     NX_TRY(build_pass(s, &pass, roots, root_count));

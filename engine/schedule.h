@@ -43,6 +43,7 @@ typedef struct nx_reduction {
     nx_reducer reducer;
     nexpr_dtype loop;
     uint32_t operand; /* result of the pass's IR */
+    bool adds_zero;   /* +0.0 to each result, so that -0.0 becomes +0.0 */
     nx_target target; /* the kept elements in C order */
     nx_span span;
 } nx_reduction;

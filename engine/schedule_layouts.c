@@ -5,6 +5,8 @@
  */
 #include "engine/scheduler.h"
 
+#include "engine/build.h"
+
 void nx_c_strides(const nx_shape *shape, int64_t item_size, int64_t *ret) {
     for (int k = shape->ndim - 1; k >= 0; k--) {
         ret[k] = item_size;
@@ -66,10 +68,22 @@ static int64_t find_direct_result(const nx_scheduler *s, nx_ref i) {
     return -1;
 }
 
+/* Whether the node adds +0.0 to a sum that nothing else reads: the sum then ends with that, and they are one barrier. */
+static bool is_end(const nx_scheduler *s, nx_ref i) {
+    const nx_node *node = &s->ir->nodes[i];
+    if (node->kind != NX_NODE_OP || node->op != NX_OP_add) return false;
+    const nx_node *sum = &s->ir->nodes[node->arg[0]], *zero = &s->ir->nodes[node->arg[1]];
+    const nx_node_state *state = &s->state[node->arg[0]];
+    if (sum->kind != NX_NODE_REDUCE || sum->op != NX_REDUCER_sum || state->few || state->readers != 1) return false;
+    if (nx_dtype_class((nexpr_dtype)node->loop) < NX_CLASS_REAL || zero->kind != NX_NODE_CONST) return false;
+    const nx_value *value = nx_ir_value(s->ir, node->arg[1]);
+    return !value->bits[0] && !value->bits[1];
+}
+
 static nexpr_status add_barrier(nx_scheduler *s, nx_ref i, nexpr_dtype dtype, int64_t count, uint32_t *ret) {
     nx_schedule *schedule = s->ret;
     const nx_ref root = s->ir->nodes[i].arg[0];
-    const int64_t result = find_direct_result(s, i);
+    const int64_t result = find_direct_result(s, s->state[i].end ? s->state[i].end : i);
     schedule->temporaries = nx_arena_grow(s->arena, schedule->temporaries, schedule->temporary_count, &s->temporary_capacity,
                                           sizeof *schedule->temporaries);
     s->barriers = nx_arena_grow(s->arena, s->barriers, s->barrier_count, &s->barrier_capacity, sizeof *s->barriers);
@@ -169,11 +183,17 @@ static nexpr_status find_layout(nx_scheduler *s, nx_ref i) {
     case NX_NODE_REDUCE: return state->few ? NEXPR_OK : lay_behind_barrier(s, i);
     case NX_NODE_SCAN:
     case NX_NODE_COMPRESS: return lay_behind_barrier(s, i);
+    case NX_NODE_OP:
+        if (is_end(s, i)) state->layout = s->state[node->arg[0]].layout;
+        return NEXPR_OK;
     default: return NEXPR_OK;
     }
 }
 
 nexpr_status nx_schedule_layouts(nx_scheduler *s) {
+    for (nx_ref i = 0; i < s->ir->node_count; i++) {
+        if (s->state[i].is_computed && is_end(s, i)) s->state[s->ir->nodes[i].arg[0]].end = i;
+    }
     for (nx_ref i = 0; i < s->ir->node_count; i++) {
         if (s->state[i].is_computed) NX_TRY(find_layout(s, i));
     }

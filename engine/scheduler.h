@@ -34,6 +34,7 @@ typedef struct nx_node_state {
     uint32_t value_index; /* its place among the passes' constants */
     uint32_t readers;     /* nodes and results that read its elements */
     uint32_t few;         /* of a reduction that is computed where it is read: its elements; 0 of all else */
+    nx_ref end;           /* of a reduction: the addition of +0.0 that alone reads it and is done where it ends; 0: none */
     nx_node_layout layout;
     nx_demand *demands;   /* of the pass that is being made */
 } nx_node_state;

@@ -141,7 +141,8 @@ static nexpr_status set_reductions(nexpr_plan *plan, const nx_pass *pass, nx_nes
         const nx_reduction *from = &pass->reductions[r->part_count];
         r->parts[r->part_count] = (nx_reduce_part){
             .kernels = nx_vm_reduce_kernels(nx_isa_current(), from->reducer, from->loop),
-            .extremum = extremum_of(from->reducer, from->loop), .reducer = from->reducer, .loop = from->loop, .operand = from->operand,
+            .extremum = extremum_of(from->reducer, from->loop), .reducer = from->reducer, .loop = from->loop,
+            .adds_zero = from->adds_zero, .operand = from->operand,
             .target = target_number(plan, &from->target), .span = from->span};
     }
     return NEXPR_OK;

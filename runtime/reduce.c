@@ -43,7 +43,7 @@ static void note_settled(const work *w, uint32_t p, nodes node) {
 }
 
 static void note_leaves(const work *w, int64_t leaf, int64_t leaves) {
-    for (uint32_t p = 0; p < w->r->part_count; p++) {
+    for (uint32_t p = 0; p < w->r->part_count && w->r->stops_early; p++) {
         const nx_reduce_part *part = &w->r->parts[p];
         for (int64_t i = 0; i < leaves; i++) note_settled(w, p, nx_nodes_at(part, nx_part_nodes(w, p), leaf + i));
     }
@@ -248,13 +248,38 @@ static void reduce_columns(const work *w, nx_reduce_task t) {
 
 /* ----------------------------------------------------------------------------------------------------------- tasks -- */
 
+/* The results of a task that has all elements of what it keeps. */
+static void end_task(const work *w, nx_reduce_task t) {
+    for (uint32_t p = 0; p < w->r->part_count; p++) {
+        const nx_reduce_part *part = &w->r->parts[p];
+        if (part->value_is_target) nx_end_nodes(part, nx_task_nodes(w, part, 0, t.kept), t.count);
+    }
+}
+
+/* The commonest of short runs: one leaf where it lies, unless machine code does better. */
+static bool run_leaf(const nx_nest_args *args) {
+    const nx_nest *nest = args->nest;
+    const nx_reduce *r = nest->reduce;
+    const bool may_step = r->nodes && !r->has_places && nx_vm_is_stepping(nx_nest_code(nest));
+    if (!r->is_leaf || may_step || r->has_odd_targets || !nx_reduce_is_direct(nest)) return false;
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        const nx_reduce_part *part = &r->parts[p];
+        const nodes to = {part->value, part->extra};
+        part->kernels->leaf(1, (size_t)r->reduced.count, args->inputs[r->direct[part->operand]], 0, to.value, to.extra);
+        nx_end_nodes(part, to, 1);
+    }
+    return true;
+}
+
 void nx_reduce_run(const nx_nest_args *args, int64_t task, int worker) {
+    if (run_leaf(args)) return;
     work w = nx_reduce_work_of(args, worker);
     const nx_reduce_task t = nx_reduce_task_of(w.r, task);
     w.first_kept = t.kept;
     if (w.r->slab) nx_reduce_slab_run(&w, t);
     else if (w.r->by_rows) reduce_columns(&w, t);
     else reduce_rows(&w, t.kept, t.count, t.group);
+    end_task(&w, t);
 }
 
 static bool is_odd_target(const nx_reduce_part *part) {
@@ -300,6 +325,7 @@ void nx_reduce_end(nx_nest *nest, void *const *targets) {
         if (!r->reduced.count) start_nodes(part, all, r->kept.count);
         if (part->value_is_target || part->extra_is_target) continue; /* of one group */
         combine(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
+        nx_end_nodes(part, all, r->kept.count);
         memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
     }
 }

@@ -20,6 +20,7 @@ typedef struct nx_reduce_part {
     const nx_reduce_kernels *extremum; /* argmin and argmax: of what their index is the place; else NULL */
     nx_reducer reducer;
     nexpr_dtype loop;
+    bool adds_zero;       /* +0.0 to each result */
     uint32_t operand;     /* output of the nest */
     uint32_t target;      /* in the plan's table of outputs and temporaries */
     char *value, *extra;  /* nodes of the groups: [group][kept element]; of one group, what is the result is the target */
@@ -57,6 +58,8 @@ struct nx_reduce {
     bool has_lanes;       /* all nodes are values alone, so that lanes are nodes too */
     bool folds;           /* what is computed is added to lanes at once, and no buffer is needed */
     bool leaves_are_rows; /* folds: of the backend, whose rows are else kept elements */
+    bool has_places;      /* argmin or argmax: in arrays the VM looks for them in the leaf with the extremum only */
+    bool is_leaf;         /* one kept element, all elements are one leaf, and a task writes the result */
     bool stops_early;     /* one element of any and all: its first witness ends it */
     nx_reduce_axes kept, reduced;
     int64_t leaf_items, leaf_count;

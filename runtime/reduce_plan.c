@@ -198,6 +198,11 @@ static bool stops_early(const nx_reduce *r) {
     return all;
 }
 
+static bool is_leaf(const nx_reduce *r) {
+    if (r->slab || r->scans || r->compresses || r->is_prefix) return false;
+    return !r->by_rows && r->kept.count == 1 && r->leaf_count == 1;
+}
+
 /* Of one group, what is the result goes to the target at once. */
 static nexpr_status take_nodes(nx_reduce *r, nx_arena *arena, nexpr_error *err) {
     if (r->scans || (r->compresses && !r->is_prefix)) return NEXPR_OK;
@@ -320,8 +325,12 @@ nexpr_status nx_reduce_arrange(nx_nest *nest, const nx_pass *pass, bool may_shar
         return nx_fail(err, NEXPR_LIMIT, NX_NOWHERE, "%lld elements are more than can be reduced", (long long)r->reduced.count);
     }
     r->stops_early = stops_early(r);
+    r->is_leaf = is_leaf(r);
     r->has_lanes = true;
-    for (uint32_t p = 0; p < r->part_count; p++) r->has_lanes &= !r->parts[p].kernels->has_extra;
+    for (uint32_t p = 0; p < r->part_count; p++) {
+        r->has_lanes &= !r->parts[p].kernels->has_extra;
+        r->has_places |= r->parts[p].extremum != NULL;
+    }
     lay_buffers(nest);
     nx_nest_note_alignment(nest);
     find_direct(nest);

@@ -23,7 +23,8 @@ static nexpr_status set_parts(nx_reduce *all, const nx_pass *pass, const uint32_
         const nx_reduction *from = &pass->reductions[all->part_count];
         all->parts[all->part_count] = (nx_reduce_part){
             .kernels = nx_vm_reduce_kernels(nx_isa_current(), from->reducer, from->loop),
-            .reducer = from->reducer, .loop = from->loop, .operand = from->operand, .target = targets[all->part_count]};
+            .reducer = from->reducer, .loop = from->loop, .adds_zero = from->adds_zero, .operand = from->operand,
+            .target = targets[all->part_count]};
     }
     return NEXPR_OK;
 }
@@ -320,6 +321,7 @@ void nx_reduce_slab_finish(nx_reduce_slab *s, void *const *targets) {
         nodes all = nx_new_slot(&stack, p);
         if (r->reduced.count) all = nx_pop_nodes(&stack, p, s->leaves, r->reduced.count, r->kept.count);
         else part->kernels->start((size_t)r->kept.count, all.value, all.extra);
+        nx_end_nodes(part, all, r->kept.count);
         const size_t item = gives_index ? sizeof(int64_t) : nexpr_dtype_size(part->loop);
         memcpy(targets[part->target], gives_index ? all.extra : all.value, (size_t)r->kept.count * item);
     }

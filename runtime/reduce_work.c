@@ -46,6 +46,17 @@ void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left
     part->kernels->merge((size_t)cols, left.value, left.extra, right.value, right.extra, left_count, right_count);
 }
 
+void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count) {
+    if (!part->adds_zero) return;
+    const int64_t bytes = count * nx_value_size(part);
+    for (int64_t at = 0; at < bytes; at += (int64_t)sizeof(double)) { /* complex numbers are two */
+        double x;
+        memcpy(&x, all.value + at, sizeof x);
+        x += 0.0;
+        memcpy(all.value + at, &x, sizeof x);
+    }
+}
+
 nx_tree_nodes nx_slot(const nx_reduce_work *w, uint32_t part, int j) {
     return nx_nodes_at(&w->r->parts[part], nx_part_nodes(w, part), j * w->r->node_cols);
 }
@@ -153,15 +164,8 @@ int64_t nx_reduce_step(const nx_reduce_work *w, int64_t kept, int64_t cols, int6
     return at + count[0];
 }
 
-/* Of arrays the VM looks for places in the leaf with the extremum only. */
-static bool has_places(const nx_reduce *r) {
-    bool has = false;
-    for (uint32_t p = 0; p < r->part_count; p++) has |= r->parts[p].extremum != NULL;
-    return has;
-}
-
 bool nx_reduce_leaves(const nx_reduce_work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf) {
-    const bool is_better_left = count < NX_LANES || (w->is_direct && has_places(w->r));
+    const bool is_better_left = count < NX_LANES || (w->is_direct && w->r->has_places);
     const nx_vm_code *code = is_better_left ? NULL : stepping_code(w);
     if (!code) return false;
     const int64_t leaves = count < NX_LEAF_ITEMS ? 1 : count / NX_LEAF_ITEMS, size[2] = {leaves, count / leaves};
@@ -173,10 +177,11 @@ bool nx_reduce_leaves(const nx_reduce_work *w, int64_t kept, int64_t first, int6
 
 int64_t nx_reduce_short_rows(const nx_reduce_work *w, int64_t kept, int64_t count) {
     const nx_reduce *r = w->r;
-    const nx_vm_code *code = r->leaf_count == 1 && r->rows_are_kept ? stepping_code(w) : NULL;
-    if (!code) return 0;
-    const int64_t inner = r->kept.extent[r->kept.ndim - 1];
-    const int64_t size[2] = {nx_reduce_most_rows(r, nx_min_i64(inner - kept % inner, count)), r->reduced.count};
+    const nx_vm_code *code = r->leaf_count == 1 && (r->rows_are_kept || r->is_leaf) ? stepping_code(w) : NULL;
+    if (!code || (r->is_leaf && w->is_direct && r->has_places)) return 0;
+    const int64_t inner = r->is_leaf ? 1 : r->kept.extent[r->kept.ndim - 1];
+    const int64_t rest = r->is_leaf ? 1 : inner - kept % inner; /* a division is dear in a short run */
+    const int64_t size[2] = {nx_reduce_most_rows(r, nx_min_i64(rest, count)), r->reduced.count};
     nx_tree_nodes nodes[NX_SEGMENT_OPERANDS];
     for (uint32_t p = 0; p < r->part_count; p++) {
         nodes[p] = r->has_odd_targets ? nx_lane_nodes(w, p) : nx_task_nodes(w, &r->parts[p], 0, kept);

@@ -98,6 +98,9 @@ static inline void nx_copy_nodes(const nx_reduce_part *part, nx_tree_nodes to, n
     if (to.extra) memcpy(to.extra, from.extra, (size_t)count * sizeof(int64_t));
 }
 
+/* Makes results of the nodes of all elements, of `count` kept ones. */
+void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count);
+
 /* Of `cols` kept elements: the left nodes with the right ones, of so many elements each, in place of the left ones. */
 void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
                     int64_t right_count);
@@ -132,7 +135,7 @@ void nx_reduce_row(const nx_reduce_part *part, const char *x, int64_t first, int
 /* The leaves of `count` elements of a row, whole ones or the last one, into the part's nodes from `leaf` on, if machine code
  * makes leaves. */
 bool nx_reduce_leaves(const nx_reduce_work *w, int64_t kept, int64_t first, int64_t count, int64_t leaf);
-/* The nodes of some of `count` rows that are leaves, likewise: how many. */
+/* The nodes of some of `count` rows that are leaves, or of the only one, likewise: how many. */
 int64_t nx_reduce_short_rows(const nx_reduce_work *w, int64_t kept, int64_t count);
 /* Computes `count` reduced elements of one kept one, end to end, likewise. */
 void nx_reduce_fill(const nx_reduce_work *w, int64_t kept, int64_t reduced, int64_t count);

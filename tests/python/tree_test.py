@@ -155,6 +155,25 @@ def check_few(tally, library, contexts):
         tally.check(found.shape == expected.shape and np.allclose(found, expected, rtol=1e-14), text)
 
 
+def check_zeros(tally, library, contexts):
+    """Sums of -0.0 are 0.0 wherever the reduction ends: in rows, columns or groups of leaves, on odd addresses."""
+    shapes = [(1,), (7,), (5000,), (300000,), (100, 3), (5, 300), (700, 70), (2, 90000), (90000, 2), (0,), (0, 3), (5, 0)]
+    for shape, dtype in itertools.product(shapes, ("float64", "float32", "complex128", ">f8")):
+        x = -np.zeros(shape, dtype)
+        for axis in (None, *range(len(shape))):
+            expected = x.sum(axis).astype(np.dtype(dtype).newbyteorder("="))
+            odd = np.zeros(expected.nbytes + 1, np.uint8)[1:].view(expected.dtype).reshape(expected.shape)
+            for threads, name in itertools.product((1, 3), ("sum", "mean")):
+                if name == "mean" and not x.size:
+                    continue
+                text = f"{name}(x, axis={axis})"
+                found = library.evaluate(text, {"x": x}, context=contexts[threads])[0]
+                tally.check(found.tobytes() == expected.tobytes(), text, shape, dtype, threads)
+                odd[...] = 1
+                library.evaluate(text, {"x": x}, outputs=[odd], context=contexts[threads])
+                tally.check(odd.tobytes() == expected.tobytes(), text, shape, dtype, threads, "odd")
+
+
 def check_overlap(tally, library):
     """Outputs upon inputs: as if the inputs were copied first."""
     rng = np.random.default_rng(7)
@@ -211,6 +230,7 @@ def main():
     check_places(tally, library, contexts)
     check_folds(tally, library, contexts)
     check_few(tally, library, contexts)
+    check_zeros(tally, library, contexts)
     check_overlap(tally, library)
     check_masks(tally, library, contexts)
     print(f"{tally.passed} passed, {tally.failed} failed")

@@ -184,6 +184,7 @@ static void reductions_along_any_axis(void **state) {
         "sum(a)", "sum(a, axis=0)", "sum(a, axis=1)", "mean(a), std(a)", "mean(a, axis=0), std(a, axis=0)",
         "mean(a, axis=1), var(a, axis=1)", "argmax(a), argmin(a, axis=0), argmax(a, axis=1)", "min(a), max(a), sum(a*b)",
         "any(a > 200), all(a > -300)", "any(a > 240, axis=0)", "prod(a/200, axis=0)", "ptp(a, axis=0), norm(a)",
+        "sum(-0.0*abs(a)), sum(-0.0*abs(a), axis=0), sum(-0.0*abs(a), axis=1)",
     };
     (void)state;
     check_shapes(texts, LENGTH(texts), 2, DIMS(1003, 31));
