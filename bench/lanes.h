@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums in C as one would write them by hand: in 32 lanes, in vectors of the width that the compiler has; wider ones gcc takes
- * apart element by element.
+ * Sums in C as one would write them by hand: in 32 lanes, in vectors of the width that the compiler has; wider ones gcc
+ * takes apart element by element.
  */
 #ifndef BENCH_LANES_H
 #define BENCH_LANES_H

@@ -75,7 +75,8 @@ static bool is_end(const nx_scheduler *s, nx_ref i) {
     const nx_node *sum = &s->ir->nodes[node->arg[0]], *zero = &s->ir->nodes[node->arg[1]];
     const nx_node_state *state = &s->state[node->arg[0]];
     if (sum->kind != NX_NODE_REDUCE || sum->op != NX_REDUCER_sum || state->few || state->readers != 1) return false;
-    if (nx_dtype_class((nexpr_dtype)node->loop) < NX_CLASS_REAL || zero->kind != NX_NODE_CONST) return false;
+    if (node->loop != NEXPR_FLOAT64 && node->loop != NEXPR_COMPLEX128) return false;
+    if (zero->kind != NX_NODE_CONST) return false;
     const nx_value *value = nx_ir_value(s->ir, node->arg[1]);
     return !value->bits[0] && !value->bits[1];
 }

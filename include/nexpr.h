@@ -647,7 +647,7 @@ typedef struct nexpr_op_stats {
     nexpr_dtype dtype;      /* of what it makes */
     bool is_compiled;       /* a segment, or a step between segments */
     int64_t ns;             /* of all threads */
-    double share;           /* of the busy time of all nests: they add up to 1 */
+    double share;           /* of the busy time of all nests: they add up to 1, if one ran */
     int64_t elements;       /* that it made in all runs; fewer than the nest has, if once for a row or a call */
     double bytes_per_element; /* that it reads and writes, mostly in the first cache */
     int operations;         /* of the expression that it stands for */

@@ -257,8 +257,8 @@ class Memory(InFolder):
     """Of each rank, for a file ten times as large as --max-memory. The output is written to the same disk."""
 
     LIMIT, BESIDES = 20, 64  # MiB
-    # Into a file of its own: of what ranks print at their end, a launcher now and then forwards a part. MPICH's ranks talk to
-    # theirs by a file that they inherit.
+    # Into a file of its own: of what ranks print at their end, a launcher now and then forwards a part. MPICH's ranks talk
+    # to theirs by a file that they inherit.
     MEASURED = ('import os, resource, subprocess, sys; status = subprocess.run(sys.argv[1:], close_fds=False).returncode;'
                 'peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss;'
                 'print(peak, file=open(f"peak-{os.getpid()}", "w")); sys.exit(status)')

@@ -136,7 +136,8 @@ static const char *const any_texts[] = {
 };
 static const char *const matrix_texts[] = {
     "a[1:] - a[:-1]", "a[2:, 1:-1] + a[:-2, 1:-1] + a[1:-1, 2:] + a[1:-1, :-2] - 4*a[1:-1, 1:-1]", "a.T + 1",
-    "sum(-0.0*abs(a), axis=0)", "a[:, ::-1]*2", "a[::-1] + b", "a[::3] + b[::3]", "a + b[0]", "sum(a, axis=0)", "sum(a, axis=1)", "sum(a.T, axis=0)",
+    "sum(-0.0*abs(a), axis=0)", "a[:, ::-1]*2", "a[::-1] + b", "a[::3] + b[::3]", "a + b[0]", "sum(a, axis=0)",
+    "sum(a, axis=1)", "sum(a.T, axis=0)",
     "(a - mean(a, axis=0))/std(a, axis=0)", "(a - mean(a, axis=1, keepdims=True))/std(a, axis=1, keepdims=True)",
     "cumsum(a, axis=0)", "cumsum(a, axis=1)", "argmax(a, axis=0), argmin(a, axis=1)", "reshape(a, (-1, 1)) * 3",
     "reshape(a.T, -1)", "cummax(a*b, axis=0)[::-1]", "a[-1, -1], a[0]", "a[:, 0] * b[:, 0]",
