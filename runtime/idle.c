@@ -27,9 +27,16 @@ static bool is_like(const nexpr_array *array, const nexpr_array *planned) {
            has_strides(array, planned->strides);
 }
 
+/* Field by field: there are gaps between them, and `size` is what the caller's header says. */
+static bool are_same(const nexpr_run_options *x, const nexpr_run_options *y) {
+    return x->threads == y->threads && x->block_items == y->block_items && x->cancel == y->cancel &&
+           x->progress == y->progress && x->progress_user == y->progress_user && x->chunk_bytes == y->chunk_bytes &&
+           x->backend == y->backend && x->profile == y->profile;
+}
+
 static bool fits(const nexpr_plan *plan, const nexpr *expr, const nexpr_array *const *inputs,
                  const nexpr_array *const *outputs, const nexpr_run_options *run) {
-    if (plan->expr != expr || memcmp(&plan->run, run, sizeof *run)) return false;
+    if (plan->expr != expr || !are_same(&plan->run, run)) return false;
     for (uint32_t i = 0; i < plan->input_count; i++) {
         const nx_plan_operand *x = &plan->inputs[i];
         if (x->is_used && (nx_check_array(inputs[i], false, (int)i, NULL) || !is_like(inputs[i], &x->array))) return false;
@@ -47,7 +54,6 @@ nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_
                          const nexpr_array *const *outputs, const nexpr_run_options *run) {
     nexpr_run_options options = nexpr_run_options_init();
     if (NX_READ_STRUCT(&options, run, NULL) || (!inputs && expr->ir.input_count)) return NULL;
-    options.size = sizeof options;
     for (size_t i = 0; i < 2; i++) {
         _Atomic(nexpr_plan *) *place = &context->idle[place_of(expr) ^ i];
         nexpr_plan *plan = atomic_load_explicit(place, memory_order_relaxed) ? atomic_exchange(place, NULL) : NULL;
