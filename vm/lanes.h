@@ -123,12 +123,12 @@ INLINE void step_rows(steps s, size_t rows, size_t cols, const void *x, ptrdiff_
     }
 }
 
-/* Whole rows of lanes that stay in registers: memory is read from front to back, as the machine expects it to be. Of steps
- * that are blind, all NaN are the same one. */
-INLINE void step_rows_of_lanes(steps s, size_t rows, const T *x, T lane[NX_LANES]) {
+/* Whole rows of lanes, which stay in registers and are `from` before: memory is read from front to back, as the machine
+ * expects it to be. Of steps that are blind, all NaN are the same one. */
+INLINE void step_rows_of_lanes(steps s, size_t rows, const T *x, const T *from, T lane[NX_LANES]) {
     T l[NX_LANES];
     MARK spoiled[NX_LANES] = {0};
-    copy_row(NX_LANES, lane, l);
+    copy_row(NX_LANES, from, l);
     for (size_t i = 0; s.blind && i < NX_LANES; i++) spoiled[i] = ISNAN(l[i]) ? (MARK)-1 : 0;
     for (size_t row = 0; row < rows; row++, x += NX_LANES) {
         INDEPENDENT
@@ -141,25 +141,36 @@ INLINE void step_rows_of_lanes(steps s, size_t rows, const T *x, T lane[NX_LANES
     for (size_t i = 0; i < NX_LANES; i++) lane[i] = s.blind ? WHERE(spoiled[i], FIRST_NAN(l[i], l[i]), l[i]) : l[i];
 }
 
-/* Adds elements to the lanes from lane 0 on. Only the last ones of a leaf are no multiple of the lanes. */
-INLINE void step_lanes(steps s, size_t n, const T *x, T *lane) {
+/* Lanes that are `from` before, with elements added from lane 0 on. Only the last ones of a leaf are no multiple of the
+ * lanes. */
+INLINE void step_lanes(steps s, size_t n, const T *x, const T *from, T *lane) {
     const size_t whole = n / NX_LANES;
-    if (s.blind && sizeof(T) != sizeof(MARK)) step_rows(s, whole, NX_LANES, x, NX_LANES * sizeof(T), lane);
-    else step_rows_of_lanes(s, whole, x, lane);
+    if (s.blind && sizeof(T) != sizeof(MARK)) {
+        if (from != lane) copy_row(NX_LANES, from, lane);
+        step_rows(s, whole, NX_LANES, x, NX_LANES * sizeof(T), lane);
+    } else {
+        step_rows_of_lanes(s, whole, x, from, lane);
+    }
     for (size_t i = 0; i < n % NX_LANES; i++) lane[i] = s.step(lane[i], LOAD_T(x[whole * NX_LANES + i]));
 }
 
-INLINE T fold_lanes(binary *step, T *lane) {
-    for (size_t half = NX_LANES / 2; half; half /= 2) {
-        for (size_t i = 0; i < half; i++) lane[i] = step(lane[i], lane[i + half]);
-    }
-    return lane[0];
+INLINE void fold_half(binary *step, size_t half, T *lane) {
+    for (size_t i = 0; i < half; i++) lane[i] = step(lane[i], lane[i + half]);
 }
+
+/* Halves of known sizes, which stay in registers. */
+INLINE T fold_lanes(binary *step, T lane[NX_LANES]) {
+    fold_half(step, 16, lane);
+    fold_half(step, 8, lane);
+    fold_half(step, 4, lane);
+    fold_half(step, 2, lane);
+    return step(lane[0], lane[1]);
+}
+_Static_assert(NX_LANES == 32, "fold_lanes has that many");
 
 /* A leaf of at least as many elements as there are lanes. */
 INLINE void make_lanes(steps s, size_t n, const T *x, T *lane) {
-    copy_row(NX_LANES, x, lane);
-    step_lanes(s, n - NX_LANES, x + NX_LANES, lane);
+    step_lanes(s, n - NX_LANES, x + NX_LANES, x, lane);
 }
 
 INLINE T reduce_leaf(steps s, size_t n, const T *x) {
@@ -221,27 +232,23 @@ INLINE void reduce_few(binary *step, size_t count, size_t n, const T *x, T *valu
     }
 }
 
-/* Leaves of few elements are laid side by side themselves, of more their lanes are. */
+/* Leaves of few elements are laid side by side. */
 INLINE void reduce_leaves(steps s, size_t count, size_t n, const T *x, T *value) {
-    T part[SCRATCH_ITEMS], lanes[SCRATCH_ITEMS];
-    const bool is_short = n <= SHORT;
+    T part[SCRATCH_ITEMS];
     switch (n) {
     case 2: reduce_few(s.step, count, 2, x, value); return;
     case 3: reduce_few(s.step, count, 3, x, value); return;
     case 4: reduce_few(s.step, count, 4, x, value); return;
     default: break;
     }
-    for (size_t i = 0; count < FEW && !is_short && i < count; i++) {
+    for (size_t i = 0; n > SHORT && i < count; i++) {
         const T v = reduce_leaf(s, n, x + i * n);
         value[i] = STORE_T(v);
     }
-    if (count < FEW && !is_short) return;
-    for (size_t at = 0, batch; at < count; at += batch) {
-        const size_t items = is_short ? n : NX_LANES;
-        batch = batch_of(count - at, items);
-        for (size_t i = 0; !is_short && i < batch; i++) make_lanes(s, n, x + (at + i) * n, lanes + i * NX_LANES);
-        lay_side_by_side(batch, items, is_short ? x + at * n : lanes, part);
-        fold_rows(s.step, batch, items, part);
+    for (size_t at = 0, batch; n <= SHORT && at < count; at += batch) {
+        batch = batch_of(count - at, n);
+        lay_side_by_side(batch, n, x + at * n, part);
+        fold_rows(s.step, batch, n, part);
         for (size_t i = 0; i < batch; i++) value[at + i] = STORE_T(part[i]);
     }
 }

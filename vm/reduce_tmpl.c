@@ -49,7 +49,7 @@ INLINE void fill(size_t cols, T *value, T start) {
 
 #define FOLD_KERNELS(id, start_)                                                 \
     static void NAME(id, _fold)(size_t n, void *lanes, const void *const *x) {   \
-        step_lanes(STEPS_OF(id), n, x[0], lanes);                                \
+        step_lanes(STEPS_OF(id), n, x[0], lanes, lanes);                               \
     }                                                                            \
     static void NAME(id, _lanes)(size_t count, void *lanes) {                    \
         const T start = start_;                                                  \
