@@ -12,17 +12,6 @@ typedef nx_reduce_work work;
 /* Elements of a block; elements of leaves that are reduced in memory before it is looked whether more are needed. */
 enum { BLOCK_ITEMS = 512, DIRECT_ITEMS = 1 << 16 };
 
-/* Combines `count` nodes of `cols` kept elements each, of `unit` elements of `total` in all, by the tree, in the first one. */
-static void combine(const nx_reduce_part *part, nodes first, int64_t count, int64_t cols, int64_t unit, int64_t total) {
-    for (int64_t step = 1; step < count; step *= 2) {
-        for (int64_t i = 0; i + step < count; i += 2 * step) {
-            const int64_t right = nx_min_i64(total, (i + 2 * step) * unit) - (i + step) * unit;
-            nx_merge_nodes(part, cols, nx_nodes_at(part, first, i * cols), nx_nodes_at(part, first, (i + step) * cols),
-                           step * unit, right);
-        }
-    }
-}
-
 /* ----------------------------------------------------------------------------------------------------- early ends -- */
 
 /* Whether nothing that follows can change the node. */
@@ -99,7 +88,7 @@ static void reduce_rows_together(const work *w, int64_t kept, int64_t rows) {
         if (r->leaf_count == 1) leaves_of_rows(w, p, rows, x, to);
         for (int64_t i = 0; i < rows && r->leaf_count > 1; i++) {
             nx_reduce_row(part, x + i * n * nx_value_size(part), 0, n, nx_lane_nodes(w, p), leaves);
-            combine(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
+            nx_combine_nodes(part, leaves, r->leaf_count, 1, NX_LEAF_ITEMS, n);
             nx_copy_nodes(part, nx_nodes_at(part, to, i), leaves, 1);
         }
         note_settled(w, p, to);
@@ -187,7 +176,7 @@ static void reduce_group(const work *w, int64_t kept, int64_t group) {
         const nx_reduce_part *part = &r->parts[p];
         const nodes leaves = nx_part_nodes(w, p);
         if (!done) part->kernels->start(1, leaves.value, leaves.extra);
-        combine(part, leaves, (done + NX_LEAF_ITEMS - 1) / NX_LEAF_ITEMS, 1, NX_LEAF_ITEMS, done);
+        nx_combine_nodes(part, leaves, (done + NX_LEAF_ITEMS - 1) / NX_LEAF_ITEMS, 1, NX_LEAF_ITEMS, done);
         nx_copy_nodes(part, nx_task_nodes(w, part, group, kept), leaves, 1);
     }
 }
@@ -324,7 +313,7 @@ void nx_reduce_end(nx_nest *nest, void *const *targets) {
         const nodes all = nx_group_nodes(r, part, 0, 0);
         if (!r->reduced.count) start_nodes(part, all, r->kept.count);
         if (part->value_is_target || part->extra_is_target) continue; /* of one group */
-        combine(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
+        nx_combine_nodes(part, all, r->group_count, r->kept.count, r->group_leaves * r->leaf_items, r->reduced.count);
         nx_end_nodes(part, all, r->kept.count);
         memcpy(targets[part->target], nx_reducer_gives_index(part->reducer) ? all.extra : all.value, result_bytes(r, part));
     }

@@ -227,11 +227,10 @@ static void leave_slot(nx_reduce_slab *s, const work *stack, int slot) {
     s->nodes += nx_reduce_slab_node_bytes(s);
 }
 
-/* As nx_push_node, of a leaf, with what there is of the part; a node whose left neighbour is not the part's is done. */
-static void push_leaf(nx_reduce_slab *s, const work *stack, int64_t leaf, int64_t items) {
+/* As nx_push_node, with what there is of the part; a node whose left neighbour is not the part's is done. */
+static void push_node(nx_reduce_slab *s, const work *stack, int level, int64_t leaf, int64_t items) {
     const int new_slot = (int)s->all.node_slots - 1;
-    int level = 0;
-    int64_t left = s->all.leaf_items, right = items;
+    int64_t left = s->all.leaf_items << level, right = items;
     for (; leaf >> level & 1; level++, right += left, left *= 2) {
         if (!(s->held >> level & 1)) {
             leave_slot(s, stack, new_slot);
@@ -274,19 +273,24 @@ const char *nx_reduce_slab_take(nx_reduce_slab *s, int64_t leaf, int64_t end, co
     return from;
 }
 
-/* Takes the leaves of a part's slab. */
+/* Takes the leaves of a part's slab, as large nodes. */
 static void end_slab_of_part(const nx_nest *nest) {
     const nx_reduce *r = nest->reduce;
     nx_reduce_slab *s = r->slab;
     const work stack = stack_of(s);
-    for (int64_t g = 0; g < r->group_count; g++) {
-        const cut c = find_cut(s, r->reduced.count, g);
-        if (is_left_out(s, g)) continue;
+    const int64_t n = s->all.leaf_items, kept = r->kept.count, first = leaf_of(s, 0);
+    const int64_t end = nx_min_i64(s->slab_end, first + r->group_count);
+    for (int64_t leaf = s->slab_leaf > first ? s->slab_leaf : first, count; leaf < end; leaf += count) {
+        const int level = nx_node_level(leaf, end);
+        count = (int64_t)1 << level;
+        const int64_t items = nx_min_i64(s->all.reduced.count, (leaf + count) * n) - leaf * n;
         for (uint32_t p = 0; p < r->part_count; p++) {
             const nx_reduce_part *part = &r->parts[p];
-            nx_copy_nodes(part, nx_new_slot(&stack, p), nx_group_nodes(r, part, g, 0), r->kept.count);
+            const nodes node = nx_group_nodes(r, part, leaf - first, 0);
+            nx_combine_nodes(part, node, count, kept, n, items);
+            nx_copy_nodes(part, nx_new_slot(&stack, p), node, kept);
         }
-        push_leaf(s, &stack, leaf_of(s, g), c.end - c.leaf_begin);
+        push_node(s, &stack, level, leaf, items);
     }
 }
 

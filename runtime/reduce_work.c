@@ -46,6 +46,17 @@ void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left
     part->kernels->merge((size_t)cols, left.value, left.extra, right.value, right.extra, left_count, right_count);
 }
 
+void nx_combine_nodes(const nx_reduce_part *part, nx_tree_nodes first, int64_t count, int64_t cols, int64_t unit,
+                      int64_t total) {
+    for (int64_t step = 1; step < count; step *= 2) {
+        for (int64_t i = 0; i + step < count; i += 2 * step) {
+            const int64_t right = nx_min_i64(total, (i + 2 * step) * unit) - (i + step) * unit;
+            nx_merge_nodes(part, cols, nx_nodes_at(part, first, i * cols), nx_nodes_at(part, first, (i + step) * cols),
+                           step * unit, right);
+        }
+    }
+}
+
 void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count) {
     if (!part->adds_zero) return;
     const int64_t bytes = count * nx_value_size(part);

@@ -104,6 +104,9 @@ void nx_end_nodes(const nx_reduce_part *part, nx_tree_nodes all, int64_t count);
 /* Of `cols` kept elements: the left nodes with the right ones, of so many elements each, in place of the left ones. */
 void nx_merge_nodes(const nx_reduce_part *part, int64_t cols, nx_tree_nodes left, nx_tree_nodes right, int64_t left_count,
                     int64_t right_count);
+/* Combines `count` nodes of `cols` kept elements each, of `unit` elements of `total` in all, by the tree, in the first one. */
+void nx_combine_nodes(const nx_reduce_part *part, nx_tree_nodes first, int64_t count, int64_t cols, int64_t unit,
+                      int64_t total);
 
 /*
  * A worker's nodes of a part as a stack: slot j holds a node of 2^j leaves if bit j of the number of leaves is set. What
