@@ -110,6 +110,11 @@ NEXPR_API int nexpr_parts_target(const nexpr_parts *parts, int target);
 NEXPR_API void nexpr_parts_target_rows(const nexpr_parts *parts, int64_t begin, int64_t end, int64_t *ret_begin,
                                        int64_t *ret_end);
 
+/* What the thread that calls _run or _reduce_add calls between blocks of the current pass, some ten microseconds apart, so
+ * that messages go on meanwhile; NULL: nothing. It must not use the object. */
+typedef void nexpr_parts_call(void *user);
+NEXPR_API void nexpr_parts_between(nexpr_parts *parts, nexpr_parts_call *call, void *user);
+
 /* What there is of a needed array: [begin, end) of the need's axis, in C order. It may be more than is needed. */
 typedef struct nexpr_part_view {
     const void *data;

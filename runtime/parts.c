@@ -34,11 +34,22 @@ static nexpr_status copy_inputs(nx_parts *parts, const nexpr_array *const *input
     return NEXPR_OK;
 }
 
+/* Whether the pass that computes the node fills an array of its shape: not if axes are kept that it has not, nor if it is
+ * known only at the end of the pass. */
+static bool is_filled_directly(const nx_ir *ir, nx_ref node) {
+    const nx_node *n = &ir->nodes[node];
+    if (n->kind == NX_NODE_OP && n->arity) n = &ir->nodes[n->arg[0]]; /* a sum may end with + 0.0 */
+    if (n->kind == NX_NODE_COMPRESS) return false;
+    return n->kind != NX_NODE_REDUCE || ir->views[n->index].kind != NX_VIEW_REDUCED_KEPT;
+}
+
 /* The passes, for inputs that lie in C order. */
 static nexpr_status make_schedule(nx_parts *parts, nexpr_error *err) {
     const nx_ir *ir = &parts->expr->ir;
     nx_layout *layouts = nx_arena_alloc(&parts->arena, parts->input_count, sizeof *layouts);
-    if (!layouts) return nx_fail_memory(err);
+    bool *takes_directly = nx_arena_alloc(&parts->arena, parts->output_count, sizeof *takes_directly);
+    if (!layouts || !takes_directly) return nx_fail_memory(err);
+    for (uint32_t i = 0; i < parts->output_count; i++) takes_directly[i] = is_filled_directly(ir, ir->results[i].node);
     for (uint32_t i = 0; i < parts->input_count; i++) {
         const nx_part_array *array = &parts->arrays[i];
         const int64_t size = (int64_t)nexpr_dtype_size(array->dtype);
@@ -48,8 +59,8 @@ static nexpr_status make_schedule(nx_parts *parts, nexpr_error *err) {
         nx_c_strides(&array->shape, size, strides);
         layouts[i] = (nx_layout){&array->shape, strides, parts->orders[i] == NEXPR_SWAPPED && size > 1};
     }
-    return nx_schedule_make(ir, layouts, parts->expr->lengths, NULL, parts->expr->max_nodes, &parts->arena, &parts->schedule,
-                            err);
+    return nx_schedule_make(ir, layouts, parts->expr->lengths, takes_directly, parts->expr->max_nodes, &parts->arena,
+                            &parts->schedule, err);
 }
 
 /* Which pass is the last one to read each array. */
@@ -176,6 +187,7 @@ static nexpr_status set_targets(nx_parts *parts, nexpr_error *err) {
 
 nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err) {
     nx_parts_reduce_drop(parts);
+    parts->between.call = NULL;
     *ret = parts->next < parts->schedule.pass_count;
     if (!*ret) return NEXPR_OK;
     parts->current = (nx_part_pass){.pass = parts->schedule.passes[parts->next++], .axis = -1};

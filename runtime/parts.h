@@ -78,6 +78,7 @@ typedef struct nx_parts {
     uint32_t next;
     const char *nodes;        /* of all parts, once it has settled */
     nx_part_tree *reducing;  /* NULL: none is being made */
+    nx_between between;       /* of the current pass */
     nx_prior prior;           /* of a running function that is cut along its axis: the nodes of all leaves before */
     int64_t *prior_bounds;
 } nx_parts;

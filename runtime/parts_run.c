@@ -221,6 +221,7 @@ static nexpr_status run_stretch(nx_parts *parts, stretch st, nx_pass_piece piece
     nexpr_plan *plan;
     nx_pass pass;
     NX_TRY(nx_plan_start(parts->expr, parts->context, &parts->run, &plan, err));
+    plan->between = parts->between;
     nexpr_status status = make_stretch(parts, st, &plan->arena, &pass, err);
     if (!status) status = fill_plan(parts, &pass, piece, plan, err);
     if (!status) {

@@ -229,6 +229,10 @@ void nexpr_parts_target_rows(const nexpr_parts *parts, int64_t begin, int64_t en
     *ret_end *= row;
 }
 
+void nexpr_parts_between(nexpr_parts *parts, nexpr_parts_call *call, void *user) {
+    parts->passes->between = (nx_between){call, user};
+}
+
 nexpr_status nexpr_parts_run(nexpr_parts *parts, int part, int64_t begin, int64_t end, const nexpr_part_view *views,
                              void *const *targets, int64_t *ret_count, nexpr_error *err) {
     const unsigned saved = nx_fpenv_enter();

@@ -478,7 +478,9 @@ static void report_progress(nest_run *run) {
 
 static nexpr_status run_task(void *user, int64_t index, int worker, nexpr_error *err) {
     nest_run *run = user;
+    const nx_between *between = &run->plan->between;
     NX_TRY(nx_nest_run(&run->args, index, worker, err));
+    if (between->call && !worker) between->call(between->user);
     if (run->is_measured) look_ahead(run);
     if (run->plan->run.progress) report_progress(run);
     return NEXPR_OK;

@@ -14,6 +14,12 @@ typedef struct nx_plan_operand {
     int8_t like_output; /* of an input, whether it lies as the only output does: 1, -1; 0: not known (runtime/direct.h) */
 } nx_plan_operand;
 
+/* What the thread that runs a plan calls between tasks; call may be NULL. */
+typedef struct nx_between {
+    void (*call)(void *user);
+    void *user;
+} nx_between;
+
 struct nexpr_plan {
     nx_memory memory;
     nx_arena arena;
@@ -43,6 +49,7 @@ struct nexpr_plan {
     bool has_run;
     bool is_direct;  /* runtime/direct.h */
     bool is_counted; /* runtime/counted.h */
+    nx_between between;
 };
 
 /* A plan without operands and nests, and what comes when it has them; between the two the caller is to blame for it. */

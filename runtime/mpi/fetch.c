@@ -206,12 +206,11 @@ void nx_fetch_begin(nx_pass_run *p) {
     }
 }
 
-bool nx_fetch_test(nx_pass_run *p) {
-    bool is_done = true;
+void nx_fetch_go_on(void *pass_run) {
+    nx_pass_run *p = pass_run;
     for (int k = 0; k < p->info.need_count; k++) {
-        if (p->fetches[k].kind == NX_FETCH_ROWS) is_done &= nx_rows_test(p->call, &p->fetches[k].rows);
+        if (p->fetches[k].kind == NX_FETCH_ROWS) nx_rows_test(p->call, &p->fetches[k].rows);
     }
-    return is_done;
 }
 
 void nx_fetch_end(nx_pass_run *p) {

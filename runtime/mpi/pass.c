@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Of so many pieces the inside of a part is computed in, until all messages have come. */
-enum { PIECES = 16 };
-
 /* ------------------------------------------------------------------------------------------------------- computing -- */
 
 static void read_slot(void *user) {
@@ -88,24 +85,21 @@ static int64_t units_that_fit(const nx_pass_run *p, int64_t begin, int64_t end, 
     return count;
 }
 
-/* The next chunk of a stretch, from unit `at` on; a small one while rows are on their way. */
-static nx_chunk next_chunk(nx_pass_run *p, const nx_stretch *s, int64_t at, int slot, bool reduces, bool waits) {
-    const int64_t piece = (s->end - s->begin) / PIECES + 1;
-    int64_t count = units_that_fit(p, at, s->end, reduces);
-    if (waits && count > piece && !nx_fetch_test(p)) count = piece;
-    return (nx_chunk){s, at, at + count, slot};
+/* The next chunk of a stretch, from unit `at` on. */
+static nx_chunk next_chunk(const nx_pass_run *p, const nx_stretch *s, int64_t at, int slot, bool reduces) {
+    return (nx_chunk){s, at, at + units_that_fit(p, at, s->end, reduces), slot};
 }
 
 /* Computes a stretch; while a chunk is computed, the next one is read, and the one before is written. */
-static void compute_stretch(nx_pass_run *p, const nx_stretch *s, bool reduces, bool waits) {
+static void compute_stretch(nx_pass_run *p, const nx_stretch *s, bool reduces) {
     if (s->begin >= s->end || !nx_call_is_ok(p->call)) return;
-    nx_chunk chunk = next_chunk(p, s, s->begin, 0, reduces, waits);
+    nx_chunk chunk = next_chunk(p, s, s->begin, 0, reduces);
     begin_reading(p, &chunk);
     while (nx_call_is_ok(p->call)) {
         nx_chunk next = {.begin = s->end};
         end_reading(p);
         if (chunk.end < s->end && nx_call_is_ok(p->call)) {
-            next = next_chunk(p, s, chunk.end, !chunk.slot, reduces, waits);
+            next = next_chunk(p, s, chunk.end, !chunk.slot, reduces);
             begin_reading(p, &next);
         }
         compute_chunk(p, &chunk, reduces);
@@ -119,9 +113,8 @@ static void compute_stretch(nx_pass_run *p, const nx_stretch *s, bool reduces, b
 /* All stretches in order; what is in front of those that need rows, while these come. */
 static void compute(nx_pass_run *p, bool reduces) {
     for (int i = 0; i < p->stretch_count; i++) {
-        const bool needs_rows = p->stretches[i].want >= 0;
-        if (needs_rows) nx_fetch_end(p);
-        compute_stretch(p, &p->stretches[i], reduces, !needs_rows);
+        if (p->stretches[i].want >= 0) nx_fetch_end(p);
+        compute_stretch(p, &p->stretches[i], reduces);
     }
     nx_fetch_end(p);
 }
@@ -129,11 +122,11 @@ static void compute(nx_pass_run *p, bool reduces) {
 /* The inside while rows come, then the rest. */
 static void compute_around_rows(nx_pass_run *p) {
     for (int i = 0; i < p->stretch_count; i++) {
-        if (p->stretches[i].want < 0) compute_stretch(p, &p->stretches[i], false, true);
+        if (p->stretches[i].want < 0) compute_stretch(p, &p->stretches[i], false);
     }
     nx_fetch_end(p);
     for (int i = 0; i < p->stretch_count; i++) {
-        if (p->stretches[i].want >= 0) compute_stretch(p, &p->stretches[i], false, false);
+        if (p->stretches[i].want >= 0) compute_stretch(p, &p->stretches[i], false);
     }
 }
 
@@ -265,6 +258,7 @@ bool nx_pass_run_current(nx_program *program) {
     if (begins) {
         nx_fetch_begin(&p);
         nx_target_join(&p);
+        if (nx_fetch_moves(&p)) nexpr_parts_between(program->parts, nx_fetch_go_on, &p);
         start_couriers(&p);
         if (p.info.leaves_nodes) run_with_nodes(&p);
         else compute_around_rows(&p);

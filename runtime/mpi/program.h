@@ -149,8 +149,8 @@ typedef struct nx_pass_run {
 void nx_fetch_prepare(nx_pass_run *p);
 /* Boxes come; rows are on their way. */
 void nx_fetch_begin(nx_pass_run *p);
-/* Whether all rows are there. */
-bool nx_fetch_test(nx_pass_run *p);
+/* Lets rows go on, between the blocks of what is computed: a nexpr_parts_call. */
+void nx_fetch_go_on(void *pass_run);
 void nx_fetch_end(nx_pass_run *p);
 /* Takes memory for what a chunk reads of files; raises MEMORY. */
 void nx_fetch_place(nx_pass_run *p, const nx_chunk *chunk);

@@ -9,6 +9,7 @@
 #include "nexpr_parts.h"
 #include "tests/support/elements.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { INPUTS = 3, MOST_PARTS = 8, MOST_RESULTS = 4, MOST_ARRAYS = 64, MOST_ITEMS = 1 << 19 };
@@ -209,9 +210,10 @@ static void give_length(world *w) {
     assert_ok(nexpr_parts_set_length(w->parts, length, &err), &err);
 }
 
-/* The bytes that had to move, by the plans' word. Results are copied to `results`. is_cut: parts are run in stretches. */
+/* The bytes that had to move, by the plans' word. Results, which are to be of these shapes (NULL: any), are copied to `results`. is_cut:
+ * parts are run in stretches. */
 static double run_all(const nexpr *expr, const nexpr_array *const *inputs, const nexpr_cut *cuts, int count, int threads,
-                      bool is_cut, char *const *results) {
+                      bool is_cut, const nexpr_array *wanted, char *const *results) {
     world w = {.count = count};
     const nexpr_cut *const list[INPUTS] = {&cuts[0], &cuts[1], &cuts[2]};
     nexpr_run_options run = nexpr_run_options_init();
@@ -233,6 +235,8 @@ static double run_all(const nexpr *expr, const nexpr_array *const *inputs, const
     }
     for (int k = 0; k < nexpr_result_count(expr); k++) {
         const nexpr_part_array a = array_in(&w, nexpr_parts_result(w.parts, k));
+        assert_int_equal(a.ndim, wanted ? wanted[k].ndim : a.ndim);
+        if (wanted) assert_memory_equal(a.shape, wanted[k].shape, (size_t)a.ndim * sizeof *a.shape);
         memcpy(results[k], w.whole[nexpr_parts_result(w.parts, k)], (size_t)bytes_in(&a, -1, 0, 0));
     }
     forget(&w);
@@ -274,7 +278,7 @@ static void check(const char *text, const nexpr_array *inputs) {
             if (cuts[i].axis >= 0) fill_bounds(inputs[i].shape[cuts[i].axis], count, trial < LENGTH(counts), bounds[i]);
         }
         for (int i = 0; i < result_count; i++) results[i] = take(elements_bytes(&wanted[i]));
-        run_all(expr, list, cuts, count, 1 + trial % 3, trial % 4 > 1, results);
+        run_all(expr, list, cuts, count, 1 + trial % 3, trial % 4 > 1, wanted, results);
         for (int i = 0; i < result_count; i++) {
             if (memcmp(results[i], plain[i], (size_t)elements_bytes(&wanted[i]))) {
                 fail_msg("%s: result %d is another one with %d parts (trial %d)", text, i, count, trial);
@@ -313,6 +317,8 @@ static void reductions(void **state) {
         "mean(a, axis=1), var(a, axis=1)", "argmax(a), argmin(a, axis=0), argmax(a, axis=1)", "min(a), max(a), sum(a*b)",
         "any(a > 200), all(a > -300)", "any(a > 240, axis=0)", "prod(a/200, axis=0)", "ptp(a, axis=0), norm(a)",
         "sum(-0.0*abs(a)), sum(-0.0*abs(a), axis=0), sum(-0.0*abs(a), axis=1)",
+        "sum(a, axis=0, keepdims=True), max(a, axis=1, keepdims=True), prod(a/200, keepdims=True)",
+        "argmin(a, axis=1, keepdims=True), sum(a.T, axis=0), sum(a.T, axis=0, keepdims=True), any(a > 200, keepdims=True)",
     };
     (void)state;
     check_shapes(texts, LENGTH(texts), 2, DIMS(1003, 31));
@@ -326,6 +332,7 @@ static void reductions_of_several_axes(void **state) {
     static const char *const texts[] = {
         "sum(a, axis=(0, 2))", "sum(a, axis=(0, 1))", "sum(a, axis=(1, 2))", "var(a, axis=(0, 2))", "std(a, axis=(0, 1))",
         "sum(a), sum(a, axis=0), sum(a, axis=1), sum(a, axis=2)", "argmin(a), max(a, axis=(0, 2))",
+        "sum(a, axis=(0, 2), keepdims=True), min(a.T, axis=2), sum(a, axis=2, keepdims=True)",
     };
     (void)state;
     check_shapes(texts, LENGTH(texts), 3, DIMS(301, 7, 13));
@@ -393,7 +400,7 @@ static double moved(const char *text, int axis, int count, const int64_t *shape)
         cuts[i] = (nexpr_cut){sizeof cuts[i], axis, bounds};
     }
     nexpr *expr = compile(text, F64, F64, F64);
-    const double bytes = run_all(expr, list, cuts, count, 1, false, (char *[]){result});
+    const double bytes = run_all(expr, list, cuts, count, 1, false, NULL, (char *[]){result});
     nexpr_free(&expr);
     free(result);
     return bytes;
@@ -419,6 +426,67 @@ static void as_little_moves_as_can(void **state) {
     assert_true(moved("a[:, :400] + b[:, :400].T", 0, 4, shape) == 3.0 / 4 * ROWS * 400 * 8);
 }
 
+/* What is called while a stretch is computed, and by whom. */
+typedef struct watcher {
+    pthread_t thread;
+    int calls;
+} watcher;
+
+static void count_call(void *user) {
+    watcher *w = user;
+    assert_true(pthread_equal(w->thread, pthread_self()));
+    w->calls++;
+}
+
+/* The first part of the one pass of `text`, in which something is called between blocks if `is_watched`; how often. */
+static int count_calls(const char *text, int threads, bool is_watched) {
+    const int64_t n = MOST_ITEMS, bounds[] = {0, n / 2, n};
+    nexpr *expr = compile(text, F64, NONE, NONE);
+    nexpr_run_options run = nexpr_run_options_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_parts *parts;
+    nexpr_parts_step step;
+    nexpr_part_pass pass = nexpr_part_pass_init();
+    watcher w = {.thread = pthread_self()};
+    const nexpr_array a = array_of(values[0], F64, 1, &n, NULL), *const inputs[] = {&a};
+    nexpr_cut cut = nexpr_cut_init();
+    const nexpr_part_view view = {values[0], 0, n};
+    double *made = (double *)(void *)take((size_t)n * sizeof *made);
+    int64_t begin, end;
+    cut.axis = 0;
+    cut.bounds = bounds;
+    run.threads = threads;
+    const nexpr_cut *const cuts[] = {&cut};
+    assert_ok(nexpr_parts_new(expr, NULL, inputs, cuts, 2, &run, &parts, &err), &err);
+    assert_ok(nexpr_parts_next(parts, &step, &err), &err);
+    assert_int_equal(nexpr_parts_pass(parts, &pass), NEXPR_OK);
+    if (is_watched) nexpr_parts_between(parts, count_call, &w);
+    nexpr_parts_units(parts, 0, &begin, &end);
+    if (pass.leaves_nodes) {
+        assert_ok(nexpr_parts_reduce_begin(parts, 0, made, &err), &err);
+        assert_ok(nexpr_parts_reduce_add(parts, begin, end, &view, &err), &err);
+        nexpr_parts_reduce_end(parts);
+    } else {
+        assert_ok(nexpr_parts_run(parts, 0, begin, end, &view, (void *[]){made}, NULL, &err), &err);
+    }
+    free(made);
+    nexpr_parts_free(&parts);
+    nexpr_free(&expr);
+    return w.calls;
+}
+
+static void the_thread_that_computes_calls_between_blocks(void **state) {
+    static const char *const texts[] = {"2*a + 1", "sum(a)", "sum(a*a)", "max(a)"};
+    (void)state;
+    for (int i = 0; i < LENGTH(texts); i++) {
+        for (int threads = 1; threads <= 3; threads++) {
+            assert_in_range(count_calls(texts[i], threads, true), 1, MOST_ITEMS);
+            assert_int_equal(count_calls(texts[i], threads, false), 0);
+        }
+        assert_in_range(count_calls(texts[i], 1, true), 3, MOST_ITEMS);
+    }
+}
+
 int main(void) {
     for (int i = 0; i < INPUTS; i++) {
         values[i] = malloc(MOST_ITEMS * sizeof *values[i]);
@@ -433,6 +501,7 @@ int main(void) {
         cmocka_unit_test(running_functions),
         cmocka_unit_test(compressed_and_gathered),
         cmocka_unit_test(as_little_moves_as_can),
+        cmocka_unit_test(the_thread_that_computes_calls_between_blocks),
     };
     setenv("NEXPR_BACKEND", "vm", 1);
     const int failed = cmocka_run_group_tests_name("parts", tests, NULL, NULL);
