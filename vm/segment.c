@@ -14,6 +14,9 @@
 
 enum { MAX_EXPONENT = 63 };
 
+/* Arrays that a segment reads side by side: the processor foresees no more, whose lines then come too late. */
+enum { MOST_STREAMS = 12 };
+
 /* What a segment that makes leaves computes at most, in additions: it has copies of that, and of more work the reducer's is
  * a small part. For moments all is computed twice, which takes less time than to keep it if it is little. */
 enum { MOST_WORK_OF_LEAVES = 40, MOST_WORK_OF_MOMENTS = 8, WORK_OF_DIVISION = 8 };
@@ -59,7 +62,7 @@ bool nx_vm_is_one_segment(linker *l) {
         if (v->phase != NX_PHASE_BLOCK || l->results[r].next != NX_VM_NONE) return false;
     }
     if (l->code->has_leaves && work_of(l) > most_work_of_leaves(l->layout)) return false;
-    return operands <= NX_SEGMENT_OPERANDS && l->value_count <= NX_SEGMENT_VALUES;
+    return operands <= NX_SEGMENT_OPERANDS && l->value_count <= NX_SEGMENT_VALUES && program->input_count <= MOST_STREAMS;
 }
 
 bool nx_vm_is_inlined(linker *l, uint32_t i) {
@@ -156,7 +159,7 @@ bool nx_vm_order_segments(linker *l) {
 typedef struct builder {
     linker *l;
     uint32_t first, end; /* values */
-    uint32_t input_count, output_count;
+    uint32_t input_count, stream_count, output_count;
     nx_vm_ref inputs[NX_SEGMENT_OPERANDS];
     bool is_known[NX_SEGMENT_OPERANDS]; /* an exponent */
     uint32_t outputs[NX_SEGMENT_OPERANDS];
@@ -185,7 +188,7 @@ static bool is_exponent(const builder *b, const nx_vm_instruction *instruction, 
  * read behind it. */
 static bool add_value(builder *b, uint32_t *live) {
     linker *l = b->l;
-    const uint32_t i = b->end, inputs = b->input_count;
+    const uint32_t i = b->end, inputs = b->input_count, streams = b->stream_count;
     const nx_vm_instruction *instruction = &l->instructions[i];
     uint32_t ending = 0;
     for (int k = 0; k < instruction->arity; k++) {
@@ -198,9 +201,11 @@ static bool add_value(builder *b, uint32_t *live) {
         } else if (find_input(b, ref, known) == b->input_count) {
             b->inputs[b->input_count] = ref;
             b->is_known[b->input_count++] = known;
+            b->stream_count += ref.kind == NX_VM_INPUT && value_of(l, ref)->phase == NX_PHASE_BLOCK;
         }
-        if (b->input_count + *live + 1 > NX_SEGMENT_OPERANDS + ending) {
+        if (b->input_count + *live + 1 > NX_SEGMENT_OPERANDS + ending || b->stream_count > MOST_STREAMS) {
             b->input_count = inputs;
+            b->stream_count = streams;
             return false;
         }
     }

@@ -102,30 +102,27 @@ static unsigned longest_chain(const emitter *e) {
     return longest;
 }
 
-/* How many vectors of an iteration loads can stand, at most: not several, if it is one element after the other; of more
- * arrays than the processor foresees, those of a line, so that it sees each line once, and in turn. */
-static unsigned most_loads(const emitter *e) {
-    enum { MOST_STREAMS = 16, LINE_BYTES = 64 };
-    int streams = 0;
+/* Whether an input is read one element after the other, so that several vectors of an iteration gain nothing. */
+static bool reads_singly(const emitter *e) {
     for (int k = 0; k < e->segment->input_count; k++) {
         const nx_segment_operand *in = &nx_segment_inputs(e->segment)[k];
-        if (in->access == NX_ACCESS_STRIDED && !in->detail) return 1;
-        streams += in->access == NX_ACCESS_BLOCK;
+        if (in->access == NX_ACCESS_STRIDED && !in->detail) return true;
     }
-    return streams <= MOST_STREAMS ? MAX_UNROLL : LINE_BYTES / register_bytes(e->isa);
+    return false;
 }
 
 /* Chains of operations side by side keep the processor busy, as long as there are registers for all. Of short ones it finds
  * the next iteration's by itself; of long ones it has those of the iteration only. */
 static unsigned unroll_for(const emitter *e, unsigned work) {
-    enum { FEW = 8, SOME = 32 };
+    enum { FEW = 8, LONG = 16, SOME = 32 };
     const bool is_wide = e->isa == NX_ISA_AVX512;
-    const unsigned registers = is_wide ? 24 : 12, many = is_wide ? 96 : 48, live = most_live(e), most = most_loads(e);
-    if (most < MAX_UNROLL) return most;
+    const unsigned registers = is_wide ? 24 : 12, many = is_wide ? 96 : 48, live = most_live(e);
+    const bool is_chain = 2 * longest_chain(e) >= work;
+    if (reads_singly(e)) return 1;
+    if (work > LONG && is_chain && 4 * live <= registers) return 8;
     if (work <= FEW || (work <= SOME && 4 * live <= registers)) return 4;
     if (work <= SOME || (work <= many && 2 * live <= registers)) return 2;
-    if (work <= many || 2 * live > registers || 2 * longest_chain(e) < work) return 1;
-    return 4 * live <= registers ? 4 : 2;
+    return work > many && 2 * live <= registers && is_chain ? 2 : 1;
 }
 
 enum { MAX_LANE_VECTORS = 16, MAX_LANE_WORK = 160 };
