@@ -96,7 +96,7 @@ nx_value random_value(nexpr_dtype dtype, uint64_t *seed);
 
 /* ---- running ---- */
 
-enum { MAX_OPERANDS = 16 };
+enum { MAX_OPERANDS = 32 };
 
 typedef struct run_case {
     int64_t count[2];

@@ -381,6 +381,25 @@ static void an_exponent_is_known(void **state) {
     builder_free(&b);
 }
 
+/* Of more arrays the processor would fetch lines too late. */
+static void a_segment_reads_twelve_arrays_at_most(void **state) {
+    (void)state;
+    static const struct {
+        int inputs;
+        const char *steps;
+    } cases[] = {{11, "|||S"}, {12, "|||S"}, {13, "|||SS"}, {24, "|||SS"}, {25, "|||SSS"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        builder b;
+        builder_init(&b);
+        nx_ref sum = input(&b, "a", NEXPR_FLOAT64);
+        for (int k = 1; k < cases[i].inputs; k++) sum = op2(&b, NX_OP_add, sum, input(&b, "a", NEXPR_FLOAT64));
+        add_result(&b, sum);
+        assert_steps(link_as(&b, 1, 1000, plain, LAYOUT_CONTIGUOUS, false, true), cases[i].steps);
+        assert_steps(link_as(&b, 70, 1000, plain, LAYOUT_GAPS, false, true), cases[i].steps);
+        builder_free(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_operands_need_no_step_of_their_own),
@@ -398,6 +417,7 @@ int main(void) {
         cmocka_unit_test(a_segment_writes_past_the_caches_what_nothing_reads_again),
         cmocka_unit_test(equal_work_has_equal_bytes),
         cmocka_unit_test(an_exponent_is_known),
+        cmocka_unit_test(a_segment_reads_twelve_arrays_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
