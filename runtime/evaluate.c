@@ -192,16 +192,29 @@ nexpr_status nexpr_evaluate(const nexpr *expr, nexpr_context *context, const nex
 
 /* --------------------------------------------------------------------------------------------------- from text -- */
 
+/* The options that matter, with zeros in between. */
+static void clean_options(const nexpr_options *options, nexpr_options *ret) {
+    memset(ret, 0, sizeof *ret);
+    ret->fp = options->fp;
+    ret->max_source = options->max_source;
+    ret->max_tokens = options->max_tokens;
+    ret->max_nesting = options->max_nesting;
+    ret->max_nodes = options->max_nodes;
+    ret->check = options->check;
+}
+
 /* The key of a text with its types: every byte that the compiled expression depends on. */
 static nexpr_status make_key(nx_arena *arena, const char *text, const char *const *names, const nexpr_array *const *inputs,
                              int input_count, const nexpr_options *options, char **ret_key, size_t *ret_length,
                              nexpr_error *err) {
-    size_t length = sizeof *options + strlen(text) + 1;
+    nexpr_options clean;
+    clean_options(options, &clean);
+    size_t length = sizeof clean + strlen(text) + 1;
     for (int i = 0; i < input_count; i++) length += strlen(names[i]) + 2;
     char *key = nx_arena_alloc(arena, length, 1), *at = key;
     if (!key) return nx_fail_memory(err);
-    memcpy(at, options, sizeof *options);
-    at = stpcpy(at + sizeof *options, text) + 1;
+    memcpy(at, &clean, sizeof clean);
+    at = stpcpy(at + sizeof clean, text) + 1;
     for (int i = 0; i < input_count; i++) {
         at = stpcpy(at, names[i]) + 1;
         *at++ = (char)inputs[i]->dtype;

@@ -2,6 +2,8 @@
 /* nexpr_evaluate and nexpr_evaluate_text: shapes, layouts, outputs, overlap, errors. */
 #include "tests/runtime/fixture.h"
 
+#include "tests/support/counting.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -310,6 +312,39 @@ static void caches_texts_and_tells_them_apart_by_dtype(void **state) {
     }
 }
 
+/* Of the options, which have gaps between fields, only the fields count. */
+static void cached_texts_are_found_whatever_lies_between_options(void **state) {
+    (void)state;
+    counting count = {0};
+    nexpr_allocator allocator = counting_allocator(&count);
+    nexpr_context_options with = nexpr_context_options_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_context *context;
+    with.allocator = &allocator;
+    assert_ok(nexpr_context_new(&with, &context, &err), &err);
+    double x[2] = {1, 2}, y[2];
+    size_t calls[4];
+    const char *const names[] = {"a"};
+    const nexpr_array a = array_of(x, F64, 1, DIMS(2), NULL), *in = &a;
+    nexpr_array r = array_of(y, F64, 1, DIMS(2), NULL), *out = &r;
+    for (int i = 0; i < 4; i++) {
+        nexpr_options options;
+        memset(&options, i * 0x55, sizeof options);
+        options.size = sizeof options;
+        options.fp = NEXPR_FP_STRICT;
+        options.max_source = options.max_tokens = options.max_nesting = options.max_nodes = 0;
+        options.check = false;
+        const size_t before = count.calls;
+        assert_ok(nexpr_evaluate_text(context, "a*3 + sqrt(a)", names, &in, 1, &out, 1, &options, NULL, &err), &err);
+        calls[i] = count.calls - before;
+    }
+    assert_true(calls[0] > calls[1]);
+    assert_int_equal(calls[2], calls[1]);
+    assert_int_equal(calls[3], calls[1]);
+    nexpr_context_free(&context);
+    assert_int_equal(count.live, 0);
+}
+
 static void text_errors_have_their_place(void **state) {
     (void)state;
     nexpr_array r = nexpr_array_init(), *out = &r;
@@ -354,6 +389,7 @@ int main(void) {
         cmocka_unit_test(refuses_arrays_that_are_not_as_declared),
         cmocka_unit_test(stores_a_canonical_nan),
         cmocka_unit_test(caches_texts_and_tells_them_apart_by_dtype),
+        cmocka_unit_test(cached_texts_are_found_whatever_lies_between_options),
         cmocka_unit_test(text_errors_have_their_place),
         cmocka_unit_test(counts_beyond_32_bits),
     };

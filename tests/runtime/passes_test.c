@@ -5,6 +5,8 @@
  */
 #include "tests/runtime/fixture.h"
 
+#include "tests/support/counting.h"
+
 #include <stdlib.h>
 
 enum { MANY = 3000, FEW = 50, LITTLE = 40, MOST = MANY * FEW, MOST_KEPT = MANY * FEW };
@@ -253,29 +255,12 @@ static void a_cancelled_run_says_so(void **state) {
 
 /* --------------------------------------------------------------------------------------------------------- memory -- */
 
-typedef struct counting {
-    size_t live, most, calls;
-} counting;
-
-static void *count_allocate(void *user, size_t bytes) {
-    counting *count = user;
-    count->calls++;
-    count->live += bytes;
-    if (count->live > count->most) count->most = count->live;
-    return malloc(bytes);
-}
-
-static void count_release(void *user, void *memory, size_t bytes) {
-    ((counting *)user)->live -= bytes;
-    free(memory);
-}
-
 static void distances_need_no_memory_of_their_size(void **state) {
     (void)state;
     enum { POINTS = 700 };
     static double x[POINTS * 3], y[POINTS * POINTS];
     counting count = {0};
-    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_allocator allocator = counting_allocator(&count);
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_context *context;
     nexpr_error err = nexpr_error_init();

@@ -2,6 +2,8 @@
 /* Plans, run options, streams and concurrent use. */
 #include "tests/runtime/fixture.h"
 
+#include "tests/support/counting.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -98,29 +100,13 @@ static void addresses_may_change_from_run_to_run(void **state) {
     }
 }
 
-/* The thread that compiles has its share. */
-typedef struct counting {
-    _Atomic size_t live, calls;
-} counting;
-
-static void *count_allocate(void *user, size_t bytes) {
-    ((counting *)user)->calls++;
-    ((counting *)user)->live += bytes;
-    return malloc(bytes);
-}
-
-static void count_release(void *user, void *memory, size_t bytes) {
-    ((counting *)user)->live -= bytes;
-    free(memory);
-}
-
 /* Which of the two runs is settled by the first run, unless it is to be found out. Nothing is kept on disk, where the thread
  * that compiles would still look through the folder, in memory, while the other runs are made. */
 static void runs_allocate_nothing_with(nexpr_backend backend) {
     enum { N = 100000 };
     static double x[N], y[N];
     counting count = {0};
-    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_allocator allocator = counting_allocator(&count);
     nexpr_context_options options = nexpr_context_options_init();
     options.allocator = &allocator;
     options.threads = 1;
@@ -197,7 +183,7 @@ static void plans_are_kept_where_they_fit(const char *text, bool is_old) {
         {10, 1, 1, 0, false, NEXPR_CANCELLED},
     };
     counting count = {0};
-    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_allocator allocator = counting_allocator(&count);
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     nexpr_context *context;
@@ -265,7 +251,7 @@ static void plans_with_much_memory_are_not_kept(void **state) {
     enum { ITEMS = 1 << 18, MOST_BYTES = 1 << 20 };
     static double a[ITEMS];
     counting count = {0};
-    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_allocator allocator = counting_allocator(&count);
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     nexpr_context *context;
@@ -304,7 +290,7 @@ static void plans_keep_no_expression_of_another_allocator(void **state) {
     (void)state;
     static const evaluation plain = {10, 1, 1, 0, false, 0};
     counting count = {0};
-    nexpr_allocator allocator = {sizeof allocator, &count, count_allocate, count_release};
+    nexpr_allocator allocator = counting_allocator(&count);
     nexpr_context_options options = nexpr_context_options_init();
     nexpr_error err = nexpr_error_init();
     nexpr_context *maker, *context;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* An allocator that counts: bytes that are live, the most there were, and calls; for a context, from any thread. */
+#ifndef NX_TESTS_SUPPORT_COUNTING_H
+#define NX_TESTS_SUPPORT_COUNTING_H
+
+#include "nexpr.h"
+
+#include <stdlib.h>
+
+typedef struct counting {
+    _Atomic size_t live, most, calls;
+} counting;
+
+static inline void *count_allocate(void *user, size_t bytes) {
+    counting *count = user;
+    count->calls++;
+    const size_t live = count->live += bytes;
+    if (live > count->most) count->most = live;
+    return malloc(bytes);
+}
+
+static inline void count_release(void *user, void *memory, size_t bytes) {
+    ((counting *)user)->live -= bytes;
+    free(memory);
+}
+
+static inline nexpr_allocator counting_allocator(counting *count) {
+    return (nexpr_allocator){sizeof(nexpr_allocator), count, count_allocate, count_release};
+}
+
+#endif
