@@ -5,22 +5,23 @@
 
 #include "nexpr.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 typedef struct counting {
-    _Atomic size_t live, most, calls;
+    atomic_size_t live, most, calls;
 } counting;
 
 static inline void *count_allocate(void *user, size_t bytes) {
     counting *count = user;
-    count->calls++;
-    const size_t live = count->live += bytes;
+    atomic_fetch_add(&count->calls, 1);
+    const size_t live = atomic_fetch_add(&count->live, bytes) + bytes;
     if (live > count->most) count->most = live;
     return malloc(bytes);
 }
 
 static inline void count_release(void *user, void *memory, size_t bytes) {
-    ((counting *)user)->live -= bytes;
+    atomic_fetch_sub(&((counting *)user)->live, bytes);
     free(memory);
 }
 
