@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/idle.h"
 
-#include <string.h>
-
 /* A plan with more memory than this is not kept. */
 enum { MOST_BYTES = 512 << 10 };
 
@@ -11,20 +9,17 @@ static size_t place_of(const nexpr *expr) {
     return ((uintptr_t)expr >> 6) * 0x9E3779B1u / 64 % NX_IDLE_PLANS;
 }
 
-static bool has_strides(const nexpr_array *array, const int64_t *strides) {
-    if (array->strides) return !memcmp(array->strides, strides, (size_t)array->ndim * sizeof *strides);
+/* An array without axes has no shape, and one without strides lies in one run. */
+static bool is_like(const nexpr_array *array, const nexpr_array *planned) {
+    if (array->dtype != planned->dtype || array->ndim != planned->ndim) return false;
+    if (array->byte_order != planned->byte_order) return false;
     int64_t inner = (int64_t)nexpr_dtype_size(array->dtype);
     for (int k = array->ndim - 1; k >= 0; k--) {
-        if (strides[k] != inner) return false;
+        if (array->shape[k] != planned->shape[k]) return false;
+        if ((array->strides ? array->strides[k] : inner) != planned->strides[k]) return false;
         inner *= array->shape[k];
     }
     return true;
-}
-
-static bool is_like(const nexpr_array *array, const nexpr_array *planned) {
-    return array->dtype == planned->dtype && array->byte_order == planned->byte_order && array->ndim == planned->ndim &&
-           !memcmp(array->shape, planned->shape, (size_t)array->ndim * sizeof *array->shape) &&
-           has_strides(array, planned->strides);
 }
 
 /* Field by field: there are gaps between them, and `size` is what the caller's header says. */
