@@ -9,6 +9,8 @@
  * would not stay in the L1 cache until their turn: there blocks are so long that the processor foresees each input.
  *
  * Blocks that are folded into lanes begin at the first lane.
+ *
+ * A row that all others repeat, and that does not lie in one run, is gathered once for many of them: a panel of one row.
  */
 #include "vm/code.h"
 
@@ -33,6 +35,8 @@ enum {
     PANEL_ROW_BYTES = 18 * 64, /* whole lines, but no power of two, which would put the rows into a few sets of a cache */
     MIN_PANEL_COLS = 64,
     PANEL_BYTES = 160 << 10, /* all panels together */
+    REPEATED_BYTES = 64 << 10, /* all panels of one row */
+    MIN_REPEATS = 4,
 };
 
 static size_t max_size(size_t a, size_t b) {
@@ -146,6 +150,13 @@ static bool is_transposed(const nx_blocks *blocks, const nx_vm_operand *operand)
            distance(operand->stride[0]) < distance(operand->stride[1]);
 }
 
+/* Whether all rows are the same one, which would have to be gathered for each of them. */
+static bool is_repeated(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    if (operand->is_index || operand->stride[0] || !operand->stride[1]) return false;
+    if (blocks->count[0] < MIN_REPEATS || blocks->count[1] < 2) return false;
+    return operand->swapped || !operand->aligned || operand->stride[1] != (int64_t)nexpr_dtype_size(operand->dtype);
+}
+
 /* Shrinks *cols, at first the most that a block may have, so that `item_bytes` for each item of a panel fit. */
 static int64_t choose_panel_rows(size_t item_bytes, int64_t *cols) {
     const int64_t most = (int64_t)(PANEL_BYTES / item_bytes);
@@ -155,14 +166,21 @@ static int64_t choose_panel_rows(size_t item_bytes, int64_t *cols) {
     return rows * *cols > most ? 0 : rows;
 }
 
+/* Bytes of an item of all inputs of this sort. */
+static size_t item_bytes_of(const nx_blocks *b, const nx_vm_program *program, const nx_vm_layout *layout,
+                            bool (*has)(const nx_blocks *, const nx_vm_operand *)) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        const nx_vm_operand *operand = &layout->inputs[program->inputs[i].index];
+        if (!program->inputs[i].is_table && has(b, operand)) bytes += nexpr_dtype_size(operand->dtype);
+    }
+    return bytes;
+}
+
 /* Rows that are tiled have their length already. */
 static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_vm_layout *layout, size_t widest,
                           int64_t *items) {
-    size_t item_bytes = 0;
-    for (uint32_t i = 0; i < program->input_count; i++) {
-        const nx_vm_operand *operand = &layout->inputs[program->inputs[i].index];
-        if (!program->inputs[i].is_table && is_transposed(b, operand)) item_bytes += nexpr_dtype_size(operand->dtype);
-    }
+    const size_t item_bytes = item_bytes_of(b, program, layout, is_transposed);
     if (!item_bytes) return;
     int64_t most = (int64_t)(PANEL_ROW_BYTES / widest);
     int64_t cols = b->is_tiled ? b->count[1] : *items < most ? *items : most, wanted = cols;
@@ -171,6 +189,19 @@ static void choose_panels(nx_blocks *b, const nx_vm_program *program, const nx_v
     rows = (rows + tile - 1) / tile * tile;
     b->panel_rows = rows < b->count[0] ? rows : b->count[0];
     if (!b->is_tiled) *items = cols;
+}
+
+/* Panels of one row, behind choose_panels: beside its panels, or by themselves, of as many columns as blocks have, or as fit
+ * if all rows are a block. */
+static void choose_repeated_panels(nx_blocks *b, const nx_vm_program *program, const nx_vm_layout *layout, int64_t *items) {
+    const int64_t item_bytes = (int64_t)item_bytes_of(b, program, layout, is_repeated);
+    const bool is_alone = !b->panel_rows, has_leaves = layout->node_count && layout->has_leaves;
+    if (!item_bytes || (is_alone && item_bytes_of(b, program, layout, is_transposed))) return;
+    const int64_t cols = is_alone && b->is_whole ? REPEATED_BYTES / item_bytes : *items;
+    if (cols * item_bytes > REPEATED_BYTES || cols < MIN_PANEL_COLS || (has_leaves && cols < b->count[1])) return;
+    *items = cols;
+    b->repeats = true;
+    if (is_alone) b->panel_rows = b->count[0] < PANEL_ROWS ? b->count[0] : PANEL_ROWS;
 }
 
 /* Rows of a tile: results that are stored past the caches get whole cache lines, unless the rows are few. */
@@ -192,6 +223,7 @@ nx_blocks nx_blocks_choose(const nx_vm_program *program, const nx_vm_layout *lay
     nx_blocks b = {.count = {layout->count[0], layout->count[1]}, .rows = 1, .is_long = has_long_blocks(program, layout)};
     b.is_tiled = !is_folding && is_tiled(&b, program, layout, items);
     if (!is_folding) choose_panels(&b, program, layout, widest, &items);
+    if (!is_folding && !b.is_tiled) choose_repeated_panels(&b, program, layout, &items);
     if (b.is_tiled && !b.panel_rows) items = choose_tile_items(program, layout, widest, items);
     b.cols = b.is_tiled ? b.count[1] : cut_row(b.count[1], items);
     if (b.is_tiled) b.rows = choose_tile_rows(program, layout, items / b.cols);
@@ -232,6 +264,7 @@ bool nx_blocks_choose_whole(const nx_vm_program *program, const nx_vm_layout *la
     int64_t items = choose_items(program, layout, widest);
     ret->has_columns = can_have_columns(ret, program, layout, widest);
     if (!layout->is_cold && !ret->has_columns) choose_panels(ret, program, layout, widest, &items);
+    if (!ret->has_columns) choose_repeated_panels(ret, program, layout, &items);
     if (ret->panel_rows) {
         ret->rows = ret->panel_rows;
         ret->cols = cut_row(count[1], items);
@@ -267,5 +300,9 @@ bool nx_blocks_has_columns(const nx_blocks *blocks, const nx_vm_operand *operand
 }
 
 bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand) {
-    return blocks->panel_rows && is_transposed(blocks, operand);
+    return blocks->panel_rows && (is_transposed(blocks, operand) || nx_blocks_repeats(blocks, operand));
+}
+
+bool nx_blocks_repeats(const nx_blocks *blocks, const nx_vm_operand *operand) {
+    return blocks->repeats && is_repeated(blocks, operand);
 }

@@ -23,7 +23,8 @@
  * (is_whole), or those of a panel.
  *
  * Inputs whose columns are closer together in memory than their rows are loaded for panel_rows rows of blocks at once: a
- * panel, from which blocks then read their rows as if it were an array in C order. So each cache line is read once.
+ * panel, from which blocks then read their rows as if it were an array in C order. So each cache line is read once. Inputs
+ * that are the same for all rows, but not a row in C order, get a panel of one row.
  */
 typedef struct nx_blocks {
     int64_t count[2]; /* extent of the axes */
@@ -31,6 +32,7 @@ typedef struct nx_blocks {
     int64_t run_cols; /* as cols, or a whole row where blocks are of no use */
     int64_t panel_rows; /* 0: no input has panels; a multiple of rows, or all there are */
     bool is_tiled, is_whole;
+    bool repeats;     /* there are panels of one row, too */
     bool is_long; /* enough for the processor to foresee what comes from memory */
     bool has_columns; /* such inputs are read where they are, by machine code that transposes them in registers */
     size_t register_bytes;
@@ -59,8 +61,9 @@ nx_phase nx_blocks_phase(const nx_blocks *blocks, const nx_vm_operand *operand);
 bool nx_blocks_are_plain(const nx_blocks *blocks, const nx_vm_operand *operand);
 /* Whether the input is read where it is, and its columns lie end to end. */
 bool nx_blocks_has_columns(const nx_blocks *blocks, const nx_vm_operand *operand);
-/* Whether the input is loaded by panels. */
+/* Whether the input is loaded by panels, and whether these are of one row. */
 bool nx_blocks_has_panels(const nx_blocks *blocks, const nx_vm_operand *operand);
+bool nx_blocks_repeats(const nx_blocks *blocks, const nx_vm_operand *operand);
 
 typedef enum nx_step_kind {
     NX_STEP_COMPUTE,
@@ -116,6 +119,7 @@ typedef struct nx_panel {
     nx_load_kernel *load;
     uint32_t moving;
     uint32_t item_size;
+    bool repeats;  /* it has one row, for all others */
     size_t offset; /* in the scratch memory */
 } nx_panel;
 
@@ -166,7 +170,7 @@ static inline size_t nx_scratch_panels(const nx_vm_code *code) {
 }
 
 static inline size_t nx_panel_bytes(const nx_vm_code *code, const nx_panel *panel) {
-    return nx_align64((size_t)(code->blocks.panel_rows * code->blocks.cols) * panel->item_size);
+    return nx_align64((size_t)((panel->repeats ? 1 : code->blocks.panel_rows) * code->blocks.cols) * panel->item_size);
 }
 
 #endif

@@ -93,7 +93,8 @@ static void add_values(linker *l, uint32_t *renumbered) {
 static void add_panel(linker *l, uint32_t moving, const nx_vm_operand *operand) {
     l->code->panels[l->code->panel_count++] =
         (nx_panel){.load = nx_vm_load_kernel(l->code->isa, operand->dtype, operand->swapped), .moving = moving,
-                   .item_size = (uint32_t)nexpr_dtype_size(operand->dtype)};
+                   .item_size = (uint32_t)nexpr_dtype_size(operand->dtype),
+                   .repeats = nx_blocks_repeats(&l->code->blocks, operand)};
 }
 
 static void describe_operands(linker *l) {

@@ -107,14 +107,15 @@ static inline void run_kernel(const nx_linked_segment *linked, char *const *at, 
     else linked->kernel(rows * cols, at, linked->stride, 1);
 }
 
-/* The rows of a panel lie end to end. */
+/* The rows of a panel lie end to end, if it has more than one. */
 static void run_rows_of_panels(const nx_vm_code *code, const nx_linked_segment *linked, char *const *at, uint32_t operands,
                                size_t rows, size_t cols) {
     int64_t stride[2 * NX_SEGMENT_OPERANDS];
     memcpy(stride, linked->stride, 2 * operands * sizeof *stride);
     for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
         for (uint32_t k = 0; k < operands; k++) {
-            if (linked->operand[k] == code->constant_count + p->moving) stride[operands + k] = (int64_t)cols * p->item_size;
+            if (linked->operand[k] != code->constant_count + p->moving) continue;
+            stride[operands + k] = p->repeats ? 0 : (int64_t)cols * p->item_size;
         }
     }
     linked->kernel(cols, at, stride, rows);
@@ -252,17 +253,18 @@ static void load_panels(const nx_vm_code *code, const nx_vm_args *args, int64_t 
     for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
         const nx_moving *m = &code->moving[p->moving];
         const char *from = args->inputs[m->index] + row * m->stride[0] + col * m->stride[1];
-        p->load((size_t)rows, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
+        const size_t loaded = p->repeats ? 1 : (size_t)rows;
+        p->load(loaded, (size_t)cols, (char *)args->scratch + p->offset, from, m->stride[0], m->stride[1]);
     }
     if (!has_turn) return;
     nx_sample_note(args->sample, code->part_count - 1);
     nx_sample_end(args->sample, NX_SAMPLE_PANELS, rows * cols, code->part_count - 1, code->part_count);
 }
 
-/* Operands with panels are at item `item` of these. */
+/* Operands with panels are at item `item` of these, or of their one row. */
 static void place_in_panels(const nx_vm_code *code, const nx_vm_args *args, char **at, int64_t item) {
     for (const nx_panel *p = code->panels; p != code->panels + code->panel_count; p++) {
-        at[code->constant_count + p->moving] = (char *)args->scratch + p->offset + item * p->item_size;
+        at[code->constant_count + p->moving] = (char *)args->scratch + p->offset + (p->repeats ? 0 : item * p->item_size);
     }
 }
 

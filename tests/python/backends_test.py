@@ -40,6 +40,8 @@ def arrangements(arrays):
     yield "swapped", [a[:SHORT].astype(a.dtype.newbyteorder()) for a in arrays]
     yield "rows", [np.ascontiguousarray(a[:SHORT].reshape(-1, 4).repeat(2, axis=1))[:, ::2] for a in arrays]
     yield "row and column", [(a[:SHORT].reshape(3, 100), a[:100], a[:3, None])[i % 3] for i, a in enumerate(arrays)]
+    yield "strided row and column", [(a[:SHORT].reshape(4, 75), a[:75].repeat(3)[::3], a[:4, None])[i % 3]
+                                     for i, a in enumerate(arrays[::-1])][::-1]
     yield "transposed", [np.array(a[:SHORT].reshape(4, 75), order="CF"[i % 2]) for i, a in enumerate(arrays)]
     yield "first is scalar", [a[:1] if i == 0 else a[:SHORT] for i, a in enumerate(arrays)]
     yield "last is scalar", [a[:1] if i == len(arrays) - 1 else a[:SHORT] for i, a in enumerate(arrays)]
@@ -92,6 +94,8 @@ def matrices(arrays):
     yield "swapped", [x.astype(x.dtype.newbyteorder()) for x in (a, b)], 0
     yield "transposed", [np.asfortranarray(a), b], 0
     yield "row and column", [a[:1], b[:, :1]], 0
+    yield "strided row", [a.repeat(3, axis=1)[0, ::3], b], 0
+    yield "strided row", [a.repeat(3, axis=1)[0, ::3], b], 1
     yield "two axes", [x.reshape(3, 100, 130)[:, ::-1] for x in (a, b)], (0, 1)
     yield "long rows", [x.reshape(3, 13000) for x in (a, b)], 1
     yield "few behind a leaf", [x.reshape(-1)[:2 * 4096 + 5] for x in (a, b)], 0

@@ -62,6 +62,7 @@ void build_mixed(builder *b);
     X(TRANSPOSED_STRIDED, 0, 0, 2, 2 * rows + 1)             \
     X(COLUMN, 0, 0, 1, 0)                                    \
     X(ROW, 0, 0, 0, 1)                                       \
+    X(ROW_STRIDED, 0, 0, 0, 3)                               \
     X(ROW_BACKWARDS, 1, 1, 0, -2)                            \
     X(COLUMN_SWAPPED, 1, 0, 3, 0)                            \
     X(SCALAR, 0, 0, 0, 0)                                    \

@@ -118,6 +118,45 @@ static void transposed_inputs_are_read_from_panels(void **state) {
     builder_free(&b);
 }
 
+/* Alone, cut by the memory of panels, and beside transposed ones, which have panels of many rows. Not in tiles, nor for few
+ * rows. */
+static void rows_that_repeat_are_read_from_panels_of_one_row(void **state) {
+    (void)state;
+    builder b;
+    build_quotient(&b);
+    static const struct {
+        int64_t rows, cols;
+        layout_kind y;
+        bool has_segments;
+        uint32_t panels;
+        int64_t panel_rows, block_cols;
+        const char *steps;
+    } cases[] = {
+        {1000, 1000, LAYOUT_CONTIGUOUS, false, 1, 128, 512, "|||ccc"},
+        {1000, 1000, LAYOUT_CONTIGUOUS, true, 1, 128, 1000, "|||S"},
+        {7, 30000, LAYOUT_CONTIGUOUS, true, 1, 7, 7552, "|||S"},
+        {7, 30000, LAYOUT_ROW_STRIDED, true, 2, 7, 3776, "|||S"},
+        {7, 300, LAYOUT_TRANSPOSED, true, 2, 7, 128, "|||S"},
+        {1000, 100, LAYOUT_CONTIGUOUS, false, 0, 0, 100, "|lc||cc"},
+        {3, 1000, LAYOUT_CONTIGUOUS, false, 0, 0, 512, "|||lccc"},
+        {3, 1000, LAYOUT_CONTIGUOUS, true, 0, 0, 1000, "|||S"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const layout_kind inputs[] = {LAYOUT_ROW_STRIDED, cases[i].y};
+        nx_vm_code *code =
+            link_as(&b, cases[i].rows, cases[i].cols, inputs, LAYOUT_CONTIGUOUS, false, cases[i].has_segments);
+        assert_int_equal(code->panel_count, cases[i].panels);
+        assert_int_equal(code->blocks.panel_rows, cases[i].panel_rows);
+        assert_int_equal(code->blocks.cols, cases[i].block_cols);
+        for (uint32_t p = 0; p < code->panel_count; p++) {
+            assert_int_equal(code->panels[p].repeats, inputs[p] == LAYOUT_ROW_STRIDED);
+        }
+        assert_true(nx_vm_scratch_bytes(code) < 1 << 17);
+        assert_steps(code, cases[i].steps);
+    }
+    builder_free(&b);
+}
+
 static void non_temporal_outputs_are_copied_from_a_register(void **state) {
     (void)state;
     builder b;
@@ -406,6 +445,7 @@ int main(void) {
         cmocka_unit_test(others_are_loaded_and_stored),
         cmocka_unit_test(what_does_not_vary_is_computed_once),
         cmocka_unit_test(transposed_inputs_are_read_from_panels),
+        cmocka_unit_test(rows_that_repeat_are_read_from_panels_of_one_row),
         cmocka_unit_test(non_temporal_outputs_are_copied_from_a_register),
         cmocka_unit_test(registers_come_back_after_the_last_use),
         cmocka_unit_test(every_failed_allocation_is_reported_and_nothing_leaks),
