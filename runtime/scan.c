@@ -81,7 +81,8 @@ static void scan_leaf(const work *w, int64_t leaf, int64_t items, const char *x,
 /* Whether stores should go past the caches, from leaf to leaf at the same place of a cache line. */
 static bool bypasses_caches(const work *w, int64_t stride) {
     enum { LINE = 64 };
-    return stride % LINE == 0 && nx_nest_is_uncached((double)w->nest->count * (double)nx_value_size(w->r->parts));
+    const double written = (double)w->nest->count * (double)nx_value_size(w->r->parts);
+    return stride % LINE == 0 && nx_nest_is_uncached(nx_nest_touched_bytes(w->nest) + written);
 }
 
 /* Whole leaves behind others, side by side; their nodes are made first, which brings them into the cache. */

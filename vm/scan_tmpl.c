@@ -18,33 +18,19 @@ typedef struct __attribute__((packed, may_alias)) result {
     T item;
 } result;
 
-INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, result *r) {
-    T l = LOAD_T(x[0]), nan = l;
-    bool spoils = ISNAN(l);
-    const T before = prefix ? *prefix : l, first = prefix ? s.step(before, l) : l;
-    r[0].item = STORE_T(first);
-    for (size_t i = 1; i < n; i++) {
-        const T e = LOAD_T(x[i]);
-        l = s.quick(l, e);
-        nan = WHERE(spoils, nan, e);
-        spoils |= ISNAN(e);
-        const T running = s.blind ? WHERE(spoils, nan, l) : l, v = prefix ? s.step(before, running) : running;
-        r[i].item = STORE_T(v);
-    }
-}
-
-enum { WAYS = NX_SCAN_WAYS, STRETCH = 2048 / sizeof(T) };
+enum { WAYS = NX_SCAN_WAYS, STRETCH = 4096 / sizeof(T), PITCH = STRETCH + 320 / sizeof(T) };
 _Static_assert(WAYS == 4, "scan_ways writes them out");
 
-/* n elements of each leaf to rows of `to`, STRETCH apart. None waits for another leaf's. */
+/* n elements of each leaf to rows of `to`, PITCH apart, which is no power of two, so that their lines stay in a cache. None
+ * waits for another leaf's. */
 INLINE void scan_ways(steps s, size_t n, const T *x, ptrdiff_t x_stride, T running[WAYS], T *to) {
     const T *x0 = x, *x1 = row_at(x, x_stride, 1), *x2 = row_at(x, x_stride, 2), *x3 = row_at(x, x_stride, 3);
     T l0 = running[0], l1 = running[1], l2 = running[2], l3 = running[3];
     for (size_t i = 0; i < n; i++) {
         to[i] = l0 = s.step(l0, LOAD_T(x0[i]));
-        to[i + STRETCH] = l1 = s.step(l1, LOAD_T(x1[i]));
-        to[i + 2 * STRETCH] = l2 = s.step(l2, LOAD_T(x2[i]));
-        to[i + 3 * STRETCH] = l3 = s.step(l3, LOAD_T(x3[i]));
+        to[i + PITCH] = l1 = s.step(l1, LOAD_T(x1[i]));
+        to[i + 2 * PITCH] = l2 = s.step(l2, LOAD_T(x2[i]));
+        to[i + 3 * PITCH] = l3 = s.step(l3, LOAD_T(x3[i]));
     }
     running[0] = l0;
     running[1] = l1;
@@ -52,30 +38,47 @@ INLINE void scan_ways(steps s, size_t n, const T *x, ptrdiff_t x_stride, T runni
     running[3] = l3;
 }
 
-INLINE void add_prefix(steps s, size_t n, const T *prefix, T *x) {
+INLINE void add_prefix(steps s, size_t n, const T *prefix, const T *x, result *r) {
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const T v = prefix ? s.step(*prefix, x[i]) : x[i];
-        x[i] = STORE_T(v);
+        r[i].item = STORE_T(v);
+    }
+}
+
+/* The chain goes to the closest cache, some elements at a time, from where vectors take it on. */
+INLINE void scan_leaf(steps s, size_t n, const T *x, const T *prefix, result *r) {
+    T made[STRETCH], l = LOAD_T(x[0]), nan = l;
+    bool spoils = ISNAN(l);
+    made[0] = l;
+    for (size_t at = 0, count; at < n; at += count) {
+        count = n - at < STRETCH ? n - at : STRETCH;
+        for (size_t i = at == 0; i < count; i++) {
+            const T e = LOAD_T(x[at + i]);
+            l = s.quick(l, e);
+            nan = WHERE(spoils, nan, e);
+            spoils |= ISNAN(e);
+            made[i] = s.blind ? WHERE(spoils, nan, l) : l;
+        }
+        add_prefix(s, count, prefix, made, r + at);
     }
 }
 
 /* Leaves side by side, some elements at a time, which stay in the closest cache. */
 INLINE void scan_leaves(steps s, size_t n, const T *x, ptrdiff_t x_stride, const T *prefix, result *r, ptrdiff_t r_stride,
                         bool bypasses) {
-    T made[WAYS * STRETCH], running[WAYS];
-    for (size_t w = 0; w < WAYS; w++) made[w * STRETCH] = running[w] = LOAD_T(*row_at(x, x_stride, w));
+    T made[WAYS * PITCH], running[WAYS];
+    for (size_t w = 0; w < WAYS; w++) made[w * PITCH] = running[w] = LOAD_T(*row_at(x, x_stride, w));
     for (size_t at = 0, count; at < n; at += count) {
         const size_t whole = STRETCH - ((uintptr_t)(r + at) & 63) / sizeof(T); /* ends where a cache line does */
         const size_t first = at == 0;
         count = n - at < whole ? n - at : whole;
         scan_ways(s, count - first, x + at + first, x_stride, running, made + first);
         for (size_t w = 0; w < WAYS; w++) {
-            T *from = made + w * STRETCH;
-            char *to = (char *)(r + at) + (ptrdiff_t)w * r_stride;
-            add_prefix(s, count, prefix ? prefix + w : NULL, from);
+            T *from = made + w * PITCH;
+            result *to = (result *)((char *)(r + at) + (ptrdiff_t)w * r_stride);
+            add_prefix(s, count, prefix ? prefix + w : NULL, from, bypasses ? (result *)from : to);
             if (bypasses) STORE_NT(to, from, count * sizeof(T));
-            else memcpy(to, from, count * sizeof(T));
         }
     }
 }
