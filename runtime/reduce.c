@@ -40,25 +40,31 @@ static void note_leaves(const work *w, int64_t leaf, int64_t leaves) {
 
 /* ------------------------------------------------------------------------------------------------- leaves of a row -- */
 
-/* Whole leaves of argmin or argmax. Their extrema, which are found at less cost, tell in which leaf the first of the best
- * is; its node stands for all: what the others have makes no difference to the tree. */
-static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t leaves, nodes best, nodes to) {
-    int64_t *place = (int64_t *)(void *)to.extra;
-    part->extremum->leaf((size_t)leaves, NX_LEAF_ITEMS, x, 0, to.value, NULL);
+/* Leaves of argmin or argmax. Their extrema, which are found at less cost, tell in which leaf the first of the best is; its
+ * node stands for all: what the others have makes no difference to the tree. */
+static void find_place(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes best, nodes to) {
+    const int64_t whole = count / NX_LEAF_ITEMS, rest = count % NX_LEAF_ITEMS, leaves = whole + (rest > 0);
+    int64_t *place = (int64_t *)(void *)to.extra, *found = (int64_t *)(void *)best.extra;
+    const char *end = x + whole * NX_LEAF_ITEMS * nx_value_size(part);
+    part->extremum->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, NULL);
+    if (rest) part->extremum->leaf(1, (size_t)rest, end, 0, nx_nodes_at(part, to, whole).value, NULL);
     for (int64_t i = 0; i < leaves; i++) place[i] = i;
     nx_copy_nodes(part, best, to, 1);
     for (int64_t i = 1; i < leaves; i++) nx_merge_nodes(part, 1, best, nx_nodes_at(part, to, i), 1, 1);
-    const int64_t begin = *(int64_t *)(void *)best.extra * NX_LEAF_ITEMS;
-    part->kernels->leaf(1, NX_LEAF_ITEMS, x + begin * nx_value_size(part), first + begin, best.value, best.extra);
+    const int64_t begin = *found * NX_LEAF_ITEMS, items = nx_min_i64(count - begin, NX_LEAF_ITEMS);
+    *found = first + begin + (int64_t)part->kernels->place((size_t)items, x + begin * nx_value_size(part), best.value);
     for (int64_t i = 0; i < leaves; i++) nx_copy_nodes(part, nx_nodes_at(part, to, i), best, 1);
 }
 
 void nx_reduce_row(const nx_reduce_part *part, const char *x, int64_t first, int64_t count, nodes spare, nodes to) {
     const int64_t whole = count / NX_LEAF_ITEMS;
     int64_t done = 0;
+    if (part->extremum && count > NX_LEAF_ITEMS) {
+        find_place(part, x, first, count, spare, to);
+        return;
+    }
     if (whole > 1 && part->reducer != NX_REDUCER_m2) {
-        if (part->extremum) find_place(part, x, first, whole, spare, to);
-        else part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
+        part->kernels->leaf((size_t)whole, NX_LEAF_ITEMS, x, 0, to.value, to.extra);
         done = whole * NX_LEAF_ITEMS;
     }
     for (; done < count; done += NX_LEAF_ITEMS) {

@@ -45,6 +45,9 @@ typedef void nx_scan_leaves(size_t n, const void *x, ptrdiff_t x_stride, const v
 typedef void nx_scan_rows(size_t rows, size_t cols, const void *x, ptrdiff_t row_stride, size_t done, const void *prefix,
                           void *running, void *r, ptrdiff_t r_row_stride);
 
+/* The place of the first of n elements that equals *value, or is NaN as it is; there is one. */
+typedef size_t nx_reduce_place(size_t n, const void *x, const void *value);
+
 /*
  * Lanes of a leaf that is handed over in pieces, the kernel's result: n elements are added from lane 0 on. Only the last
  * piece of a leaf may be no multiple of the lanes. They start as `lanes` leaves them, and are then a leaf of 32 elements: one
@@ -62,6 +65,7 @@ typedef struct nx_reduce_kernels {
     nx_scan_rows *scan_rows;
     nx_fold *fold; /* of one operand; NULL if a start may change what it is combined with, or there are extras */
     void (*lanes)(size_t count, void *lanes);
+    nx_reduce_place *place; /* of argmin and argmax; else NULL */
     bool has_extra;
 } nx_reduce_kernels;
 

@@ -141,18 +141,26 @@ INLINE void start_rows(size_t cols, const T *x, int64_t first, T *value, int64_t
     for (size_t c = 0; c < cols; c++) index[c] = first;
 }
 
-/* The place of the first element that equals v, or is NaN as v is. There is one. */
-INLINE size_t place_of(size_t n, const T *x, T v) {
+/* Whether x is what is looked for. */
+INLINE bool is_found(T x, T v, bool is_nan) {
+    return is_nan ? ISNAN(x) : EQ(x, v);
+}
+
+INLINE size_t place_of_either(size_t n, const T *x, T v, bool is_nan) {
     enum { STRIDE = 64 };
-    const int is_nan = ISNAN(v);
     size_t i = 0;
     for (; i + STRIDE <= n; i += STRIDE) {
         MARK any = 0;
-        for (size_t k = 0; k < STRIDE; k++) any |= (MARK)(EQ(x[i + k], v) | (ISNAN(x[i + k]) & is_nan));
+        for (size_t k = 0; k < STRIDE; k++) any |= (MARK)is_found(x[i + k], v, is_nan);
         if (any) break;
     }
-    while (i + 1 < n && !(EQ(x[i], v) | (ISNAN(x[i]) & is_nan))) i++;
+    while (i + 1 < n && !is_found(x[i], v, is_nan)) i++;
     return i;
+}
+
+/* The place of the first element that equals v, or is NaN as v is. There is one. */
+INLINE size_t place_of(size_t n, const T *x, T v) {
+    return ISNAN(v) ? place_of_either(n, x, v, true) : place_of_either(n, x, v, false);
 }
 
 INLINE void first_of_short_leaves(beats *beat, size_t count, size_t n, const T *x, int64_t first, T *value, int64_t *index) {
@@ -198,6 +206,9 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
 #define PLACE_KERNELS(id, start_, beats_)                                                                                 \
     static inline bool NAME(id, _beats)(T l, T x) {                                                                        \
         return beats_(l, x);                                                                                              \
+    }                                                                                                                     \
+    static size_t NAME(id, _place)(size_t n, const void *x, const void *value) {                                           \
+        return place_of(n, x, *(const T *)value);                                                                         \
     }                                                                                                                     \
     static void NAME(id, _leaf)(size_t count, size_t n, const void *x, int64_t first, void *value, void *extra) {         \
         first_of_leaves(NAME(id, _beats), STEPS_OF(EXTREMUM_##id), count, n, x, first, value, extra);                  \
@@ -261,7 +272,7 @@ INLINE void merge_first(beats *beat, size_t cols, T *value, int64_t *index, cons
          IF_FOLD_##id(, .fold = NAME(id, _fold), .lanes = NAME(id, _lanes))}
 #define ROW_ORDERED_T ROW_WIDE_T
 #define ROW_BOOL_T ROW_WIDE_T
-#define ROW_ORDERED_I(id) {OWN(id), .has_extra = true}
+#define ROW_ORDERED_I(id) {OWN(id), .place = NAME(id, _place), .has_extra = true}
 #define ROW_DOUBLE_T(id) {M2(leaf_), M2(rows_), M2(merge_), M2(start_), .has_extra = true}
 
 #define TABLE CAT4(nx_reduce_, SUFFIX, _, ISA)

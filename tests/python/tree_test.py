@@ -97,11 +97,14 @@ def check_sums(tally, library):
 def check_places(tally, library, contexts):
     """The first of equals, and of NaN, whichever leaf it is in."""
     rng = np.random.default_rng(9)
-    for n, greatest in itertools.product((4097, 70000, 300000), (1, 9, 10**9)):
+    for n, greatest in itertools.product((4097, 10000, 70000, 300000), (1, 9, 10**9)):
         a = rng.integers(-greatest, greatest + 1, n).astype("float64")
         spoiled = a.copy()
         spoiled[rng.integers(n // 2, n, 3)] = np.nan
-        for x, threads in itertools.product((a, spoiled, a.astype("int32")), THREADS):
+        late = a.copy()
+        late[-1] = rng.choice([-2, 2])*greatest
+        zeros = rng.choice([0.0, -0.0], n)
+        for x, threads in itertools.product((a, spoiled, late, zeros, late*1j, late.astype("int32")), THREADS):
             for name, compute in ("argmax", np.argmax), ("argmin", np.argmin):
                 found = library.evaluate(f"{name}(x)", {"x": x}, context=contexts[threads])[0]
                 tally.check(found == compute(x), name, n, x.dtype, greatest, found, compute(x))

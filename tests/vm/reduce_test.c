@@ -257,6 +257,7 @@ static void kernels_exist_exactly_where_the_table_says(void **unused) {
         assert_int_equal(k->scan_leaf != NULL, runs);
         assert_int_equal(k->scan_leaves != NULL, runs);
         assert_int_equal(k->scan_rows != NULL, runs);
+        assert_int_equal(k->place != NULL, is_place(reducer));
         assert_int_equal(k->has_extra, is_place(reducer) || reducer == NX_REDUCER_m2);
     }
 }
