@@ -251,11 +251,11 @@ static void end_task(const work *w, nx_reduce_task t) {
     }
 }
 
-/* The commonest of short runs: one leaf where it lies, unless machine code does better. */
+/* The commonest of short runs: one leaf where it lies, unless several parts read it, which machine code does at once. */
 static bool run_leaf(const nx_nest_args *args) {
     const nx_nest *nest = args->nest;
     const nx_reduce *r = nest->reduce;
-    const bool may_step = r->nodes && !r->has_places && nx_vm_is_stepping(nx_nest_code(nest));
+    const bool may_step = r->nodes && r->part_count > 1 && !r->has_places && nx_vm_is_stepping(nx_nest_code(nest));
     if (!r->is_leaf || may_step || r->has_odd_targets || !nx_reduce_is_direct(nest)) return false;
     for (uint32_t p = 0; p < r->part_count; p++) {
         const nx_reduce_part *part = &r->parts[p];
