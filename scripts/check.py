@@ -16,6 +16,7 @@ SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:atexit_sleep_ms=20", # which is 1000, and there are hundreds of children
+    "NEXPR_ISA": "avx2", # at most: see meson.build
     # What random tests try under sanitizers; all of it is tried by the release build.
     "NEXPR_TEST_POINTS": "2900", # one round of 3,000 in math_complex
     "NEXPR_TEST_PROGRAMS": "500",

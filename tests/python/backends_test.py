@@ -20,7 +20,6 @@ import nexpr
 import numpy as np
 import programs
 
-ISAS = ("avx512", "avx2")
 SHORT = 300  # elements of an array: more than a tail and less than a second
 
 # What stands for each row of engine/reducers.def, and what reduces some at once. The operand has to be computed.
@@ -187,7 +186,7 @@ def main():
     parser.add_argument("--isa")
     arguments = parser.parse_args()
     count, wrong = 0, []
-    for isa in ISAS if not arguments.isa else ():
+    for isa in nexpr.ISAS if not arguments.isa else ():
         more, problems = check_elsewhere(isa)
         count += more
         wrong += problems

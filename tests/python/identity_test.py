@@ -78,11 +78,12 @@ def is_portable(table, name):
 
 def check_instruction_sets(path, table):
     """Names of cases whose bits depend on the instruction set."""
-    best = digests_on(path, "avx512")
-    wrong = [f"{name}: avx2 and avx512 differ" for name, value in digests_on(path, "avx2").items() if value != best[name]]
-    wrong += [f"{name}: baseline and avx512 differ" for name, value in digests_on(path, "baseline").items()
-              if value != best[name] and is_portable(table, name)]
-    return 2 * len(best), wrong
+    best, *others = nexpr.ISAS
+    expected, wrong = digests_on(path, best), []
+    for isa in (*others, "baseline"):
+        wrong += [f"{name}: {isa} and {best} differ" for name, value in digests_on(path, isa).items()
+                  if value != expected[name] and (isa in others or is_portable(table, name))]
+    return (len(others) + 1) * len(expected), wrong
 
 
 def variations(library, expr, arrays, contexts):

@@ -14,7 +14,10 @@ import os
 from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
 
 import numpy as np
+from numpy._core._multiarray_umath import __cpu_features__ as CPU_FEATURES
 
+# What NEXPR_ISA may ask for beside "baseline", as far as this machine has it, the best first.
+ISAS = [name for name, feature in (("avx512", "AVX512_SKX"), ("avx2", "AVX2")) if CPU_FEATURES[feature]]
 DTYPES = ("bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 complex64 complex128").split()
 STATUSES = "OK SYNTAX NAME TYPE VALUE LIMIT SHAPE OVERLAP ARGUMENT MEMORY CANCELLED CALLBACK IO FORMAT".split()
 INDEX_OF = {name: index for index, name in enumerate(DTYPES)}
