@@ -183,7 +183,7 @@ static inline __attribute__((always_inline)) void pick(size_t n, at *r, const ch
 }
 
 /* The same of one element after the other, with indices that count from the start: gcc would build vectors of elements that it
- * loads singly, which takes twice as long. */
+ * loads singly, which takes longer. */
 static void pick_from_start(size_t n, at *r, const char *src, const int64_t *index) {
     for (size_t i = 0; i < n; i++) {
         const ITEM v = ((const at *)(src + index[i] * SIZE))->item;
@@ -240,7 +240,7 @@ size_t GATHER(size_t rows, size_t cols, void *r, const char *src, ptrdiff_t row_
         for (size_t k = 0, m; k < cols; k += m) {
             const size_t place = i * cols + k;
             const char *x = src + (ptrdiff_t)i * row_stride + (ptrdiff_t)k * col_stride;
-            int64_t value;
+            int64_t value = 0;
             m = cols - k < CHECKED ? cols - k : CHECKED;
             const size_t first = pick_checked(m, (at *)r + place, x, col_stride, index + place, table_stride, count, &value);
             if (first == m || bad < rows * cols) continue;

@@ -405,7 +405,12 @@ int nx_vm_block_items(const nx_vm_code *code) {
     return (int)(code->blocks.rows * code->blocks.cols);
 }
 
+/* A panel of one row is worth loading for a few. */
 void nx_vm_granule(const nx_vm_code *code, int64_t ret[2]) {
-    ret[0] = code->panel_count ? code->blocks.panel_rows : code->blocks.has_columns ? NX_TILE_ROWS : 1;
+    enum { FEW_ROWS = 8 };
+    ret[0] = code->blocks.has_columns ? NX_TILE_ROWS : code->panel_count ? FEW_ROWS : 1;
+    for (uint32_t p = 0; p < code->panel_count; p++) {
+        if (!code->panels[p].repeats) ret[0] = code->blocks.panel_rows;
+    }
     ret[1] = code->blocks.cols;
 }

@@ -159,7 +159,7 @@ def check(path, arguments):
     count, wrong = check_operations(library, table, backends)
     more, problems = check_reductions(library, backends)
     count, wrong = count + more, wrong + problems
-    more, problems = check_programs(library, table, backends, arguments.seed, arguments.count)
+    more, problems = check_programs(library, table, backends, arguments.seed, arguments.count // len(nexpr.ISAS))
     count, wrong = count + more, wrong + problems
     wrong += [f"refused: {reason}" for reason in sorted(backends.refused)]
     if backends.tasks[1] < backends.tasks[0]:
@@ -181,7 +181,7 @@ def check_elsewhere(isa):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
-    parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--count", type=int, default=3000, help="of programs, on all instruction sets together")
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--isa")
     arguments = parser.parse_args()
