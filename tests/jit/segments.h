@@ -23,6 +23,12 @@
 
 enum { MAX_N = 60000, MOST_NODES = 2048 };
 
+#ifdef SANITIZED /* sees what makes the code, and not the code: one is enough */
+#define EACH_ISA(isa) for (nx_isa isa = nx_isa_current(), last_ = isa; isa >= NX_ISA_AVX2 && isa <= last_; isa++)
+#else
+#define EACH_ISA(isa) for (nx_isa isa = NX_ISA_AVX2; isa <= NX_ISA_AVX512; isa++)
+#endif
+
 /* ---- segments ---- */
 
 typedef struct builder {
