@@ -129,17 +129,17 @@ static void rows_that_repeat_are_read_from_panels_of_one_row(void **state) {
         layout_kind y;
         bool has_segments;
         uint32_t panels;
-        int64_t panel_rows, block_cols;
+        int64_t panel_rows, block_cols, task_rows; /* the latter: that tasks have a multiple of */
         const char *steps;
     } cases[] = {
-        {1000, 1000, LAYOUT_CONTIGUOUS, false, 1, 128, 512, "|||ccc"},
-        {1000, 1000, LAYOUT_CONTIGUOUS, true, 1, 128, 1000, "|||S"},
-        {7, 30000, LAYOUT_CONTIGUOUS, true, 1, 7, 7552, "|||S"},
-        {7, 30000, LAYOUT_ROW_STRIDED, true, 2, 7, 3776, "|||S"},
-        {7, 300, LAYOUT_TRANSPOSED, true, 2, 7, 128, "|||S"},
-        {1000, 100, LAYOUT_CONTIGUOUS, false, 0, 0, 100, "|lc||cc"},
-        {3, 1000, LAYOUT_CONTIGUOUS, false, 0, 0, 512, "|||lccc"},
-        {3, 1000, LAYOUT_CONTIGUOUS, true, 0, 0, 1000, "|||S"},
+        {1000, 1000, LAYOUT_CONTIGUOUS, false, 1, 128, 512, 8, "|||ccc"},
+        {1000, 1000, LAYOUT_CONTIGUOUS, true, 1, 128, 1000, 8, "|||S"},
+        {7, 30000, LAYOUT_CONTIGUOUS, true, 1, 7, 7552, 8, "|||S"},
+        {7, 30000, LAYOUT_ROW_STRIDED, true, 2, 7, 3776, 8, "|||S"},
+        {7, 300, LAYOUT_TRANSPOSED, true, 2, 7, 128, 7, "|||S"},
+        {1000, 100, LAYOUT_CONTIGUOUS, false, 0, 0, 100, 1, "|lc||cc"},
+        {3, 1000, LAYOUT_CONTIGUOUS, false, 0, 0, 512, 1, "|||lccc"},
+        {3, 1000, LAYOUT_CONTIGUOUS, true, 0, 0, 1000, 1, "|||S"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const layout_kind inputs[] = {LAYOUT_ROW_STRIDED, cases[i].y};
@@ -148,6 +148,9 @@ static void rows_that_repeat_are_read_from_panels_of_one_row(void **state) {
         assert_int_equal(code->panel_count, cases[i].panels);
         assert_int_equal(code->blocks.panel_rows, cases[i].panel_rows);
         assert_int_equal(code->blocks.cols, cases[i].block_cols);
+        int64_t granule[2];
+        nx_vm_granule(code, granule);
+        assert_int_equal(granule[0], cases[i].task_rows);
         for (uint32_t p = 0; p < code->panel_count; p++) {
             assert_int_equal(code->panels[p].repeats, inputs[p] == LAYOUT_ROW_STRIDED);
         }
