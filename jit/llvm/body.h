@@ -8,6 +8,7 @@
 typedef struct shape {
     unsigned unroll, step; /* vectors and elements of an iteration */
     bool has_lanes, lanes_in_registers, has_streams, is_tile;
+    bool in_order; /* instructions stay in the order in which they are written */
 } shape;
 
 /* After find_uniform. */

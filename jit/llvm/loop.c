@@ -15,6 +15,7 @@
 #include "jit/llvm/lanes.h"
 #include "jit/llvm/leaves.h"
 #include "jit/llvm/nodes.h"
+#include "jit/llvm/target.h"
 #include "jit/llvm/tile.h"
 
 /* At most a vector of elements, from j to the end; returns the next j. */
@@ -96,6 +97,7 @@ vec write_iterations(emitter *e, const shape *s, vec n, vec j) {
     add_incoming(main_j, next, end);
     LLVMBuildCondBr(e->builder, u_le(e, next, last), main, rest);
 
+    LLVMMoveBasicBlockAfter(rest, end);
     LLVMPositionBuilderAtEnd(e->builder, rest);
     const vec rest_j = index_phi(e, "j");
     add_incoming(rest_j, j, check);
@@ -168,6 +170,7 @@ void write_function(emitter *e) {
     find_uniform(e);
     write_uniform(e, OF_ALL);
     const shape s = shape_of(e);
+    if (s.in_order) target_keep_order(e->context, e->function);
     const vec n = LLVMGetParam(e->function, 0);
     const nx_access access = outputs_of(e)->access;
     if (access == NX_ACCESS_NODES || access == NX_ACCESS_LEAVES) {

@@ -89,9 +89,16 @@ LLVMTargetMachineRef target_machine(nx_isa isa) {
     return m ? m->of[isa] : NULL;
 }
 
-static void attribute(LLVMContextRef context, LLVMValueRef function, const char *key, const char *text) {
-    const LLVMAttributeRef a = LLVMCreateStringAttribute(context, key, (unsigned)strlen(key), text, (unsigned)strlen(text));
+static void add(LLVMValueRef function, LLVMAttributeRef a) {
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+}
+
+static void attribute(LLVMContextRef context, LLVMValueRef function, const char *key, const char *text) {
+    add(function, LLVMCreateStringAttribute(context, key, (unsigned)strlen(key), text, (unsigned)strlen(text)));
+}
+
+static void flag(LLVMContextRef context, LLVMValueRef function, const char *name) {
+    add(function, LLVMCreateEnumAttribute(context, LLVMGetEnumAttributeKindForName(name, strlen(name)), 0));
 }
 
 void target_attributes(LLVMContextRef context, LLVMValueRef function, nx_isa isa) {
@@ -100,7 +107,10 @@ void target_attributes(LLVMContextRef context, LLVMValueRef function, nx_isa isa
     attribute(context, function, "tune-cpu", the.tune);
     /* Else spilled vectors are not aligned, and cross pages by chance. */
     attribute(context, function, "stackrealign", "");
-    const unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
-    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(context, nounwind, 0));
+    flag(context, function, "nounwind");
+}
+
+void target_keep_order(LLVMContextRef context, LLVMValueRef function) {
+    flag(context, function, "optnone");
+    flag(context, function, "noinline"); /* which optnone asks for */
 }

@@ -17,5 +17,7 @@ const char *target_name(nx_isa isa);
 LLVMTargetMachineRef target_machine(nx_isa isa);
 /* The attributes of a function that say what code is made for. */
 void target_attributes(LLVMContextRef context, LLVMValueRef function, nx_isa isa);
+/* Instructions stay in the order of the IR, and blocks in theirs; registers are allocated as ever. Takes LLVM 0.7 of the time. */
+void target_keep_order(LLVMContextRef context, LLVMValueRef function);
 
 #endif

@@ -428,6 +428,7 @@ static void open_outputs(const builder *b, const run *r, operand *o, const opera
 }
 
 void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
+    if (!nx_isa_is_supported(isa)) return;
     operand o[NX_SEGMENT_OPERANDS], *inputs = o + b->output_count;
     char *at[2 * NX_SEGMENT_OPERANDS + 1];
     int64_t stride[2 * NX_SEGMENT_OPERANDS];
@@ -455,7 +456,6 @@ void check_run(const builder *b, const code *c, nx_isa isa, const run *r) {
 }
 
 void check_segment(const builder *b, nx_isa isa, const size_t *n, size_t count, const run *how) {
-    if (!nx_isa_is_supported(isa)) return;
     code c = compile(b, isa);
     for (size_t i = 0; i < count; i++) {
         run r = *how;

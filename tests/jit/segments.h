@@ -77,7 +77,8 @@ typedef struct run {
     int64_t first, done, between; /* of nodes and leaves: nx_segment_rows */
 } run;
 
-/* Runs the code, and fails the test unless it gives the bits of the VM and leaves all other bytes alone. */
+/* Runs the code, and fails the test unless it gives the bits of the VM and leaves all other bytes alone. What is for an
+ * instruction set that the machine has not is only compiled. */
 void check_run(const builder *b, const code *c, nx_isa isa, const run *r);
 /* Compiles and runs for all given n. */
 void check_segment(const builder *b, nx_isa isa, const size_t *n, size_t count, const run *how);

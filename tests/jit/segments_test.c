@@ -81,7 +81,6 @@ static void check_ops(nexpr_dtype loop, nx_isa isa) {
 /* Rows of all lengths up to a few iterations, few and many. */
 static void check_rows_of(const builder *b, nx_isa isa, const run *how) {
     static const size_t rows[] = {1, 2, 3, 11, 40};
-    if (!nx_isa_is_supported(isa)) return;
     code c = compile(b, isa);
     for (size_t n = 1; n <= 140; n += n < 20 ? 1 : 7) {
         run r = *how;
@@ -181,7 +180,6 @@ static void results_take_the_place_of_operands(void **state) {
 
 static void check_streams(const builder *b, nx_isa isa, unsigned part) {
     static const size_t some[] = {1, 2, 7, 31, 64, 65, 130, 200, 1111};
-    if (!nx_isa_is_supported(isa)) return;
     code c = compile(b, isa);
     for (unsigned shift = 0; shift < 64; shift += part) {
         for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
@@ -389,6 +387,55 @@ static void long_chains_are_computed_side_by_side(void **state) {
     }
 }
 
+/* ---- segments of floats, whose instructions stay in order ---- */
+
+static nx_op random_op_on(nexpr_dtype dtype, uint64_t *seed) {
+    for (;;) {
+        const nx_op op = (nx_op)below(seed, NX_OP_COUNT);
+        bool fits = nx_op_is_inlined(op, dtype) && nx_op_result_dtype(op, dtype) == dtype;
+        for (int k = 0; fits && k < nx_op_rows[op].arity; k++) fits = nx_op_arg_dtype(op, dtype, k) == dtype;
+        if (fits) return op;
+    }
+}
+
+/* Operations that mostly go on from the last one's result. */
+static void build_chain(builder *b, nexpr_dtype dtype, unsigned values, uint64_t *seed) {
+    *b = (builder){.output_count = 0};
+    const unsigned inputs = 1 + (unsigned)below(seed, 4);
+    for (unsigned k = 0; k < inputs; k++) {
+        add_input(b, dtype, k && below(seed, 3) == 0 ? NX_ACCESS_SCALAR : NX_ACCESS_BLOCK, false);
+    }
+    unsigned last = 0;
+    for (unsigned i = 0; i < values; i++) {
+        unsigned args[NX_MAX_ARITY] = {last};
+        for (int k = 1; k < NX_MAX_ARITY; k++) args[k] = (unsigned)below(seed, inputs);
+        last = add_op(b, random_op_on(dtype, seed), dtype, args);
+    }
+    add_output(b, below(seed, 3) ? NX_ACCESS_BLOCK : NX_ACCESS_STREAM, last);
+}
+
+static bool keeps_order(const builder *b) {
+    void *text = NULL;
+    size_t bytes = 0;
+    if (plugin()->make(finish(b), NX_ISA_AVX2, NX_JIT_IR_TEXT, &text, &bytes, NULL)) fail_msg("no IR");
+    const bool ret = memmem(text, bytes, "optnone", strlen("optnone")) != NULL;
+    plugin()->release(text);
+    return ret;
+}
+
+static void floats_keep_their_order(void **state) {
+    (void)state;
+    static const size_t n[] = {1, 7, 24, 100, 257};
+    static const nexpr_dtype dtypes[] = {NEXPR_FLOAT64, NEXPR_FLOAT32, NEXPR_COMPLEX128, NEXPR_COMPLEX64};
+    static builder b;
+    uint64_t seed = 20261123;
+    for (unsigned i = 0; i < 160; i++) {
+        build_chain(&b, dtypes[i % 4], 1 + i % 53, &seed);
+        if (i % 4 < 2) assert_true(keeps_order(&b));
+        EACH_ISA(isa) check_segment(&b, isa, n, 5, &(run){.seed = i, .shift = i % 3 * 8});
+    }
+}
+
 /* ---- refusals ---- */
 
 static void check_refused(const builder *b, const char *reason) {
@@ -554,6 +601,7 @@ int main(void) {
         cmocka_unit_test(columns_go_into_the_place_of_operands),
         cmocka_unit_test(random_segments_give_the_bits_of_their_kernels),
         cmocka_unit_test(long_chains_are_computed_side_by_side),
+        cmocka_unit_test(floats_keep_their_order),
         cmocka_unit_test(what_is_not_inlined_is_refused),
         cmocka_unit_test(texts_tell_ir_and_code),
         cmocka_unit_test(the_same_segment_gives_the_same_bytes),
