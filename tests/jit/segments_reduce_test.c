@@ -90,27 +90,39 @@ static void build_nodes(builder *b, nexpr_dtype loop, nx_access access, int extr
     }
 }
 
-/* New nodes and others, few rows and many, columns less than a vector and more. Without a lowering a reducer is refused. */
-static void nodes_are_stepped(void **state) {
-    (void)state;
-    static const struct { size_t rows, cols; int64_t first, done; } shapes[] = {
-        {1, 1, 0, 0}, {2, 7, 0, 0}, {8, 8, 256, 0}, {9, 33, 1 << 20, 3}, {3, 64, 5, 1}, {17, 100, 7, 255},
-        {256, 130, 512, 0}};
+/* Rows of n elements; the rest as in a run. */
+typedef struct shape {
+    size_t rows, n;
+    int64_t first, done, between;
+} shape;
+
+/* Without a lowering a reducer is refused. */
+static void check_shapes(const shape *shapes, size_t count, bool is_leaves) {
+    static const struct { nx_access access; int extra; } forms[] = {
+        {NX_ACCESS_BLOCK, 0}, {NX_ACCESS_STRIDED, 3}, {NX_ACCESS_BLOCK, 12}};
     static builder b;
     for (int i = 0; i < 3 * NEXPR_DTYPE_COUNT; i++) {
-        static const struct { nx_access access; int extra; } forms[] = {
-            {NX_ACCESS_BLOCK, 0}, {NX_ACCESS_STRIDED, 3}, {NX_ACCESS_BLOCK, 12}};
-        build_nodes(&b, i / 3, forms[i % 3].access, forms[i % 3].extra, false);
+        build_nodes(&b, i / 3, forms[i % 3].access, forms[i % 3].extra, is_leaves);
         EACH_ISA(isa) {
             if (!nx_isa_is_supported(isa) || !b.output_count) continue;
             code c = compile(&b, isa);
-            for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-                check_run(&b, &c, isa, &(run){.n = shapes[k].cols, .rows = shapes[k].rows, .first = shapes[k].first,
-                                              .done = shapes[k].done, .seed = (uint64_t)i + k, .shift = (unsigned)k % 3});
+            for (size_t k = 0; k < count; k++) {
+                const shape *s = &shapes[k];
+                check_run(&b, &c, isa, &(run){.n = s->n, .rows = s->rows, .first = s->first, .done = s->done,
+                                              .between = s->between, .seed = (uint64_t)i + k, .shift = (unsigned)k % 3});
             }
             code_free(&c);
         }
     }
+}
+
+/* New nodes and others, few rows and many, columns less than a vector and more. */
+static void nodes_are_stepped(void **state) {
+    (void)state;
+    static const shape shapes[] = {
+        {1, 1, 0, 0, 0},    {2, 7, 0, 0, 0},      {8, 8, 256, 0, 0},    {9, 33, 1 << 20, 3, 0},
+        {3, 64, 5, 1, 0},   {17, 100, 7, 255, 0}, {256, 130, 512, 0, 0}};
+    check_shapes(shapes, sizeof shapes / sizeof *shapes, false);
 }
 
 /* Each alone, where more rows go by at once, of short cycles of few values: places are those of the first of equals. */
@@ -138,25 +150,10 @@ static void nodes_are_stepped_one_by_one(void **state) {
 /* All at once, so that there are several passes. */
 static void leaves_are_reduced(void **state) {
     (void)state;
-    static const struct { size_t rows, n; int64_t first, between; } shapes[] = {
-        {1, 32, 0, 0}, {3, 33, 0, 0}, {2, 63, 7, 100}, {1, 64, 4096, 0}, {5, 95, 0, 0}, {3, 100, 1 << 20, 4096},
-        {2, 4096, 5, 4096}};
-    static builder b;
-    for (int i = 0; i < 3 * NEXPR_DTYPE_COUNT; i++) {
-        static const struct { nx_access access; int extra; } forms[] = {
-            {NX_ACCESS_BLOCK, 0}, {NX_ACCESS_STRIDED, 3}, {NX_ACCESS_BLOCK, 12}};
-        build_nodes(&b, i / 3, forms[i % 3].access, forms[i % 3].extra, true);
-        EACH_ISA(isa) {
-            if (!nx_isa_is_supported(isa) || !b.output_count) continue;
-            code c = compile(&b, isa);
-            for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-                check_run(&b, &c, isa, &(run){.n = shapes[k].n, .rows = shapes[k].rows, .first = shapes[k].first,
-                                              .between = shapes[k].between, .seed = (uint64_t)i + k,
-                                              .shift = (unsigned)k % 3});
-            }
-            code_free(&c);
-        }
-    }
+    static const shape shapes[] = {
+        {1, 32, 0, 0, 0}, {3, 33, 0, 0, 0},          {2, 63, 7, 0, 100},   {1, 64, 4096, 0, 0},
+        {5, 95, 0, 0, 0}, {3, 100, 1 << 20, 0, 4096}, {2, 4096, 5, 0, 4096}};
+    check_shapes(shapes, sizeof shapes / sizeof *shapes, true);
 }
 
 /* Each alone, and moments with a sum of the same elements; whole leaves too. */

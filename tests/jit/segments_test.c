@@ -436,6 +436,20 @@ static void floats_keep_their_order(void **state) {
     }
 }
 
+/* In rows, with other bytes, bools or integers. */
+static void others_are_left_to_the_scheduler(void **state) {
+    (void)state;
+    static const struct { nexpr_dtype dtype; bool has_rows, is_swapped; nx_op op; } others[] = {
+        {NEXPR_FLOAT64, true, false, NX_OP_add},  {NEXPR_FLOAT64, false, true, NX_OP_add},
+        {NEXPR_FLOAT64, false, false, NX_OP_less}, {NEXPR_INT64, false, false, NX_OP_add}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        builder b = {.has_rows = others[i].has_rows};
+        const unsigned x = add_input(&b, others[i].dtype, NX_ACCESS_BLOCK, others[i].is_swapped);
+        add_output(&b, NX_ACCESS_BLOCK, add_op(&b, others[i].op, others[i].dtype, (unsigned[]){x, x}));
+        assert_false(keeps_order(&b));
+    }
+}
+
 /* ---- refusals ---- */
 
 static void check_refused(const builder *b, const char *reason) {
@@ -602,6 +616,7 @@ int main(void) {
         cmocka_unit_test(random_segments_give_the_bits_of_their_kernels),
         cmocka_unit_test(long_chains_are_computed_side_by_side),
         cmocka_unit_test(floats_keep_their_order),
+        cmocka_unit_test(others_are_left_to_the_scheduler),
         cmocka_unit_test(what_is_not_inlined_is_refused),
         cmocka_unit_test(texts_tell_ir_and_code),
         cmocka_unit_test(the_same_segment_gives_the_same_bytes),
