@@ -31,8 +31,8 @@ static const double LEAST_NS = 2e6, QUICK_LEAST_NS = 2e5, WARM_NS = 5e7;
 #define PIECES(bytes) ceil((bytes) / (double)t->piece)
 /* What one rank does not do alone. */
 #define SHARED(count) (t->ranks > 1 ? (count) : 0.0)
-/* Agreements of an evaluation: before anything moves, and at the end. */
-#define AGREED 2.0
+/* Agreements of an evaluation in which something moves: before it does, and at the end. */
+#define AGREED (1 + SHARED(1))
 /* What a rank sends of a reduction: the rest of a leaf, and nodes, two a level at most, of a value and what goes with it. */
 #define LEAF (8 * 4096.0)
 #define NODES (2 * 16.0 * (ceil(log2(N / 4096 + 1)) + 1))

@@ -6,6 +6,7 @@
 #include "runtime/context.h"
 
 #include "runtime/idle.h"
+#include "runtime/parts.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -65,6 +66,7 @@ void nexpr_context_free(nexpr_context **context) {
     *context = NULL;
     if (!c) return;
     nx_idle_drop(c);
+    nx_parts_drop_idle(c);
     nx_cache_free(&c->cache);
     nx_jit_free(&c->jit);
     nx_threads_free(&c->threads);

@@ -29,7 +29,7 @@ typedef struct nx_report {
     unsigned detail;
 } nx_report;
 
-enum { NX_IDLE_PLANS = 8 };
+enum { NX_IDLE_PLANS = 8, NX_IDLE_PARTS = 4 };
 
 struct nexpr_context {
     nx_memory memory;
@@ -40,6 +40,7 @@ struct nexpr_context {
     nexpr_backend backend;
     nx_report report;
     _Atomic(nexpr_plan *) idle[NX_IDLE_PLANS]; /* runtime/idle.h */
+    _Atomic(struct nexpr_parts *) idle_parts[NX_IDLE_PARTS]; /* runtime/parts_steps.c */
     _Atomic int64_t memory_ns_per_gib[2]; /* of the fastest run over memory so far, by one thread and by several; 0: none */
 };
 

@@ -23,7 +23,7 @@ static bool is_like(const nexpr_array *array, const nexpr_array *planned) {
 }
 
 /* Field by field: there are gaps between them, and `size` is what the caller's header says. */
-static bool are_same(const nexpr_run_options *x, const nexpr_run_options *y) {
+bool nx_idle_are_same(const nexpr_run_options *x, const nexpr_run_options *y) {
     return x->threads == y->threads && x->block_items == y->block_items && x->cancel == y->cancel &&
            x->progress == y->progress && x->progress_user == y->progress_user && x->chunk_bytes == y->chunk_bytes &&
            x->backend == y->backend && x->profile == y->profile;
@@ -31,7 +31,7 @@ static bool are_same(const nexpr_run_options *x, const nexpr_run_options *y) {
 
 static bool fits(const nexpr_plan *plan, const nexpr *expr, const nexpr_array *const *inputs,
                  const nexpr_array *const *outputs, const nexpr_run_options *run) {
-    if (plan->expr != expr || !are_same(&plan->run, run)) return false;
+    if (plan->expr != expr || !nx_idle_are_same(&plan->run, run)) return false;
     for (uint32_t i = 0; i < plan->input_count; i++) {
         const nx_plan_operand *x = &plan->inputs[i];
         if (x->is_used && (nx_check_array(inputs[i], false, (int)i, NULL) || !is_like(inputs[i], &x->array))) return false;
@@ -58,11 +58,14 @@ nexpr_plan *nx_idle_take(nexpr_context *context, const nexpr *expr, const nexpr_
     return NULL;
 }
 
-/* Reports are made when plans are freed, and an expression must not outlive its allocator, nor a copy of one its lengths. */
-static bool may_be_kept(const nexpr_context *context, const nexpr_plan *plan) {
-    const nexpr_allocator *own = plan->expr->memory.use, *ours = context->memory.use;
-    if ((plan->expr->has_lengths && !plan->is_counted) || context->report.call || plan->run.profile) return false;
-    if (own && (!ours || own->user != ours->user || own->release != ours->release)) return false;
+bool nx_idle_allows(const nexpr_context *context, const nexpr *expr, const nexpr_run_options *run) {
+    const nexpr_allocator *own = expr->memory.use, *ours = context->memory.use;
+    if (context->report.call || run->profile) return false;
+    return !own || (ours && own->user == ours->user && own->release == ours->release);
+}
+
+bool nx_idle_may_keep(const nexpr_context *context, const nexpr_plan *plan) {
+    if ((plan->expr->has_lengths && !plan->is_counted) || !nx_idle_allows(context, plan->expr, &plan->run)) return false;
     return (size_t)plan->worker_count * plan->worker_bytes + plan->temporary_bytes <= MOST_BYTES;
 }
 
@@ -71,11 +74,11 @@ void nx_idle_give(nexpr_context *context, nexpr_plan **ret_plan) {
     *ret_plan = NULL;
     if (!plan) return;
     const size_t first = place_of(plan->expr);
-    for (size_t i = 0; i < 2 && plan && may_be_kept(context, plan); i++) {
+    for (size_t i = 0; i < 2 && plan && nx_idle_may_keep(context, plan); i++) {
         nexpr_plan *none = NULL;
         if (atomic_compare_exchange_strong(&context->idle[first ^ i], &none, plan)) plan = NULL;
     }
-    if (plan && may_be_kept(context, plan)) plan = atomic_exchange(&context->idle[first], plan);
+    if (plan && nx_idle_may_keep(context, plan)) plan = atomic_exchange(&context->idle[first], plan);
     nexpr_plan_free(&plan);
 }
 

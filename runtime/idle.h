@@ -18,4 +18,11 @@ void nx_idle_give(nexpr_context *context, nexpr_plan **plan);
 /* Frees all plans that the context keeps. */
 void nx_idle_drop(nexpr_context *context);
 
+/* Whether what is made for such a run may be kept at all: reports are made when plans are freed, and an expression must not
+ * outlive its allocator. */
+bool nx_idle_allows(const nexpr_context *context, const nexpr *expr, const nexpr_run_options *run);
+/* Whether the plan may: nor may a copy of an expression outlive its lengths, and much memory is not kept. */
+bool nx_idle_may_keep(const nexpr_context *context, const nexpr_plan *plan);
+bool nx_idle_are_same(const nexpr_run_options *x, const nexpr_run_options *y);
+
 #endif

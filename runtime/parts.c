@@ -89,7 +89,8 @@ static nexpr_status make_parts(nx_parts *parts, const nexpr_array *const *inputs
     NX_TRY(make_schedule(parts, err));
     parts->array_count = parts->input_count + parts->schedule.temporary_count + parts->output_count;
     parts->arrays = nx_arena_alloc(&parts->arena, parts->array_count, sizeof *parts->arrays);
-    if (!parts->arrays) return nx_fail_memory(err);
+    parts->decided = nx_arena_alloc(&parts->arena, parts->schedule.pass_count, sizeof *parts->decided);
+    if (!parts->arrays || !parts->decided) return nx_fail_memory(err);
     memcpy(parts->arrays, known, parts->input_count * sizeof *known);
     return note_uses(parts, err);
 }
@@ -119,6 +120,7 @@ void nx_parts_free(nx_parts **ret_parts) {
     *ret_parts = NULL;
     if (!parts) return;
     nx_parts_reduce_drop(parts);
+    for (uint32_t p = 0; p < parts->decided_count; p++) nx_parts_drop_plans(&parts->decided[p]);
     nexpr_free(&parts->expr);
     nx_arena_free(&parts->arena);
     nx_memory memory = parts->memory;
@@ -132,12 +134,12 @@ static bool has_targets_of_its_shape(const nx_pass *pass) {
 }
 
 uint32_t nx_parts_target_count(const nx_parts *parts) {
-    const nx_pass *pass = &parts->current.pass;
+    const nx_pass *pass = &parts->current->pass;
     return pass->kind == NX_PASS_ELEMENTWISE ? pass->ir.result_count : pass->reduction_count;
 }
 
 uint32_t nx_parts_target(const nx_parts *parts, uint32_t k) {
-    const nx_pass *pass = &parts->current.pass;
+    const nx_pass *pass = &parts->current->pass;
     const nx_target *target = pass->kind == NX_PASS_ELEMENTWISE ? &pass->targets[k] : &pass->reductions[k].target;
     return parts->input_count + target->index + (target->is_temporary ? 0 : parts->schedule.temporary_count);
 }
@@ -163,7 +165,7 @@ static nexpr_dtype target_dtype(const nx_parts *parts, uint32_t target) {
 
 /* How the targets are cut, but for what is compressed along the cut axis: that is known when it was counted. */
 static nexpr_status set_targets(nx_parts *parts, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     nx_shape shape;
     int axis;
     find_target_shape(p, &shape, &axis);
@@ -176,7 +178,7 @@ static nexpr_status set_targets(nx_parts *parts, nexpr_error *err) {
     for (uint32_t k = 0; k < nx_parts_target_count(parts); k++) {
         const uint32_t target = nx_parts_target(parts, k);
         nx_part_array *array = &parts->arrays[target];
-        *array = (nx_part_array){.dtype = target_dtype(parts, target), .is_known = true, .shape = shape};
+        *array = (nx_part_array){.dtype = target_dtype(parts, target), .shape = shape};
         array->cut = (nx_cut){axis, bounds};
         if (p->pass.kind != NX_PASS_COMPRESS) continue;
         const int64_t count = parts->schedule.temporaries[target - parts->input_count].count;
@@ -185,12 +187,39 @@ static nexpr_status set_targets(nx_parts *parts, nexpr_error *err) {
     return NEXPR_OK;
 }
 
+/* Decides on the next pass. */
+static nexpr_status decide(nx_parts *parts, nexpr_error *err) {
+    nx_part_pass *p = &parts->decided[parts->next];
+    *p = (nx_part_pass){.pass = parts->schedule.passes[parts->next], .axis = -1};
+    NX_TRY(nx_parts_choose(parts, &parts->arena, p, err));
+    parts->current = p;
+    NX_TRY(set_targets(parts, err));
+    parts->decided_count++;
+    return NEXPR_OK;
+}
+
 nexpr_status nx_parts_next(nx_parts *parts, bool *ret, nexpr_error *err) {
     nx_parts_reduce_drop(parts);
     parts->between.call = NULL;
     *ret = parts->next < parts->schedule.pass_count;
     if (!*ret) return NEXPR_OK;
-    parts->current = (nx_part_pass){.pass = parts->schedule.passes[parts->next++], .axis = -1};
-    NX_TRY(nx_parts_choose(parts, &parts->arena, &parts->current, err));
-    return set_targets(parts, err);
+    if (parts->next == parts->decided_count) NX_TRY(decide(parts, err));
+    parts->current = &parts->decided[parts->next++];
+    parts->current->run_count = 0;
+    for (uint32_t k = 0; k < nx_parts_target_count(parts); k++) parts->arrays[nx_parts_target(parts, k)].is_known = true;
+    return NEXPR_OK;
+}
+
+bool nx_parts_is_repeatable(const nx_parts *parts) {
+    for (uint32_t p = 0; p < parts->schedule.pass_count; p++) {
+        const nx_pass_kind kind = parts->schedule.passes[p].kind;
+        if (kind == NX_PASS_COMPRESS || kind == NX_PASS_SCAN) return false;
+    }
+    return true;
+}
+
+void nx_parts_rewind(nx_parts *parts) {
+    nx_parts_reduce_drop(parts);
+    parts->next = 0;
+    for (uint32_t i = parts->input_count; i < parts->array_count; i++) parts->arrays[i].is_known = false;
 }

@@ -40,6 +40,26 @@ typedef struct nx_part_need {
     int64_t *begin, *end;
 } nx_part_need;
 
+/* A reduction that is being made, or was, and what comes before a running function. */
+typedef struct nx_part_tree {
+    nx_reduce_slab fresh; /* as it begins, but for its memory; described once it has a part */
+    nx_reduce_slab slab;
+    char *memory;
+    void *ret; /* where the nodes go */
+    int part;
+    int64_t counted;
+} nx_part_tree;
+
+/* The plan of a stretch that was run: for the next time, if there is the same of each need then. */
+typedef struct nx_part_plan {
+    nexpr_plan *plan; /* NULL: none */
+    bool is_reduced;  /* by the pass's tree */
+    int64_t begin, end;
+    nexpr_part_view *views; /* by need, in the plan's memory */
+} nx_part_plan;
+
+enum { NX_PART_PLANS = 4 };
+
 typedef struct nx_part_pass {
     nx_pass pass;
     int axis;             /* that is cut; -1: everybody computes all */
@@ -49,17 +69,10 @@ typedef struct nx_part_pass {
     uint32_t *need_of;    /* by source */
     uint32_t need_count;
     double moved;         /* bytes that have to move */
+    nx_part_tree tree;    /* of what is reduced along the axis */
+    nx_part_plan plans[NX_PART_PLANS];
+    uint32_t run_count;   /* of stretches: the plan of the next one has its place by it */
 } nx_part_pass;
-
-/* A reduction that is being made, and what comes before a running function. */
-typedef struct nx_part_tree {
-    nx_arena arena;
-    nx_reduce_slab slab;
-    char *memory;
-    void *ret; /* where the nodes go */
-    int part;
-    int64_t counted;
-} nx_part_tree;
 
 /* The passes of one expression whose extents are known. */
 typedef struct nx_parts {
@@ -74,10 +87,12 @@ typedef struct nx_parts {
     nexpr_byte_order *orders; /* by input */
     uint32_t *last_use;       /* by array: the last pass that reads it, counted from 1; 0: none */
     uint32_t input_count, output_count, array_count;
-    nx_part_pass current;     /* the pass that is next */
+    nx_part_pass *decided;    /* by pass */
+    uint32_t decided_count;
+    nx_part_pass *current;    /* of these; NULL before the first */
     uint32_t next;
     const char *nodes;        /* of all parts, once it has settled */
-    nx_part_tree *reducing;  /* NULL: none is being made */
+    nx_part_tree *reducing;   /* NULL: none is being made */
     nx_between between;       /* of the current pass */
     nx_prior prior;           /* of a running function that is cut along its axis: the nodes of all leaves before */
     int64_t *prior_bounds;
@@ -88,6 +103,13 @@ typedef struct nx_parts {
 nexpr_status nx_parts_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
                           const nx_cut *cuts, int count, const nexpr_run_options *run, nx_parts **ret, nexpr_error *err);
 void nx_parts_free(nx_parts **parts);
+
+/* Whether it can begin anew, and have everything that was decided and planned decided: not where that depends on data. */
+bool nx_parts_is_repeatable(const nx_parts *parts);
+void nx_parts_rewind(nx_parts *parts);
+
+/* runtime/parts_steps.c. Frees what a context keeps for calls to come. */
+void nx_parts_drop_idle(nexpr_context *context);
 
 /* Goes on to the next pass, parts->current, decides on it, and sets how its targets are cut. *ret: whether there is one.
  * Errors: MEMORY. */
@@ -109,6 +131,7 @@ nexpr_status nx_parts_reduce_add(nx_parts *parts, int64_t begin, int64_t end, co
 void nx_parts_reduce_end(nx_parts *parts);
 /* Ends it without its nodes. */
 void nx_parts_reduce_drop(nx_parts *parts);
+void nx_parts_drop_plans(nx_part_pass *p);
 nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err);
 nexpr_status nx_parts_finish(nx_parts *parts, void *const *targets, nexpr_error *err);
 /* Whether it compresses along the axis that is cut: counts take the place of nodes. */

@@ -8,6 +8,7 @@
 
 #include "runtime/compress.h"
 #include "runtime/fpenv.h"
+#include "runtime/idle.h"
 #include "vm/kernels.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ typedef struct stretch {
 /* ----------------------------------------------------------------------------------------------------------- units -- */
 
 void nx_parts_units(const nx_parts *parts, int part, int64_t *ret_begin, int64_t *ret_end) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     const int64_t *begin = p->leaves ? p->leaves : p->begin, *end = p->leaves ? p->leaves + 1 : p->end;
     *ret_begin = p->axis < 0 ? 0 : begin[part];
     *ret_end = p->axis < 0 ? 1 : end[part];
@@ -36,7 +37,7 @@ static int64_t leaf_items(const nx_part_pass *p) {
 
 /* The indices that units need to be read of the pass's axis. */
 void nx_parts_rows(const nx_parts *parts, int64_t begin, int64_t end, int64_t *ret_begin, int64_t *ret_end) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     *ret_begin = p->axis < 0 ? 0 : begin;
     *ret_end = p->axis < 0 ? 0 : end;
     if (!p->leaves) return;
@@ -52,7 +53,7 @@ static stretch stretch_of(const nx_parts *parts, int64_t begin, int64_t end, con
 }
 
 void nx_parts_need(const nx_parts *parts, uint32_t k, int64_t begin, int64_t end, int64_t *ret_begin, int64_t *ret_end) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     const nx_part_need *need = &p->needs[k];
     const nx_part_array *array = &parts->arrays[need->array];
     const stretch st = stretch_of(parts, begin, end, NULL);
@@ -80,7 +81,7 @@ static bool is_swapped(const nx_parts *parts, uint32_t array) {
 
 /* Source i in what there is of its array. */
 static void place_source(const nx_parts *parts, stretch st, uint32_t i, nx_source *to) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     const nx_source *from = &p->pass.sources[i];
     if (p->axis >= 0) to->offset += st.begin * from->stride[p->axis];
     if (from->kind == NX_SOURCE_INDEX) return;
@@ -116,7 +117,7 @@ static void place_source(const nx_parts *parts, stretch st, uint32_t i, nx_sourc
 }
 
 /* A copy whose shape, sources and flags are its own. */
-static nexpr_status copy_pass(const nx_pass *from, nx_arena *arena, nx_pass *ret, nexpr_error *err) {
+static nexpr_status copy_pass(const nx_pass *from, nx_arena *arena, nx_pass *ret, nx_shape **ret_shape, nexpr_error *err) {
     const size_t axes = (size_t)from->shape->ndim;
     nx_shape *shape = nx_arena_alloc(arena, 1, sizeof *shape);
     *ret = *from;
@@ -125,7 +126,7 @@ static nexpr_status copy_pass(const nx_pass *from, nx_arena *arena, nx_pass *ret
     ret->is_reduced = nx_arena_alloc(arena, axes + 1, sizeof *ret->is_reduced);
     if (!shape || !ret->sources || !ret->is_reduced) return nx_fail_memory(err);
     *shape = *from->shape;
-    ret->shape = shape;
+    ret->shape = *ret_shape = shape;
     if (from->is_reduced) memcpy(ret->is_reduced, from->is_reduced, axes * sizeof *ret->is_reduced);
     for (uint32_t k = 0; k < from->ir.input_count; k++) {
         nx_source *source = &ret->sources[k];
@@ -152,17 +153,14 @@ static void put_first(nx_pass *pass, nx_shape *shape, int axis) {
 }
 
 static nexpr_status make_stretch(const nx_parts *parts, stretch st, nx_arena *arena, nx_pass *ret, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
-    nx_shape *shape = nx_arena_alloc(arena, 1, sizeof *shape);
-    if (!shape) return nx_fail_memory(err);
-    NX_TRY(copy_pass(&p->pass, arena, ret, err));
+    const nx_part_pass *p = parts->current;
+    nx_shape *shape;
+    NX_TRY(copy_pass(&p->pass, arena, ret, &shape, err));
     for (uint32_t k = 0; k < ret->ir.input_count; k++) place_source(parts, st, k, &ret->sources[k]);
-    *shape = *p->pass.shape;
     if (p->axis >= 0 && shape->count) {
         shape->count = shape->count / shape->extent[p->axis] * (st.end - st.begin);
         shape->extent[p->axis] = st.end - st.begin;
     }
-    ret->shape = shape;
     if (p->leaves && ret->kind == NX_PASS_REDUCE) put_first(ret, shape, p->axis);
     return NEXPR_OK;
 }
@@ -197,13 +195,14 @@ static nexpr_status fill_plan(const nx_parts *parts, const nx_pass *pass, nx_pas
     plan->temporary_count = parts->schedule.temporary_count;
     NX_TRY(nx_plan_add_pass(plan, &parts->schedule, pass, piece, err));
     NX_TRY(nx_plan_finish(plan, err));
-    plan->all_inputs = nx_arena_alloc(&plan->arena, need_number(parts, parts->current.need_count), sizeof *plan->all_inputs);
+    const size_t numbers = need_number(parts, parts->current->need_count);
+    plan->all_inputs = nx_arena_alloc(&plan->arena, numbers, sizeof *plan->all_inputs);
     plan->all_outputs = nx_arena_alloc(&plan->arena, parts->output_count + temporaries, sizeof *plan->all_outputs);
     return plan->all_inputs && plan->all_outputs ? NEXPR_OK : nx_fail_memory(err);
 }
 
 static void set_addresses(const nx_parts *parts, const nexpr_part_view *views, void *const *targets, nexpr_plan *plan) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     for (uint32_t k = 0; k < p->need_count; k++) {
         plan->all_inputs[is_swapped(parts, p->needs[k].array) ? p->needs[k].array : need_number(parts, k)] = views[k].data;
     }
@@ -215,26 +214,64 @@ static void set_addresses(const nx_parts *parts, const nexpr_part_view *views, v
     }
 }
 
+static nexpr_status plan_stretch(const nx_parts *parts, stretch st, nx_pass_piece piece, nexpr_plan **ret,
+                                 nexpr_error *err) {
+    nx_pass pass;
+    NX_TRY(nx_plan_start(parts->expr, parts->context, &parts->run, ret, err));
+    nexpr_status status = make_stretch(parts, st, &(*ret)->arena, &pass, err);
+    if (!status) status = fill_plan(parts, &pass, piece, *ret, err);
+    if (status) nexpr_plan_free(ret);
+    return status;
+}
+
+/* Where the plan of the stretch that is next is, or will be. */
+static nx_part_plan *place_of(nx_parts *parts) {
+    return &parts->current->plans[parts->current->run_count++ % NX_PART_PLANS];
+}
+
+static bool fits(const nx_parts *parts, const nx_part_plan *x, stretch st, nx_pass_piece piece) {
+    if (!x->plan || x->begin != st.begin || x->end != st.end || x->is_reduced != !!piece.slab) return false;
+    for (uint32_t k = 0; k < parts->current->need_count; k++) {
+        if (x->views[k].begin != st.views[k].begin || x->views[k].end != st.views[k].end) return false;
+    }
+    return true;
+}
+
+/* Keeps the plan in its place, or frees it. */
+static void keep(const nx_parts *parts, nx_part_plan *x, stretch st, nx_pass_piece piece, nexpr_plan *plan) {
+    const uint32_t needs = parts->current->need_count;
+    const bool is_special = piece.counts || piece.prior || !nx_idle_may_keep(parts->context, plan);
+    nexpr_part_view *views = is_special ? NULL : nx_arena_alloc(&plan->arena, (size_t)needs + 1, sizeof *views);
+    if (!views) {
+        nexpr_plan_free(&plan);
+        return;
+    }
+    if (needs) memcpy(views, st.views, needs * sizeof *views);
+    nexpr_plan_free(&x->plan);
+    *x = (nx_part_plan){plan, piece.slab, st.begin, st.end, views};
+}
+
+void nx_parts_drop_plans(nx_part_pass *p) {
+    for (int i = 0; i < NX_PART_PLANS; i++) nexpr_plan_free(&p->plans[i].plan);
+}
+
 /* Runs a stretch of the current pass; ret_count: of a piece that counts, how many stay. */
 static nexpr_status run_stretch(nx_parts *parts, stretch st, nx_pass_piece piece, void *const *targets, int64_t *ret_count,
                                 nexpr_error *err) {
-    nexpr_plan *plan;
-    nx_pass pass;
-    NX_TRY(nx_plan_start(parts->expr, parts->context, &parts->run, &plan, err));
+    nx_part_plan *place = place_of(parts);
+    const bool is_kept = fits(parts, place, st, piece);
+    nexpr_plan *plan = place->plan;
+    if (!is_kept) NX_TRY(plan_stretch(parts, st, piece, &plan, err));
     plan->between = parts->between;
-    nexpr_status status = make_stretch(parts, st, &plan->arena, &pass, err);
-    if (!status) status = fill_plan(parts, &pass, piece, plan, err);
-    if (!status) {
-        set_addresses(parts, st.views, targets, plan);
-        status = nx_plan_run_nests(plan, 0, plan->nest_count, plan->all_inputs, plan->all_outputs, err);
-    }
+    set_addresses(parts, st.views, targets, plan);
+    const nexpr_status status = nx_plan_run_nests(plan, 0, plan->nest_count, plan->all_inputs, plan->all_outputs, err);
     if (!status && ret_count) *ret_count = plan->nests[0].reduce->stay_count;
-    nexpr_plan_free(&plan);
+    if (!is_kept) keep(parts, place, st, piece, plan);
     return status;
 }
 
 static bool has_nothing(const nx_parts *parts, stretch st) {
-    return parts->current.axis >= 0 && (!parts->current.pass.shape->count || st.begin >= st.end);
+    return parts->current->axis >= 0 && (!parts->current->pass.shape->count || st.begin >= st.end);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- nodes -- */
@@ -243,50 +280,52 @@ bool nx_parts_counts(const nx_part_pass *p) {
     return p->pass.kind == NX_PASS_COMPRESS && p->axis >= 0;
 }
 
-/* The description of what is reduced, for all leaves, and its memory. What runs along the axis leaves the same nodes. */
-static nexpr_status start_slab(const nx_parts *parts, nx_part_tree *n, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
+/* Describes what is reduced, for all leaves. What runs along the axis leaves the same nodes. */
+static nexpr_status describe_tree(nx_parts *parts, nx_reduce_slab *ret, nexpr_error *err) {
+    const nx_part_pass *p = parts->current;
     nx_pass pass;
-    nx_arena *arena = &n->arena;
+    nx_shape *shape;
+    nx_arena *arena = &parts->arena;
     uint32_t *targets = nx_arena_alloc(arena, p->pass.reduction_count, sizeof *targets);
-    nx_shape *shape = nx_arena_alloc(arena, 1, sizeof *shape);
-    if (!targets || !shape) return nx_fail_memory(err);
-    NX_TRY(copy_pass(&p->pass, arena, &pass, err));
-    *shape = *p->pass.shape;
-    pass.shape = shape;
+    if (!targets) return nx_fail_memory(err);
+    NX_TRY(copy_pass(&p->pass, arena, &pass, &shape, err));
     put_first(&pass, shape, p->axis);
     for (uint32_t k = 0; k < pass.reduction_count; k++) targets[k] = k;
-    NX_TRY(nx_reduce_slab_init(&n->slab, &pass, targets, arena, err));
-    n->slab.is_part = true;
+    NX_TRY(nx_reduce_slab_init(ret, &pass, targets, arena, err));
+    ret->is_part = true;
+    return NEXPR_OK;
+}
+
+/* The tree of the current pass, without any leaf. */
+static nexpr_status start_tree(nx_parts *parts, nexpr_error *err) {
+    nx_part_tree *n = &parts->current->tree;
+    if (!n->fresh.is_part) NX_TRY(describe_tree(parts, &n->fresh, err));
+    n->slab = n->fresh;
     n->memory = nx_buffer_take(parts->context->buffers, nx_reduce_slab_bytes(&n->slab), 0);
     if (!n->memory) return nx_fail_memory(err);
     nx_reduce_slab_start(&n->slab, n->memory);
     return NEXPR_OK;
 }
 
-static void end_nodes(nx_part_tree *n) {
+static void end_tree(nx_part_tree *n) {
     nx_buffer_give(n->memory);
-    nx_arena_free(&n->arena);
+    n->memory = NULL;
 }
 
 void nx_parts_reduce_drop(nx_parts *parts) {
-    nx_part_tree *n = parts->reducing;
-    if (!n) return;
-    end_nodes(n);
-    nx_release(parts->memory.use, n, 1, sizeof *n);
+    if (parts->reducing) end_tree(parts->reducing);
     parts->reducing = NULL;
 }
 
 nexpr_status nx_parts_reduce_begin(nx_parts *parts, int part, void *ret_nodes, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     nx_parts_reduce_drop(parts);
-    nx_part_tree *n = nx_allocate(parts->memory.use, 1, sizeof *n);
-    if (!n) return nx_fail_memory(err);
-    *n = (nx_part_tree){.ret = ret_nodes, .part = part};
-    nx_arena_init(&n->arena, parts->memory.use);
-    parts->reducing = n;
+    nx_part_tree *n = parts->reducing = &parts->current->tree;
+    n->ret = ret_nodes;
+    n->part = part;
+    n->counted = 0;
     if (!p->leaves || p->leaves[part] == p->leaves[part + 1]) return NEXPR_OK;
-    NX_TRY(start_slab(parts, n, err));
+    NX_TRY(start_tree(parts, err));
     n->slab.nodes = ret_nodes;
     n->slab.first_leaf = p->leaves[part];
     return NEXPR_OK;
@@ -303,7 +342,7 @@ static int64_t leaves_of_slab(const nx_reduce_slab *slab) {
 static nexpr_status reduce_leaves(nx_parts *parts, int64_t begin, int64_t end, const nexpr_part_view *views,
                                   nexpr_error *err) {
     nx_reduce_slab *slab = &parts->reducing->slab;
-    const int64_t row = nx_parts_row_items(&parts->current), step = leaves_of_slab(slab);
+    const int64_t row = nx_parts_row_items(parts->current), step = leaves_of_slab(slab);
     for (int64_t leaf = begin; leaf < end; leaf += step) {
         slab->slab_leaf = leaf;
         slab->slab_end = nx_min_i64(leaf + step, end);
@@ -322,8 +361,8 @@ static nexpr_status count_rows(nx_parts *parts, stretch st, int64_t *ret, nexpr_
 nexpr_status nx_parts_reduce_add(nx_parts *parts, int64_t begin, int64_t end, const nexpr_part_view *views,
                                  nexpr_error *err) {
     int64_t count;
-    nx_pass *pass = &parts->current.pass;
-    if (nx_parts_counts(&parts->current)) {
+    nx_pass *pass = &parts->current->pass;
+    if (nx_parts_counts(parts->current)) {
         NX_TRY(count_rows(parts, stretch_of(parts, begin, end, views), &count, err));
         parts->reducing->counted += count;
         return NEXPR_OK;
@@ -338,14 +377,14 @@ nexpr_status nx_parts_reduce_add(nx_parts *parts, int64_t begin, int64_t end, co
 
 void nx_parts_reduce_end(nx_parts *parts) {
     nx_part_tree *n = parts->reducing;
-    if (n && nx_parts_counts(&parts->current)) memcpy(n->ret, &n->counted, sizeof n->counted);
+    if (n && nx_parts_counts(parts->current)) memcpy(n->ret, &n->counted, sizeof n->counted);
     else if (n && n->memory) nx_reduce_slab_leave(&n->slab);
     nx_parts_reduce_drop(parts);
 }
 
 /* Of one node of the current pass, with all reductions. */
 static int64_t node_bytes(const nx_parts *parts) {
-    const nx_pass *pass = &parts->current.pass;
+    const nx_pass *pass = &parts->current->pass;
     int64_t kept = 1, bytes = 0;
     for (int i = 0; i < pass->shape->ndim; i++) kept *= pass->is_reduced[i] ? 1 : pass->shape->extent[i];
     for (uint32_t k = 0; k < pass->reduction_count; k++) {
@@ -358,7 +397,7 @@ static int64_t node_bytes(const nx_parts *parts) {
 }
 
 int64_t nx_parts_node_bytes(const nx_parts *parts, int part) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     int64_t nodes = 0;
     if (nx_parts_counts(p)) return sizeof(int64_t);
     if (!p->leaves) return 0;
@@ -383,31 +422,26 @@ static nexpr_status settle_counts(nx_parts *parts, const char *nodes, nexpr_erro
 
 nexpr_status nx_parts_settle(nx_parts *parts, const void *nodes, nexpr_error *err) {
     parts->nodes = nodes;
-    return nx_parts_counts(&parts->current) ? settle_counts(parts, nodes, err) : NEXPR_OK;
-}
-
-static nexpr_status finish_reduction(nx_parts *parts, nx_part_tree *n, void *const *targets, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
-    const char *nodes = parts->nodes;
-    NX_TRY(start_slab(parts, n, err));
-    for (int r = 0; r < parts->count; r++) nodes = nx_reduce_slab_take(&n->slab, p->leaves[r], p->leaves[r + 1], nodes);
-    nx_reduce_slab_finish(&n->slab, targets);
-    return NEXPR_OK;
+    return nx_parts_counts(parts->current) ? settle_counts(parts, nodes, err) : NEXPR_OK;
 }
 
 nexpr_status nx_parts_finish(nx_parts *parts, void *const *targets, nexpr_error *err) {
-    nx_part_tree n = {.part = 0};
-    nx_arena_init(&n.arena, parts->memory.use);
-    const nexpr_status status = finish_reduction(parts, &n, targets, err);
-    end_nodes(&n);
-    return status;
+    const nx_part_pass *p = parts->current;
+    const char *nodes = parts->nodes;
+    nx_parts_reduce_drop(parts);
+    nx_part_tree *n = parts->reducing = &parts->current->tree;
+    NX_TRY(start_tree(parts, err));
+    for (int r = 0; r < parts->count; r++) nodes = nx_reduce_slab_take(&n->slab, p->leaves[r], p->leaves[r + 1], nodes);
+    nx_reduce_slab_finish(&n->slab, targets);
+    nx_parts_reduce_drop(parts);
+    return NEXPR_OK;
 }
 
 /* --------------------------------------------------------------------------------------------------------- running -- */
 
 /* Room for the nodes of all leaves before any of a part's. */
 static nexpr_status start_prior(nx_parts *parts, int part, nexpr_error *err) {
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     const size_t most = 2 * 64 * (size_t)node_bytes(parts);
     size_t before = 0;
     for (int r = 0; r < part; r++) before += (size_t)nx_parts_node_bytes(parts, r);
@@ -438,7 +472,7 @@ static void extend_prior(nx_parts *parts, int64_t leaf) {
 /* A running function. Behind a stretch that is not the part's last one, what it leaves comes before the next. */
 static nexpr_status run_scan(nx_parts *parts, int part, int64_t begin, int64_t end, stretch st, void *const *targets,
                              nexpr_error *err) {
-    const int64_t *leaves = parts->current.leaves;
+    const int64_t *leaves = parts->current->leaves;
     if (begin == leaves[part]) NX_TRY(start_prior(parts, part, err));
     NX_TRY(run_stretch(parts, st, (nx_pass_piece){.prior = &parts->prior}, targets, NULL, err));
     if (end >= leaves[part + 1]) return NEXPR_OK;
@@ -450,7 +484,7 @@ static nexpr_status run_scan(nx_parts *parts, int part, int64_t begin, int64_t e
 nexpr_status nx_parts_run(nx_parts *parts, int part, int64_t begin, int64_t end, const nexpr_part_view *views,
                           void *const *targets, int64_t *ret_count, nexpr_error *err) {
     const stretch st = stretch_of(parts, begin, end, views);
-    const nx_part_pass *p = &parts->current;
+    const nx_part_pass *p = parts->current;
     if (ret_count) *ret_count = 0;
     if (has_nothing(parts, st)) return NEXPR_OK;
     if (p->pass.kind == NX_PASS_SCAN && p->leaves) return run_scan(parts, part, begin, end, st, targets, err);

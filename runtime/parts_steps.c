@@ -4,6 +4,7 @@
  * count them come first, each with passes of its own (runtime/lengths.h).
  */
 #include "runtime/fpenv.h"
+#include "runtime/idle.h"
 #include "runtime/lengths.h"
 #include "runtime/parts.h"
 
@@ -109,14 +110,81 @@ static nexpr_status make_passes(nexpr_parts *parts, nexpr_error *err) {
     return nx_parts_new(e, parts->context, parts->input_list, parts->cuts, parts->count, &parts->run, &parts->passes, err);
 }
 
-static nexpr_status make_parts(nexpr_parts *parts, const nexpr_array *const *inputs, const nexpr_cut *const *cuts,
-                               nexpr_error *err) {
-    if (parts->count < 1) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "there have to be parts: not %d", parts->count);
-    NX_TRY(copy_arguments(parts, inputs, cuts, err));
+static nexpr_status make_parts(nexpr_parts *parts, nexpr_error *err) {
     if (parts->expr->has_lengths && !parts->expr->lengths) {
         NX_TRY(nx_lengths_init(&parts->lengths, parts->expr, &parts->arena, err));
     }
     return make_passes(parts, err);
+}
+
+static void free_parts(nexpr_parts *parts) {
+    nx_parts_free(&parts->passes);
+    nexpr_free(&parts->expr);
+    nx_arena_free(&parts->arena);
+    nx_memory memory = parts->memory;
+    nx_release(memory.use ? &memory.copy : NULL, parts, 1, sizeof *parts);
+}
+
+/* ------------------------------------------------------------------------------------------------------- keeping it -- */
+
+static bool are_cut_alike(const nexpr_parts *x, const nexpr_parts *y, uint32_t i) {
+    const nx_cut *a = &x->cuts[i], *b = &y->cuts[i];
+    if (a->axis != b->axis) return false;
+    return a->axis < 0 || !memcmp(a->bounds, b->bounds, ((size_t)x->count + 1) * sizeof *a->bounds);
+}
+
+/* Whether these are of the same arguments. */
+static bool are_alike(const nexpr_parts *x, const nexpr_parts *y) {
+    if (x->expr != y->expr || x->count != y->count || !nx_idle_are_same(&x->run, &y->run)) return false;
+    for (uint32_t i = 0; i < x->expr->ir.input_count; i++) {
+        const nexpr_array *a = &x->inputs[i], *b = &y->inputs[i];
+        if (a->dtype != b->dtype || a->byte_order != b->byte_order || a->ndim != b->ndim) return false;
+        for (int k = 0; k < a->ndim; k++) {
+            if (a->shape[k] != b->shape[k]) return false;
+        }
+        if (x->input_list[i] && !are_cut_alike(x, y, i)) return false;
+    }
+    return true;
+}
+
+/* Those of a call before that were of the same arguments, if the context has any: then `parts` are freed. */
+static nexpr_parts *take_idle(nexpr_parts *parts) {
+    for (int i = 0; i < NX_IDLE_PARTS; i++) {
+        _Atomic(nexpr_parts *) *place = &parts->context->idle_parts[i];
+        const bool has_any = atomic_load_explicit(place, memory_order_relaxed);
+        nexpr_parts *none = NULL, *found = has_any ? atomic_exchange(place, NULL) : NULL;
+        if (found && are_alike(found, parts)) {
+            free_parts(parts);
+            nx_parts_rewind(found->passes);
+            found->is_pass = false;
+            return found;
+        }
+        if (found && !atomic_compare_exchange_strong(place, &none, found)) free_parts(found);
+    }
+    return NULL;
+}
+
+static bool may_be_kept(const nexpr_parts *parts) {
+    if (!parts->passes || parts->expr->has_lengths || !nx_parts_is_repeatable(parts->passes)) return false;
+    return nx_idle_allows(parts->context, parts->expr, &parts->run);
+}
+
+/* The last ones come first; those that have waited longest fall out. */
+void nexpr_parts_free(nexpr_parts **ret_parts) {
+    nexpr_parts *parts = ret_parts ? *ret_parts : NULL;
+    if (!parts) return;
+    *ret_parts = NULL;
+    for (int i = 0; i < NX_IDLE_PARTS && parts && may_be_kept(parts); i++) {
+        parts = atomic_exchange(&parts->context->idle_parts[i], parts);
+    }
+    if (parts) free_parts(parts);
+}
+
+void nx_parts_drop_idle(nexpr_context *context) {
+    for (int i = 0; i < NX_IDLE_PARTS; i++) {
+        nexpr_parts *parts = atomic_exchange(&context->idle_parts[i], NULL);
+        if (parts) free_parts(parts);
+    }
 }
 
 nexpr_status nexpr_parts_new(const nexpr *expr, nexpr_context *context, const nexpr_array *const *inputs,
@@ -125,26 +193,18 @@ nexpr_status nexpr_parts_new(const nexpr *expr, nexpr_context *context, const ne
     nexpr_run_options options = nexpr_run_options_init();
     NX_TRY(nx_context_get(context, &context, err));
     NX_TRY(NX_READ_STRUCT(&options, run, err));
+    if (count < 1) return nx_fail(err, NEXPR_ARGUMENT, NX_NOWHERE, "there have to be parts: not %d", count);
     nexpr_parts *parts = nx_allocate(context->memory.use, 1, sizeof *parts);
     if (!parts) return nx_fail_memory(err);
     *parts = (nexpr_parts){.expr = nx_expr_ref(expr), .context = context, .run = options, .count = count};
     nx_memory_init(&parts->memory, context->memory.use);
     nx_arena_init(&parts->arena, parts->memory.use);
-    const nexpr_status status = make_parts(parts, inputs, cuts, err);
-    if (status) nexpr_parts_free(&parts);
-    else *ret_parts = parts;
+    nexpr_status status = copy_arguments(parts, inputs, cuts, err);
+    nexpr_parts *found = status ? NULL : take_idle(parts);
+    if (!found && !status) status = make_parts(parts, err);
+    if (status) free_parts(parts);
+    else *ret_parts = found ? found : parts;
     return status;
-}
-
-void nexpr_parts_free(nexpr_parts **ret_parts) {
-    nexpr_parts *parts = ret_parts ? *ret_parts : NULL;
-    if (!parts) return;
-    nx_parts_free(&parts->passes);
-    nexpr_free(&parts->expr);
-    nx_arena_free(&parts->arena);
-    nx_memory memory = parts->memory;
-    nx_release(memory.use ? &memory.copy : NULL, parts, 1, sizeof *parts);
-    *ret_parts = NULL;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- steps -- */
@@ -188,10 +248,10 @@ nexpr_status nexpr_parts_array(const nexpr_parts *parts, int array, nexpr_part_a
     return NEXPR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ the current pass -- */
+/* ------------------------------------------------------------------------------------------------ the current pass -- */
 
 nexpr_status nexpr_parts_pass(const nexpr_parts *parts, nexpr_part_pass *ret) {
-    const nx_part_pass *p = &parts->passes->current;
+    const nx_part_pass *p = parts->passes->current;
     if (!parts->is_pass) return NEXPR_ARGUMENT;
     const bool leaves_nodes = p->leaves || nx_parts_counts(p);
     const nexpr_part_pass all = {
@@ -207,7 +267,7 @@ void nexpr_parts_units(const nexpr_parts *parts, int part, int64_t *ret_begin, i
 }
 
 int nexpr_parts_need_array(const nexpr_parts *parts, int need, int *ret_axis) {
-    const nx_part_need *n = &parts->passes->current.needs[need];
+    const nx_part_need *n = &parts->passes->current->needs[need];
     *ret_axis = n->axis;
     return (int)n->array;
 }
@@ -221,7 +281,7 @@ int nexpr_parts_target(const nexpr_parts *parts, int target) {
 }
 
 void nexpr_parts_target_rows(const nexpr_parts *parts, int64_t begin, int64_t end, int64_t *ret_begin, int64_t *ret_end) {
-    const nx_part_pass *p = &parts->passes->current;
+    const nx_part_pass *p = parts->passes->current;
     nx_parts_rows(parts->passes, begin, end, ret_begin, ret_end);
     if (!nx_parts_counts(p) || !p->pass.shape->count) return;
     const int64_t row = p->pass.shape->count / p->pass.shape->extent[p->axis];

@@ -4,7 +4,7 @@
  * folder:
  *
  *   - A collective call begins with nx_call_begin, then looks at its own arguments and takes the memory that it needs,
- *     raising what is wrong; then the ranks agree. Only if all of them can go on does any of them.
+ *     raising what is wrong; then the ranks agree. Only if all of them can go on does any of them go on to what needs others.
  *   - Between two agreements every rank makes the same calls of MPI, whatever happens to it: an error is noted
  *     (nx_call_check) and the exchange is gone through to its end, so that nobody waits for a rank that has left.
  *   - Agreement is one MPI_Allreduce of a record in which the error of the lowest rank wins. All ranks then return the

@@ -57,25 +57,34 @@ static bool reaches_out(const nx_pass_run *p, int rank, int64_t begin, int64_t e
     return false;
 }
 
+/* The same without `n` units at that end. */
+static bool reaches_out_without(const nx_pass_run *p, int rank, int64_t begin, int64_t end, bool behind, int64_t n) {
+    return reaches_out(p, rank, behind ? begin : begin + n, behind ? end - n : end, behind);
+}
+
+/* The least number of units without which one end does not reach out. Few, mostly, so that it is looked for from 0 on, in
+ * steps that grow. */
+static int64_t count_outside(const nx_pass_run *p, int rank, int64_t begin, int64_t end, bool behind) {
+    int64_t low = 0, high = 0;
+    for (int64_t step = 1; reaches_out_without(p, rank, begin, end, behind, high); step *= 2) {
+        low = high + 1;
+        high = end - begin - high > step ? high + step : end - begin;
+    }
+    while (low < high) {
+        const int64_t n = low + (high - low) / 2;
+        if (reaches_out_without(p, rank, begin, end, behind, n)) low = n + 1;
+        else high = n;
+    }
+    return low;
+}
+
 /* The units of a rank's part between those that reach out before and behind; none if there is no such stretch, as where an
  * array is read backwards. */
 static void find_inside(const nx_pass_run *p, int rank, int64_t *ret) {
     int64_t first, last;
     nexpr_parts_units(p->program->parts, rank, &first, &last);
-    int64_t low = first, high = last;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (reaches_out(p, rank, middle, last, false)) low = middle + 1;
-        else high = middle;
-    }
-    ret[0] = low;
-    high = last;
-    while (low < high) {
-        const int64_t middle = high - (high - low) / 2;
-        if (reaches_out(p, rank, ret[0], middle, true)) high = middle - 1;
-        else low = middle;
-    }
-    ret[1] = low;
+    ret[0] = first + count_outside(p, rank, first, last, false);
+    ret[1] = last - count_outside(p, rank, ret[0], last, true);
     if (reaches_out(p, rank, ret[0], ret[1], false) || ret[0] == ret[1]) ret[0] = ret[1] = first;
 }
 

@@ -475,7 +475,6 @@ static void write_results(running *run) {
 static bool run_between_ranks(running *run) {
     nx_call *c = &run->call;
     if (!nx_call_goes_on(c)) return false;
-    run->program.has_agreed = true;
     if (!nx_program_run(&run->program) || !nx_call_goes_on(c)) return false;
     if (!complete_outputs(run) || !gather_results(run)) return false;
     write_results(run);

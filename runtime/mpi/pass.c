@@ -244,8 +244,7 @@ static void stop_couriers(nx_pass_run *p) {
  * the next agreement tells. */
 static bool goes_on(const nx_pass_run *p) {
     const bool is_shared = p->info.leaves_nodes || nx_fetch_moves(p) || nx_target_is_shared(p);
-    if (nx_call_is_ok(p->call) && p->program->has_agreed && !is_shared) return true;
-    return p->program->has_agreed = nx_call_goes_on(p->call);
+    return (nx_call_is_ok(p->call) && !is_shared) || nx_call_goes_on(p->call);
 }
 
 bool nx_pass_run_current(nx_program *program) {

@@ -3,7 +3,7 @@
  * A program over distributed arrays: the passes of nexpr_parts, of which this rank computes its part. A pass is
  *
  *   prepare     what is needed of which array, where it comes from, memory for it all; then the ranks agree, if anything
- *               is to move, or they have not yet
+ *               is to move
  *   fetch       rows of other ranks and boxes come; what needs neither is computed meanwhile
  *   compute     the rest; a reduction's nodes go to everybody, and make its targets
  *
@@ -42,7 +42,6 @@ typedef struct nx_program {
     nexpr_parts *parts;
     nx_operand *operands;      /* by array of the parts */
     int operand_count, input_count, result_count;
-    bool has_agreed;           /* the ranks have, on the arguments at least: what nobody waits for may go on */
     nx_wanted *wanted;         /* by result */
     nexpr_parts *forecast;     /* NULL, or: goes ahead, to see whether there is memory for what comes */
     int64_t max_memory;        /* for arrays that passes hand on, what is fetched, and buffers */

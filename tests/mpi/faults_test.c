@@ -288,6 +288,24 @@ static void check_description(const nexpr_mpi *mpi) {
     CHECK((is_together || is_apart) && info.context);
 }
 
+/* An evaluation of another array on rank 1, which there may send something; what sends nothing finds out at its end. */
+static void check_evaluations(nexpr_mpi *mpi, const char *text) {
+    nexpr_mpi_array *arrays[2] = {NULL, NULL}, *made = NULL;
+    int64_t item = 8;
+    for (int i = 0; i < 2; i++) {
+        const int64_t shape[2] = {20 + 11 * i, 2};
+        nexpr_mpi_array **array = &arrays[i];
+        EXPECT(NEXPR_OK, nexpr_mpi_array_generate(mpi, NEXPR_FLOAT64, 2, shape, NULL, read_elements, &item, array, &err));
+    }
+    nexpr *expr = compile(rank == 1 ? text : "a*2");
+    const nexpr_mpi_array *const inputs[] = {arrays[rank == 1], NULL};
+    EXPECT(NEXPR_ARGUMENT, nexpr_mpi_evaluate(mpi, expr, inputs, &made, NULL, &err));
+    check_agreed("different arguments");
+    CHECK(!made);
+    nexpr_free(&expr);
+    for (int i = 0; i < 2; i++) nexpr_mpi_array_free(&arrays[i]);
+}
+
 /* Arguments, and functions, that are not the same on all ranks. */
 static void check_differences(nexpr_mpi *mpi, const nexpr_mpi_array *array) {
     nexpr_mpi_array *a = NULL;
@@ -300,6 +318,9 @@ static void check_differences(nexpr_mpi *mpi, const nexpr_mpi_array *array) {
                                 : nexpr_mpi_array_redistribute(array, NULL, &a, &err));
     check_agreed("different functions");
     CHECK(!a);
+    check_evaluations(mpi, "a*2");
+    check_evaluations(mpi, "a[1:] - a[:-1]");
+    check_evaluations(mpi, "a/sum(a)");
 }
 
 static void check_halos(nexpr_mpi_array *array) {

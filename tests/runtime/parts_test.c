@@ -7,10 +7,13 @@
 #include "fixture.h"
 
 #include "nexpr_parts.h"
+#include "tests/support/counting.h"
 #include "tests/support/elements.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+
+static nexpr_context *context; /* of all parts; NULL: the default one */
 
 enum { INPUTS = 3, MOST_PARTS = 8, MOST_RESULTS = 4, MOST_ARRAYS = 64, MOST_ITEMS = 1 << 19 };
 
@@ -220,7 +223,7 @@ static double run_all(const nexpr *expr, const nexpr_array *const *inputs, const
     nexpr_error err = nexpr_error_init();
     double moved = 0;
     run.threads = threads;
-    assert_ok(nexpr_parts_new(expr, NULL, inputs, list, count, &run, &w.parts, &err), &err);
+    assert_ok(nexpr_parts_new(expr, context, inputs, list, count, &run, &w.parts, &err), &err);
     for (int i = 0; i < INPUTS; i++) w.whole[i] = inputs[i]->data;
     for (nexpr_parts_step step;;) {
         assert_true(nexpr_parts_array_count(w.parts) <= MOST_ARRAYS);
@@ -255,6 +258,30 @@ static void fill_bounds(int64_t extent, int count, bool evenly, int64_t *bounds)
     qsort(bounds, (size_t)count + 1, sizeof *bounds, compare_int64);
 }
 
+/* What the elements are that others stand for in a second evaluation, for which there are plans already. */
+static void check_other_elements(const nexpr *expr, const nexpr_array *inputs, const nexpr_cut *cuts, int count, int threads,
+                                 bool is_cut) {
+    nexpr_array others[INPUTS], wanted[MOST_RESULTS], *outputs[MOST_RESULTS];
+    const nexpr_array *list[INPUTS] = {&others[0], &others[1], &others[2]};
+    nexpr_error err = nexpr_error_init();
+    char *results[MOST_RESULTS];
+    for (int i = 0; i < INPUTS; i++) {
+        others[i] = inputs[i];
+        others[i].data = inputs[(i + 1) % INPUTS].data;
+    }
+    for (int i = 0; i < nexpr_result_count(expr); i++) wanted[i] = nexpr_array_init(), outputs[i] = &wanted[i];
+    assert_ok(nexpr_evaluate(expr, NULL, list, outputs, NULL, &err), &err);
+    for (int i = 0; i < nexpr_result_count(expr); i++) results[i] = take(elements_bytes(&wanted[i]));
+    run_all(expr, list, cuts, count, threads, is_cut, wanted, results);
+    for (int i = 0; i < nexpr_result_count(expr); i++) {
+        char *plain = elements_copy(&wanted[i]);
+        assert_memory_equal(results[i], plain, (size_t)elements_bytes(&wanted[i]));
+        nexpr_array_free(&wanted[i]);
+        free(results[i]);
+        free(plain);
+    }
+}
+
 static void check(const char *text, const nexpr_array *inputs) {
     static const int counts[] = {1, 2, 3, 4, 7, 8};
     const nexpr_array *list[INPUTS] = {&inputs[0], &inputs[1], &inputs[2]};
@@ -285,6 +312,7 @@ static void check(const char *text, const nexpr_array *inputs) {
             }
             free(results[i]);
         }
+        check_other_elements(expr, inputs, cuts, count, 1 + trial % 3, trial % 4 > 1);
     }
     for (int i = 0; i < result_count; i++) {
         nexpr_array_free(&wanted[i]);
@@ -426,6 +454,75 @@ static void as_little_moves_as_can(void **state) {
     assert_true(moved("a[:, :400] + b[:, :400].T", 0, 4, shape) == 3.0 / 4 * ROWS * 400 * 8);
 }
 
+/* Allocations of an evaluation of a in two parts, cut behind so many rows, which is to have the bits of the whole. */
+static size_t allocations(const counting *counted, const nexpr *expr, const nexpr_array *a, int64_t rows) {
+    const int64_t bounds[] = {0, rows, a->shape[0]};
+    const nexpr_array *const list[INPUTS] = {a, a, a};
+    nexpr_array wanted = nexpr_array_init();
+    nexpr_error err = nexpr_error_init();
+    nexpr_cut cuts[INPUTS];
+    for (int i = 0; i < INPUTS; i++) cuts[i] = (nexpr_cut){sizeof cuts[i], 0, bounds};
+    assert_ok(nexpr_evaluate(expr, NULL, list, (nexpr_array *[]){&wanted}, NULL, &err), &err);
+    char *result = take(elements_bytes(&wanted)), *plain = elements_copy(&wanted);
+    const size_t before = counted->calls;
+    run_all(expr, list, cuts, 2, 1, false, &wanted, &result);
+    const size_t calls = counted->calls - before;
+    assert_memory_equal(result, plain, (size_t)elements_bytes(&wanted));
+    nexpr_array_free(&wanted);
+    free(result);
+    free(plain);
+    return calls;
+}
+
+/* By the same cuts. Others have plans of their own, of which a few are kept. */
+static void what_was_planned_is_used_again(void **state) {
+    static const char *const texts[] = {"2*a - 4.5", "sum(a)", "sum(a, axis=0)", "(a - mean(a))/std(a)", "a[1:] - a[:-1]"};
+    counting counted = {0};
+    nexpr_allocator allocator = counting_allocator(&counted);
+    nexpr_context_options options = nexpr_context_options_init();
+    nexpr_error err = nexpr_error_init();
+    const nexpr_array a = array_of(values[0], F64, 2, DIMS(3001, 13), NULL);
+    (void)state;
+    options.allocator = &allocator;
+    options.threads = 1;
+    assert_ok(nexpr_context_new(&options, &context, &err), &err);
+    for (int i = 0; i < LENGTH(texts); i++) {
+        nexpr *expr = compile(texts[i], F64, F64, F64);
+        const size_t first = allocations(&counted, expr, &a, 1500), again = allocations(&counted, expr, &a, 1500);
+        assert_in_range(3 * again, 1, first);
+        assert_true(allocations(&counted, expr, &a, 1501) > again);
+        assert_true(allocations(&counted, expr, &a, 0) > again);
+        assert_int_equal(allocations(&counted, expr, &a, 1500), again);
+        nexpr_free(&expr);
+    }
+    nexpr_context_free(&context);
+    assert_int_equal(counted.live, 0);
+}
+
+/* A part may have more of an array than it needs, the one time, and less the next. */
+static void a_plan_is_for_what_there_is_of_an_array(void **state) {
+    enum { N = 1000, BEGIN = 400 };
+    const int64_t bounds[] = {0, BEGIN, N}, shape = N;
+    const int64_t firsts[] = {0, BEGIN, 300, BEGIN};
+    const nexpr_array a = array_of(values[0], F64, 1, &shape, NULL), *const inputs[] = {&a};
+    nexpr_error err = nexpr_error_init();
+    nexpr_cut cut = {sizeof cut, 0, bounds};
+    double made[N];
+    (void)state;
+    nexpr *expr = compile("3*a", F64, NONE, NONE);
+    for (int i = 0; i < LENGTH(firsts); i++) {
+        nexpr_parts *parts;
+        nexpr_parts_step step;
+        const nexpr_part_view view = {values[0] + firsts[i], firsts[i], N};
+        assert_ok(nexpr_parts_new(expr, NULL, inputs, (const nexpr_cut *[]){&cut}, 2, NULL, &parts, &err), &err);
+        assert_ok(nexpr_parts_next(parts, &step, &err), &err);
+        assert_ok(nexpr_parts_run(parts, 1, BEGIN, N, &view, (void *[]){made}, NULL, &err), &err);
+        for (int k = BEGIN; k < N; k++) assert_true(made[k - BEGIN] == 3 * values[0][k]);
+        nexpr_parts_free(&parts);
+    }
+    nexpr_free(&expr);
+}
+
 /* What is called while a stretch is computed, and by whom. */
 typedef struct watcher {
     pthread_t thread;
@@ -501,6 +598,8 @@ int main(void) {
         cmocka_unit_test(running_functions),
         cmocka_unit_test(compressed_and_gathered),
         cmocka_unit_test(as_little_moves_as_can),
+        cmocka_unit_test(what_was_planned_is_used_again),
+        cmocka_unit_test(a_plan_is_for_what_there_is_of_an_array),
         cmocka_unit_test(the_thread_that_computes_calls_between_blocks),
     };
     setenv("NEXPR_BACKEND", "vm", 1);
